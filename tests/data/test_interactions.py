@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ofa_export.data.interactions import read_interactions, read_interactions_with_report
+from ofa_export.errors import InteractionsError
+
+HEADER = "user_id,item_id,timestamp\n"
+
+
+def write_csv(folder: Path, body: str) -> Path:
+    path = folder / "shop.csv"
+    path.write_text(HEADER + body)
+    return path
+
+
+def write_parquet(folder: Path, **columns: Any) -> Path:
+    path = folder / "shop.parquet"
+    good = {"user_id": ["a", "b"], "item_id": ["x", "y"], "timestamp": [1, 2]}
+    pl.DataFrame(good | columns).write_parquet(path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InteractionsError) as caught:
+        read_interactions(path)
+    message = str(caught.value)
+    assert str(path) in message and message.endswith(".")
+    return message
+
+
+def test_rows_keep_their_order_and_ids_are_text(tmp_path: Path) -> None:
+    frame = read_interactions(write_csv(tmp_path, "2,0085123A,30\n1,22423,10\n2,22423,20\n"))
+    assert frame.rows() == [("2", "0085123A", 30), ("1", "22423", 10), ("2", "22423", 20)]
+    assert frame.schema == {"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64}
+
+
+def test_csv_and_parquet_of_the_same_interactions_read_alike(tmp_path: Path) -> None:
+    from_csv = read_interactions(write_csv(tmp_path, "1,7,3\n2,8,4\n"))
+    columns = {"user_id": [1, 2], "item_id": [7.0, 8.0], "timestamp": pl.Series([3, 4], dtype=pl.UInt32)}
+    assert read_interactions(write_parquet(tmp_path, **columns)).equals(from_csv)
+
+
+def test_fractions_of_seconds_are_kept(tmp_path: Path) -> None:
+    frame = read_interactions(write_csv(tmp_path, "a,x,1.5\nb,y,2\n"))
+    assert frame["timestamp"].to_list() == [1.5, 2.0]
+
+
+def test_large_whole_times_stay_exact(tmp_path: Path) -> None:
+    frame = read_interactions(write_csv(tmp_path, f"a,x,{2**60 + 1}\nb,y,{2**60}\n"))
+    assert frame["timestamp"].to_list() == [2**60 + 1, 2**60]
+
+
+def test_exact_repetitions_are_dropped_and_counted(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, "a,x,1\nb,y,2\na,x,1\na,x,1\na,x,2\n")
+    frame, report = read_interactions_with_report(path)
+    assert frame.rows() == [("a", "x", 1), ("b", "y", 2), ("a", "x", 2)]
+    assert (report.rows, report.duplicate_rows, report.blank_rows) == (3, 2, 0)
+    assert report.warnings() == ("Rows dropped that repeat an earlier row exactly (same user, item and time): 2.",)
+
+
+def test_blank_rows_are_skipped_and_counted_but_still_numbered(tmp_path: Path) -> None:
+    _, report = read_interactions_with_report(write_csv(tmp_path, "a,x,1\n\nb,y,2\n\n"))
+    assert report.blank_rows == 2
+    assert "row 3: empty" in refusal(write_csv(tmp_path, "a,x,1\n\nb,,2\n"))
+
+
+def test_a_clean_file_has_no_warnings(tmp_path: Path) -> None:
+    assert read_interactions_with_report(write_parquet(tmp_path))[1].warnings() == ()
+
+
+@pytest.mark.parametrize("body", ["", "\n\n"])
+def test_a_header_without_interactions_is_refused(tmp_path: Path, body: str) -> None:
+    assert "no interactions" in refusal(write_csv(tmp_path, body))
+
+
+@pytest.mark.parametrize("value", ["", "NaN", "null", "inf", " "])
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+def test_a_missing_id_names_column_and_row(tmp_path: Path, column: str, value: str) -> None:
+    row = {"user_id": "b", "item_id": "y"} | {column: value}
+    message = refusal(write_csv(tmp_path, f"a,x,1\n{row['user_id']},{row['item_id']},2\nc,z,3\n"))
+    assert f"column {column}" in message and "in 1 of 3 rows" in message and "row 2: " in message
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_missing_number_as_id_is_refused(tmp_path: Path, value: float | None) -> None:
+    assert "row 2" in refusal(write_parquet(tmp_path, item_id=[1.0, value]))
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", "2011-12-09", "nan", "inf", "-inf", "1e999", "1_000"])
+def test_a_time_that_is_no_number_names_row_and_value(tmp_path: Path, value: str) -> None:
+    message = refusal(write_csv(tmp_path, f"a,x,1\nb,y,{value}\n"))
+    assert "column timestamp" in message and "row 2: " in message and "seconds" in message
+    assert repr(value) in message or value == ""
+
+
+def test_many_bad_rows_show_the_first_five_and_count_the_rest(tmp_path: Path) -> None:
+    message = refusal(write_csv(tmp_path, "".join(f"u{n},i{n},never\n" for n in range(1200))))
+    assert "in 1,200 of 1,200 rows" in message
+    assert "row 5: 'never' and 1,195 more" in message and "row 6" not in message
+
+
+def test_a_long_value_is_shortened(tmp_path: Path) -> None:
+    assert len(refusal(write_csv(tmp_path, f"a,x,{'z' * 10_000}\nb,y,1\n"))) < 500
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"timestamp": [datetime(2011, 1, 1), datetime(2011, 1, 2)]}, "dt.epoch('s')"),
+        ({"timestamp": [True, False]}, "column timestamp holds Boolean"),
+        ({"timestamp": [None, None]}, "column timestamp"),
+        ({"user_id": [["a"], ["b"]]}, "column user_id holds List(String)"),
+        ({"item_id": [b"a", b"b"]}, "column item_id holds Binary"),
+    ],
+)
+def test_a_parquet_column_of_the_wrong_type_is_refused(tmp_path: Path, columns: dict[str, Any], says: str) -> None:
+    assert says in refusal(write_parquet(tmp_path, **columns))
+
+
+def test_a_single_user_or_item_is_refused(tmp_path: Path) -> None:
+    assert "a single user, 'a'" in refusal(write_csv(tmp_path, "a,x,1\na,y,2\n"))
+    assert "a single item, 'x'" in refusal(write_csv(tmp_path, "a,x,1\nb,x,2\n"))
+
+
+@given(content=st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused_with_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(HEADER.encode() + content)
+    try:
+        assert read_interactions(path).height >= 2
+    except InteractionsError as error:
+        assert str(path) in str(error)

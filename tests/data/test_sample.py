@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ofa_export.data.histories import build_histories
+from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.sample import SAMPLE_FOLDER, SAMPLES, load_dataset
+from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
+
+
+def test_online_retail_has_the_documented_rows_in_the_source_order() -> None:
+    data = load_dataset("online-retail")
+    assert data.interactions.height == 386_250
+    assert data.interactions.row(0) == ("12346", "23166", 1_295_344_860)
+    assert data.interactions["user_id"].n_unique() == 4_334
+    assert data.interactions["item_id"].n_unique() == 3_659
+    assert data.warnings == ()
+
+
+def test_every_online_retail_item_has_a_title() -> None:
+    data = load_dataset("online-retail")
+    assert set(data.interactions["item_id"]) == set(data.titles)
+    assert data.titles["85123A"] == "WHITE HANGING HEART T-LIGHT HOLDER"
+
+
+def test_online_retail_after_its_recipe_has_the_documented_size() -> None:
+    data = load_dataset("online-retail")
+    histories = build_histories(data.interactions, recipe=data.recipe, seed=0)
+    assert (histories.users, histories.items, len(histories.rows)) == (4_074, 3_145, 264_510)
+
+
+def test_the_sample_is_small_and_carries_its_licence() -> None:
+    assert sum(path.stat().st_size for path in SAMPLE_FOLDER.iterdir()) < 1_000_000
+    data = load_dataset("online-retail")
+    assert data.licence == "CC-BY-4.0"
+    assert "Chen, D. (2015)" in data.attribution and "10.24432/C5BW33" in data.attribution
+    assert "CC BY 4.0" in (SAMPLE_FOLDER / "LICENSE.txt").read_text(encoding="utf-8")
+
+
+def test_planted_histories_keep_every_interaction() -> None:
+    data = load_dataset("planted")
+    histories = build_histories(data.interactions, recipe=data.recipe, seed=0)
+    assert (histories.users, histories.items) == (3_000, 200)
+    assert len(histories.rows) == data.interactions.height
+    assert not histories.exclude_history
+
+
+def test_a_file_is_loaded_with_its_titles_and_recipe(tmp_path: Path) -> None:
+    path, titles = tmp_path / "shop.csv", tmp_path / "titles.csv"
+    path.write_text("user_id,item_id,timestamp\na,x,1\nb,y,2\na,x,1\n")
+    titles.write_text("item_id,title\nx,Mug\n")
+    recipe = HistoryRecipe(min_count=1)
+    data = load_dataset(path, titles=titles, recipe=recipe)
+    assert (data.name, data.titles, data.recipe) == ("shop", {"x": "Mug"}, recipe)
+    assert [warning.endswith("item and time): 1.") for warning in data.warnings] == [True]
+
+
+def test_an_unknown_name_suggests_the_nearest_sample() -> None:
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'online-retail'.*Valid: online-retail, planted"):
+        load_dataset("online_retail")
+
+
+def test_a_missing_file_is_not_mistaken_for_a_name(tmp_path: Path) -> None:
+    with pytest.raises(InteractionsError, match="no file"):
+        load_dataset(str(tmp_path / "nowhere.csv"))
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_a_sample_does_not_take_another_recipe(name: str) -> None:
+    with pytest.raises(ConfigError, match="has its own"):
+        load_dataset(name, recipe=HistoryRecipe())

@@ -1,0 +1,88 @@
+"""What a runtime has to offer; a new one is a class of this shape, registered as an entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+from ofa_export.contract import GraphSpec
+
+if TYPE_CHECKING:
+    from ofa_export.graphs.device import DeviceGraph
+
+
+class GraphRunner(Protocol):
+    """Loaded graphs on the host build of a runtime; one thread, one caller at a time."""
+
+    def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run one graph.
+
+        Args:
+            graph: its name.
+            inputs: one array for each input of the contract, by name, in its exact shape and element type.
+
+        Returns:
+            One array for each output, by name; the caller owns them.
+
+        Raises:
+            ConfigError: the graph is unknown, or the inputs are not those of the contract.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the runtime's memory; the runner cannot be used afterwards."""
+        ...
+
+
+class Backend(Protocol):
+    """One runtime: converts device graphs for it and runs them on this computer.
+
+    Attributes:
+        name: what the user calls it.
+        entry_name: the bundle entry that holds its graphs.
+        minimum_runtime: oldest version of the runtime on a phone that its graphs are meant for.
+        precisions: names that `convert` accepts.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def entry_name(self) -> str: ...
+
+    @property
+    def minimum_runtime(self) -> str: ...
+
+    @property
+    def precisions(self) -> tuple[str, ...]: ...
+
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+        """Convert graphs to one file of the runtime; the same graphs give the same bytes.
+
+        Args:
+            graphs: the graphs, each with its names, shapes and module.
+            precision: one of `precisions`.
+
+        Raises:
+            UnknownNameError: the precision is not one of `precisions`.
+            LoweringError: the converter refused a graph.
+        """
+        ...
+
+    def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
+        """Load a file of the runtime.
+
+        Args:
+            graphs: its bytes.
+            contract: what it has to hold.
+
+        Raises:
+            BundleError: the bytes are not such a file, or it holds something else than the contract says.
+        """
+        ...
+
+    def tool_versions(self) -> dict[str, str]:
+        """Versions of everything that has a say in what `convert` returns, by distribution name."""
+        ...

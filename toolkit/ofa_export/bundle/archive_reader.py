@@ -1,0 +1,151 @@
+"""Reading an archive as if its sender were hostile: it is exactly what `archive` writes, or it is refused.
+
+Every length is compared with the size of the file before it is used, nothing is copied, and after the checks that have
+a sentence of their own each header is compared with the one that the writer would have made.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from ofa_export.bundle.archive import (
+    ALIGNMENT,
+    CENTRAL,
+    CENTRAL_SIGNATURE,
+    END,
+    END_SIGNATURE,
+    LOCAL,
+    LOCAL_SIGNATURE,
+    MAX_BYTES,
+    Placement,
+    end_record,
+    place,
+)
+from ofa_export.errors import BundleError
+
+MAX_ENTRIES = 64
+MAX_NAME = 64
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_ENCRYPTED, _DATA_DESCRIPTOR = 0x0001, 0x0008
+_ZIP64 = 0xFFFFFFFF
+
+
+def read_archive(file: memoryview) -> dict[str, memoryview]:
+    """Check an archive and find its entries.
+
+    Args:
+        file: the whole file, mapped or in memory.
+
+    Returns:
+        The data of each entry by name, in file order, as views of `file`.
+
+    Raises:
+        BundleError: any byte outside the entries' data is not what `write_archive` would have written, or the data of
+            an entry does not agree with its CRC-32.
+    """
+    directory_start, count = _end(file)
+    at, end = directory_start, 0
+    entries: dict[str, memoryview] = {}
+    for number in range(count):
+        name, size, header_start, crc = _record(file, at, number)
+        if name in entries:
+            raise BundleError("its name appears twice.", entry=name)
+        placement = _place(file, name, size, header_start, end=end, limit=directory_start)
+        if bytes(file[at : at + CENTRAL.size + len(name)]) != placement.central_record(crc):
+            raise BundleError("its directory record has fields that this format does not use.", entry=name)
+        _check_local(file, placement, crc)
+        end = placement.data_start + size
+        entries[name] = file[placement.data_start : end]
+        if zlib.crc32(entries[name]) != crc:
+            raise BundleError("its data does not agree with its CRC-32: the file was damaged.", entry=name)
+        at += CENTRAL.size + len(name)
+    if end != directory_start:
+        raise BundleError(f"{directory_start - end:,} bytes before the directory belong to no entry.")
+    if at + END.size != len(file):
+        raise BundleError(f"{len(file) - END.size - at:,} bytes after the directory belong to no entry.")
+    return entries
+
+
+def _end(file: memoryview) -> tuple[int, int]:
+    if len(file) < END.size:
+        raise BundleError(f"it has {len(file)} bytes, fewer than the smallest archive: it was cut short.")
+    if len(file) > MAX_BYTES:
+        raise BundleError(f"it has {len(file):,} bytes; a bundle can hold {MAX_BYTES:,}.")
+    fields = END.unpack_from(file, len(file) - END.size)
+    signature, _, _, _, count, directory_bytes, directory_start, _ = fields
+    if signature != END_SIGNATURE:
+        tail = bytes(file[-(2**16 + END.size) :])
+        if END_SIGNATURE.to_bytes(4, "little") in tail:
+            raise BundleError("it has a comment or other bytes after the end of its directory.")
+        raise BundleError("it does not end with a directory: it was cut short, or it is not a bundle.")
+    if _ZIP64 in (directory_bytes, directory_start) or count == 0xFFFF:
+        raise BundleError("it uses ZIP64, which bundles do not.")
+    if not 1 <= count <= MAX_ENTRIES:
+        raise BundleError(f"its directory says {count} entries; a bundle has 1 to {MAX_ENTRIES}.")
+    if directory_start + directory_bytes != len(file) - END.size:
+        raise BundleError("its directory is not where the end of the file says.")
+    canonical = end_record(entries=count, directory_start=directory_start, directory_bytes=directory_bytes)
+    if bytes(file[-END.size :]) != canonical:
+        raise BundleError("the end of its directory has fields that this format does not use.")
+    return directory_start, count
+
+
+def _record(file: memoryview, at: int, number: int) -> tuple[str, int, int, int]:
+    limit = len(file) - END.size
+    if at + CENTRAL.size > limit:
+        raise BundleError(f"its directory ends before entry {number}.")
+    fields = CENTRAL.unpack_from(file, at)
+    signature, _, _, flags, method, _, _, crc, stored, size, name_bytes = fields[:11]
+    header_start = fields[-1]
+    if signature != CENTRAL_SIGNATURE:
+        raise BundleError(f"its directory has no record for entry {number}.")
+    if not 1 <= name_bytes <= MAX_NAME or at + CENTRAL.size + name_bytes > limit:
+        raise BundleError(f"the name of entry {number} has {name_bytes} bytes; 1 to {MAX_NAME} are allowed.")
+    name = bytes(file[at + CENTRAL.size : at + CENTRAL.size + name_bytes]).decode("ascii", "backslashreplace")
+    if not _PLAIN_NAME.fullmatch(name):
+        raise BundleError("its name is not a plain file name, so it could escape the folder it is put in.", entry=name)
+    if flags & _ENCRYPTED:
+        raise BundleError("it is encrypted.", entry=name)
+    if flags & _DATA_DESCRIPTOR:
+        raise BundleError("its size follows its data (a data descriptor), which bundles do not allow.", entry=name)
+    if method or stored != size:
+        raise BundleError("it is compressed; entries of a bundle are stored.", entry=name)
+    if _ZIP64 in (size, header_start):
+        raise BundleError("it uses ZIP64, which bundles do not.", entry=name)
+    return name, size, header_start, crc
+
+
+def _place(file: memoryview, name: str, size: int, header_start: int, *, end: int, limit: int) -> Placement:
+    """Where the entry must lie: directly after `end`, where the one before it ends."""
+    if header_start < end:
+        raise BundleError("it overlaps the entry before it.", entry=name)
+    if header_start > end:
+        raise BundleError(f"the {header_start - end:,} bytes before it belong to no entry.", entry=name)
+    if header_start + LOCAL.size > limit:
+        raise BundleError("its header reaches into the directory.", entry=name)
+    name_bytes, extra_bytes = LOCAL.unpack_from(file, header_start)[-2:]
+    data_start = header_start + LOCAL.size + name_bytes + extra_bytes
+    if data_start % ALIGNMENT:
+        raise BundleError(f"its data starts at byte {data_start:,}, not at a multiple of {ALIGNMENT}.", entry=name)
+    placement = place(name, size, header_start=header_start)
+    if placement.data_start + size > limit:
+        raise BundleError("its data reaches into the directory.", entry=name)
+    return placement
+
+
+def _check_local(file: memoryview, placement: Placement, crc: int) -> None:
+    header = bytes(file[placement.header_start : placement.data_start])
+    canonical = placement.local_header(crc)
+    if LOCAL.unpack_from(header)[0] != LOCAL_SIGNATURE:
+        raise BundleError("its local header is missing.", entry=placement.name)
+    named = LOCAL.size + len(placement.name)
+    # The length of the extra field is judged with the padding, below.
+    if (
+        header[: LOCAL.size - 2] + header[LOCAL.size : named]
+        != canonical[: LOCAL.size - 2] + canonical[LOCAL.size : named]
+    ):
+        raise BundleError("its local header disagrees with the directory.", entry=placement.name)
+    if header != canonical:
+        raise BundleError("the padding before its data is not what this format writes.", entry=placement.name)

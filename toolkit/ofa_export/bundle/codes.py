@@ -1,0 +1,166 @@
+"""One 8-bit code per value, whose leading k bits are a usable k-bit code for every k (companded, fitted tables).
+
+With z = e / rms_gn (rms of the values of item group g in block n, float32) the code of a value e is
+
+    q = floor(128 * (1 + f(clip(z / c, -1, 1)))), limited to 0..255,    f(x) = sign(x) |x|^a
+
+with the clip c = 3 and the exponent a = 0.7. When the k most significant bits are present the value is
+
+    table_k[q >> (8 - k)] * rms_gn      (one float32 multiplication), and 0 when k = 0.
+
+The eight tables lie behind each other in one array of 510 float32: table_k starts at element 2^k - 2. An entry is the
+mean of the normalised values z in its cell; in a cell that no value falls into, the inverse of the code at the cell's
+centre. A block of zeros has rms 0, and so decodes to 0.
+
+Source: our choice; the measurements behind it are in the design of the bundle (companding serves all plane counts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofa_export.errors import ConfigError
+
+BLOCK_WIDTH = 8
+PLANES = 8
+TABLE_VALUES: int = 2 ** (PLANES + 1) - 2
+CLIP = 3.0
+EXPONENT = 0.7
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CodeBook:
+    """The fitted decoding tables of one bundle.
+
+    Args:
+        clip: c, in units of the block's rms.
+        exponent: a of the companding function.
+        values: the eight tables behind each other, float32 `[510]`.
+    """
+
+    clip: float
+    exponent: float
+    values: NDArray[np.float32]
+
+    def table(self, planes: int) -> NDArray[np.float32]:
+        """The `2^planes` values of the code that is left when `planes` (1..8) bits are present."""
+        return self.values[2**planes - 2 : 2 ** (planes + 1) - 2]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedTable:
+    """An item table as codes.
+
+    Args:
+        codes: uint8 `[V, d]`.
+        rms: scale of each group and block, float32 `[G, N]`.
+        book: the tables that turn codes into values.
+        group_sizes: items of each group, int64 `[G]`; groups are contiguous ranges of rows.
+    """
+
+    codes: NDArray[np.uint8]
+    rms: NDArray[np.float32]
+    book: CodeBook
+    group_sizes: NDArray[np.int64]
+
+
+def encode(
+    table: NDArray[np.float32], *, group_sizes: Sequence[int], clip: float = CLIP, exponent: float = EXPONENT
+) -> EncodedTable:
+    """Code an item table in 8 bits per value and fit the tables for 1..8 planes.
+
+    Args:
+        table: item embeddings `[V, d]`, d a multiple of 8, rows sorted by popularity.
+        group_sizes: items of each group; at least one each, V in all.
+        clip: c, in units of the block's rms.
+        exponent: a of the companding function.
+
+    Raises:
+        ConfigError: shapes that do not fit together, parameters out of range, or values that are not finite.
+    """
+    sizes = np.asarray(group_sizes, np.int64)
+    _check_table(table, sizes)
+    if not (0 < clip <= 100 and 0.1 <= exponent <= 1):
+        raise ConfigError(f"The code needs 0 < clip <= 100 and 0.1 <= exponent <= 1, not {clip} and {exponent}.")
+    blocks = table.reshape(len(table), -1, BLOCK_WIDTH).astype(np.float64)
+    energy = np.add.reduceat(np.square(blocks).sum(axis=2), np.cumsum(sizes) - sizes, axis=0)
+    rms = np.sqrt(energy / (BLOCK_WIDTH * sizes[:, None])).astype(np.float32)
+    scale = np.repeat(rms, sizes, axis=0).astype(np.float64)[:, :, None]
+    normal = np.divide(blocks, scale, out=np.zeros_like(blocks), where=scale > 0)
+    inside = np.clip(normal / clip, -1, 1)
+    codes = np.clip(np.floor(128 * (1 + np.sign(inside) * np.abs(inside) ** exponent)), 0, 255).astype(np.uint8)
+    used = np.broadcast_to(scale > 0, codes.shape)
+    book = _fit(codes[used], normal[used], clip, exponent)
+    return EncodedTable(codes=codes.reshape(table.shape), rms=rms, book=book, group_sizes=sizes)
+
+
+def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The item table that a bundle with these planes holds.
+
+    Args:
+        encoded: the coded table.
+        planes: leading bit planes present in each group and block, 0..8, `[G, N]`.
+
+    Returns:
+        float32 `[V, d]`.
+    """
+    per_row = np.repeat(planes, encoded.group_sizes, axis=0)
+    return dequantise(encoded.codes, per_row, np.repeat(encoded.rms, encoded.group_sizes, axis=0), encoded.book)
+
+
+def dequantise(
+    codes: NDArray[np.uint8], planes: NDArray[np.uint8], rms: NDArray[np.float32], book: CodeBook
+) -> NDArray[np.float32]:
+    """Values of some rows; bits of a code beyond its planes are ignored.
+
+    Args:
+        codes: uint8 `[n, d]`.
+        planes: leading bit planes present, 0..8, `[n, N]`.
+        rms: scales, float32 `[n, N]`.
+        book: the tables of the bundle.
+
+    Returns:
+        float32 `[n, d]`.
+    """
+    count = np.repeat(planes, BLOCK_WIDTH, axis=1).astype(np.int32)
+    position = np.maximum((1 << count) - 2, 0) + (codes.astype(np.int32) >> (PLANES - count))
+    scale = np.where(count > 0, np.repeat(rms, BLOCK_WIDTH, axis=1), np.float32(0))
+    # Adding zero turns the -0.0 of an absent block into 0.0, so that "nothing" has one bit pattern.
+    values: NDArray[np.float32] = book.values[position] * scale + np.float32(0)
+    return values
+
+
+def _fit(codes: NDArray[np.uint8], normal: NDArray[np.float64], clip: float, exponent: float) -> CodeBook:
+    counts = np.bincount(codes, minlength=2**PLANES)
+    sums = np.bincount(codes, weights=normal, minlength=2**PLANES)
+    tables = []
+    for planes in range(1, PLANES + 1):
+        cells = 2**planes
+        centre = (np.arange(cells) + 0.5) * (2 / cells) - 1
+        inverse = clip * np.sign(centre) * np.abs(centre) ** (1 / exponent)
+        members = counts.reshape(cells, -1).sum(axis=1)
+        tables.append(np.where(members > 0, sums.reshape(cells, -1).sum(axis=1) / np.maximum(members, 1), inverse))
+    return CodeBook(clip=clip, exponent=exponent, values=np.concatenate(tables).astype(np.float32))
+
+
+def _check_table(table: NDArray[np.float32], sizes: NDArray[np.int64]) -> None:
+    if table.ndim != 2 or not table.size or table.shape[1] % BLOCK_WIDTH:
+        raise ConfigError(
+            f"The item table has shape {list(table.shape)}; needed are [items, width] with a width that is a "
+            f"multiple of {BLOCK_WIDTH}."
+        )
+    if sizes.ndim != 1 or not len(sizes) or sizes.min() < 1 or sizes.sum() != len(table):
+        raise ConfigError(
+            f"Groups of {sizes.tolist()} items do not cut a table of {len(table)} items: every group needs at least "
+            "one item and the sizes must add up; use fewer groups."
+        )
+    if not np.isfinite(table).all():
+        row, column = np.argwhere(~np.isfinite(table))[0]
+        raise ConfigError(
+            f"The item table holds {table[row, column]} at row {row}, column {column}: only finite embeddings can be "
+            "exported; train again or repair the checkpoint."
+        )

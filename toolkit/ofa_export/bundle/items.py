@@ -1,0 +1,166 @@
+"""`items.bin`: keys and titles of the items in row order.
+
+| offset | type | content |
+| --- | --- | --- |
+| 0 | 4 bytes | `OFAI` |
+| 4 | uint32 | layout version, 1 |
+| 8 | uint32 | number of items V, at least 1 |
+| 12 | uint32 | bytes of the text, at most 1,024 per item |
+| 16 | zlib stream | the text, UTF-8: V keys, then V titles, each line but the last ended by one newline (0x0A) |
+
+Keys are unique and not empty; titles may be empty; neither holds a newline.
+"""
+
+from __future__ import annotations
+
+import difflib
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ofa_export.errors import BundleError, ConfigError, HistoryError
+
+ENTRY = "items.bin"
+MAX_ITEM_BYTES = 1024
+
+_HEADER = struct.Struct("<4sIII")
+_MAGIC = b"OFAI"
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownHistory:
+    """A shopper's history as far as the bundle knows it.
+
+    Args:
+        rows: item rows, oldest first, `[n]`, at least one.
+        unknown: keys that the bundle does not have, in the order they were met.
+    """
+
+    rows: tuple[int, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemCatalogue:
+    """Keys and titles of the items, row by row.
+
+    Args:
+        keys: what the app looks up, `[V]`, unique.
+        titles: what the app shows, `[V]`.
+
+    Raises:
+        ConfigError: they cannot be written to a bundle.
+    """
+
+    keys: tuple[str, ...]
+    titles: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.keys or len(self.keys) != len(self.titles):
+            raise ConfigError(f"Every item needs a key and a title: got {len(self.keys)} and {len(self.titles)}.")
+        for row, (key, title) in enumerate(zip(self.keys, self.titles, strict=True)):
+            _check_item(row, key, title)
+        if len(self._rows) != len(self.keys):
+            twice = next(key for row, key in enumerate(self.keys) if self._rows[key] != row)
+            raise ConfigError(f"The item key '{twice}' appears twice; keys must be unique.")
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def row_of(self, key: str) -> int | None:
+        """Row of an item, or None when the bundle does not have it."""
+        return self._rows.get(key)
+
+    def history(self, keys: Sequence[str]) -> KnownHistory:
+        """Rows of a shopper's history; unknown items are left out and listed.
+
+        Args:
+            keys: item keys, oldest first.
+
+        Raises:
+            HistoryError: no key is given, or none is known.
+        """
+        unknown = tuple(key for key in keys if key not in self._rows)
+        if not keys:
+            raise HistoryError(f"The history is empty; give at least one item key, for example '{self.keys[0]}'.")
+        if len(unknown) == len(keys):
+            near = difflib.get_close_matches(unknown[-1], self.keys, n=1, cutoff=0)
+            hint = f" The key nearest to '{unknown[-1]}' is '{near[0]}'." if near else ""
+            raise HistoryError(
+                f"None of the {len(keys)} items of the history is in this bundle of {len(self):,} items "
+                f"(first: '{unknown[0]}').{hint} Give keys as `inspect` lists them, for example '{self.keys[0]}'."
+            )
+        return KnownHistory(rows=tuple(self._rows[key] for key in keys if key in self._rows), unknown=unknown)
+
+    def to_bytes(self) -> bytes:
+        """The content of `items.bin`."""
+        text = "\n".join((*self.keys, *self.titles)).encode()
+        return _HEADER.pack(_MAGIC, _VERSION, len(self), len(text)) + zlib.compress(text, 9)
+
+    @classmethod
+    def from_bytes(cls, data: memoryview | bytes, *, items: int) -> ItemCatalogue:
+        """Read `items.bin`.
+
+        Args:
+            data: the entry.
+            items: V, as the manifest says.
+
+        Raises:
+            BundleError: anything that `to_bytes` would not have written for V items.
+        """
+        if len(data) < _HEADER.size:
+            raise _rejected(f"it has {len(data)} bytes, fewer than its header.")
+        magic, version, count, raw_length = _HEADER.unpack_from(data)
+        if (magic, version) != (_MAGIC, _VERSION):
+            raise _rejected(f"it starts with {magic!r}, version {version}; needed is {_MAGIC!r}, version {_VERSION}.")
+        if count != items:
+            raise _rejected(f"it holds {count:,} items, the manifest says {items:,}.")
+        if raw_length > count * MAX_ITEM_BYTES:
+            raise _rejected(f"its text of {raw_length:,} bytes is over the limit of {MAX_ITEM_BYTES:,} for each item.")
+        lines = _inflate(data[_HEADER.size :], raw_length).split("\n")
+        if len(lines) != 2 * count:
+            raise _rejected(f"its text has {len(lines):,} lines; {count:,} keys and as many titles are needed.")
+        try:
+            return cls(keys=tuple(lines[:count]), titles=tuple(lines[count:]))
+        except ConfigError as error:
+            raise _rejected(str(error)) from error
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {key: row for row, key in enumerate(self.keys)}
+
+
+def _check_item(row: int, key: str, title: str) -> None:
+    if not key:
+        raise ConfigError(f"The item of row {row} has an empty key.")
+    if "\n" in key or "\n" in title:
+        raise ConfigError(f"The key or title of item {key!r} (row {row}) holds a newline; replace it by a blank.")
+    try:
+        size = len(key.encode()) + len(title.encode()) + 2
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"The key or title of item {key!r} (row {row}) is not valid text: {error.reason}.") from error
+    if size > MAX_ITEM_BYTES:
+        raise ConfigError(
+            f"Key and title of item {key[:40]!r} (row {row}) take {size:,} bytes; the limit is {MAX_ITEM_BYTES:,}."
+        )
+
+
+def _inflate(stream: memoryview | bytes, raw_length: int) -> str:
+    inflater = zlib.decompressobj()
+    try:
+        # One byte more than promised is enough to see that the stream goes on.
+        text = inflater.decompress(stream, raw_length + 1)
+        if len(text) != raw_length or not inflater.eof or inflater.unused_data:
+            raise _rejected(f"its text does not end after the {raw_length:,} bytes that its header says.")
+        return text.decode()
+    except zlib.error as error:
+        raise _rejected(f"its text cannot be decompressed ({error}).") from error
+    except UnicodeDecodeError as error:
+        raise _rejected(f"its text is not UTF-8 ({error.reason} at byte {error.start}).") from error
+
+
+def _rejected(reason: str) -> BundleError:
+    return BundleError(reason, entry=ENTRY)

@@ -1,0 +1,283 @@
+"""`manifest.json`: everything a phone must know before it trusts a bundle, as compact JSON with sorted keys.
+
+The JSON is ASCII without white space, at most 1 MiB, and exactly what `Manifest.to_bytes` writes; its schema is in
+`docs/bundle-manifest.schema.json`. It lists every other entry with size and SHA-256, in file order. Digests and
+qualities have a fixed width, so the manifest's length (and with it the size of the bundle) does not depend on them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from ofa_export.bundle.order import MAX_TILES, OrderName
+from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, device_contract
+from ofa_export.errors import BundleError
+
+ENTRY = "manifest.json"
+MAX_MANIFEST_BYTES = 2**20
+SCHEMA_VERSION = "1.0"
+
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=1, lt=2**40)]
+Bytes = Annotated[int, Field(ge=0, lt=2**40)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Score = Annotated[str, Field(pattern=r"^[01]\.[0-9]{4}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Runtime(_Model):
+    """The runtime whose graphs the bundle holds, by backend name, and the oldest version of it that can run them."""
+
+    name: Name
+    minimum_version: Name
+
+
+class Shapes(_Model):
+    """The numbers that fix every tensor: T, d, L, C and P."""
+
+    history_length: Annotated[int, Field(ge=1, le=4096)]
+    width: Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
+    depth: Annotated[int, Field(ge=1, le=64)]
+    candidates: Annotated[int, Field(ge=1, le=65536)]
+    theta_size: Annotated[int, Field(ge=1, le=2**24)]
+
+    @model_validator(mode="after")
+    def _buffers_are_bounded(self) -> Shapes:
+        if max(self.history_length, self.candidates) * self.width > 2**24:
+            raise ValueError("history_length x width and candidates x width must not exceed 2^24 values")
+        return self
+
+    def contract(self) -> tuple[GraphSpec, ...]:
+        """The graphs, inputs and outputs that these shapes imply."""
+        return device_contract(DeviceShapes(**self.model_dump()))
+
+
+class Tensor(_Model):
+    """One input or output of a graph."""
+
+    name: Name
+    shape: Annotated[tuple[int, ...], Field(max_length=8)]
+    dtype: DType
+
+
+class Graph(_Model):
+    """One named graph: inputs and outputs in binding order."""
+
+    name: Name
+    inputs: Annotated[tuple[Tensor, ...], Field(max_length=128)]
+    outputs: Annotated[tuple[Tensor, ...], Field(max_length=128)]
+
+
+class Entry(_Model):
+    """One entry of the archive besides the manifest."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
+    bytes: Bytes
+    sha256: Digest
+
+
+class EmbeddingLayout(_Model):
+    """How `embeddings.bin` is cut: groups of items, blocks of 8 dimensions, 8 bit planes, and the tiles it kept."""
+
+    items: Count
+    width: Count
+    block_width: Literal[8]
+    group_sizes: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_TILES // 8)]
+    planes: Literal[8]
+    clip: Annotated[float, Field(gt=0, le=100)]
+    exponent: Annotated[float, Field(ge=0.1, le=1)]
+    order: OrderName
+    tiles_total: Annotated[int, Field(ge=1, le=MAX_TILES)]
+    tiles_kept: Annotated[int, Field(ge=1, le=MAX_TILES)]
+    floor_tiles: Annotated[int, Field(ge=1, le=MAX_TILES)]
+
+    @property
+    def blocks(self) -> int:
+        """N, blocks of a row."""
+        return self.width // self.block_width
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> EmbeddingLayout:
+        if self.width % self.block_width:
+            raise ValueError(f"width {self.width} is not a multiple of {self.block_width}")
+        if sum(self.group_sizes) != self.items:
+            raise ValueError(f"the group sizes add up to {sum(self.group_sizes):,} items, not to {self.items:,}")
+        if self.tiles_total != len(self.group_sizes) * self.blocks * self.planes:
+            raise ValueError(f"{self.tiles_total} tiles are not groups x blocks x planes")
+        if not self.floor_tiles <= self.tiles_kept <= self.tiles_total:
+            raise ValueError(f"{self.tiles_kept} kept tiles are not in {self.floor_tiles}..{self.tiles_total}")
+        return self
+
+
+class NdcgAt10(_Model):
+    """NDCG@10 of the PyTorch reference over all items, four decimals, or null where it was not measured.
+
+    `bundle_table` is measured with the tiles of this bundle, `full_table` with the unquantised item table.
+    """
+
+    bundle_table: Score | None
+    full_table: Score | None
+
+
+class Quality(_Model):
+    """What the tiles of this bundle cost, measured on the validation histories of `users` users."""
+
+    ndcg_at_10: NdcgAt10
+    users: Bytes
+
+
+class Ranking(_Model):
+    """How candidates become a ranking."""
+
+    exclude_history: bool
+
+
+class SelfTestFields(_Model):
+    """What `selftest.bin` holds and how close the phone must come to it."""
+
+    min_snr_db: Annotated[float, Field(ge=0, le=300)]
+    cases: Count
+
+
+class DataSource(_Model):
+    """The data the model was trained on."""
+
+    name: Name
+    licence: Text
+    attribution: Text
+
+
+class ManifestFields(_Model):
+    """The fields that do not follow from the content of the bundle.
+
+    Args:
+        model_id: name of the model, the same for all of its bundles.
+        group: user group that the bundle is made for.
+        runtime: backend and its minimum version.
+        precision: weight precision of the graphs, for example "int8".
+        shapes: T, d, L, C and P.
+        quality: expected quality; the same texts with other digits do not change the size of the bundle.
+        ranking: how candidates become a ranking.
+        recipe: the resolved recipe.
+        tools: version of each tool that took part.
+        checkpoint_sha256: digest of the source checkpoint.
+        data: what the model was trained on.
+    """
+
+    model_id: Name
+    group: Name
+    runtime: Runtime
+    precision: Name
+    shapes: Shapes
+    quality: Quality
+    ranking: Ranking
+    recipe: dict[str, JsonValue]
+    tools: Annotated[dict[Name, Name], Field(max_length=100)]
+    checkpoint_sha256: Digest
+    data: DataSource
+
+
+class Manifest(ManifestFields):
+    """The content of `manifest.json`."""
+
+    schema_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")]
+    budget_bytes: Count
+    graphs: Annotated[tuple[Graph, ...], Field(max_length=66)]
+    entries: Annotated[tuple[Entry, ...], Field(max_length=63)]
+    embeddings: EmbeddingLayout
+    selftest: SelfTestFields
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Manifest:
+        if self.graphs != contract_graphs(self.shapes):
+            raise ValueError("the graphs are not those of the tensor contract for these shapes")
+        if self.embeddings.width != self.shapes.width:
+            raise ValueError(f"embeddings of width {self.embeddings.width} do not fit graphs of {self.shapes.width}")
+        names = [entry.name for entry in self.entries]
+        if len(names) != 5 or not names[0].startswith("graphs.") or names[1:] != list(FOLLOWING_ENTRIES):
+            raise ValueError(f"the entries must be graphs.*, {', '.join(FOLLOWING_ENTRIES)}, not {', '.join(names)}")
+        return self
+
+    def to_bytes(self) -> bytes:
+        """Compact JSON, keys sorted, ASCII."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: memoryview | bytes) -> Manifest:
+        """Read `manifest.json`.
+
+        Raises:
+            BundleError: it was made by a newer version, or it is not what `to_bytes` would have written.
+        """
+        if len(data) > MAX_MANIFEST_BYTES:
+            raise _rejected(f"it has {len(data):,} bytes; at most {MAX_MANIFEST_BYTES:,} are allowed.")
+        text = bytes(data)
+        _check_version(text)
+        try:
+            manifest = cls.model_validate_json(text)
+            canonical = manifest.to_bytes()
+        except ValidationError as error:
+            raise _rejected(first_problem(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise _rejected(f"it holds a value that cannot be read back ({error}).") from error
+        if canonical != text:
+            raise _rejected("it is not compact JSON with sorted, unique keys.")
+        return manifest
+
+
+FOLLOWING_ENTRIES = ("embeddings.bin", "items.bin", "selftest.bin", "MODEL_CARD.md")
+"""The entries after the manifest and the graphs, in file order."""
+
+
+def contract_graphs(shapes: Shapes) -> tuple[Graph, ...]:
+    """The tensor contract as the manifest lists it."""
+
+    def tensors(specs: tuple[TensorSpec, ...]) -> tuple[Tensor, ...]:
+        return tuple(Tensor(name=spec.name, shape=spec.shape, dtype=spec.dtype) for spec in specs)
+
+    return tuple(
+        Graph(name=spec.name, inputs=tensors(spec.inputs), outputs=tensors(spec.outputs)) for spec in shapes.contract()
+    )
+
+
+def manifest_schema() -> str:
+    """The JSON Schema of the manifest, as `docs/bundle-manifest.schema.json` holds it."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+class _Version(BaseModel):
+    schema_version: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}$")]
+
+
+def _check_version(text: bytes) -> None:
+    try:
+        version = _Version.model_validate_json(text).schema_version
+    except (ValueError, RecursionError) as error:
+        raise _rejected("it is not a JSON object with a schema_version such as '1.0'.") from error
+    major = int(version.partition(".")[0])
+    if major > 1:
+        raise _rejected(
+            f"it was made by a newer version of ofa-export (schema {version}, this one reads 1.x): update ofa-export."
+        )
+    if major < 1:
+        raise _rejected(f"its schema version {version} was never released; this version reads 1.x.")
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem that pydantic found, as one sentence that starts with the field."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
+    return f"{place or 'the manifest'}: {problem['msg']}{more}."
+
+
+def _rejected(reason: str) -> BundleError:
+    return BundleError(reason, entry=ENTRY)

@@ -1,0 +1,140 @@
+"""The elastic item table: rows looked up in the tiles that are present, whatever prefix of the order that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, CodeBook, EncodedTable, dequantise
+from ofa_export.bundle.order import TileOrder, planes_of_prefix, prefix_bytes
+from ofa_export.bundle.tiles import codes_of_bytes, pack_tiles, unpack_tiles
+from ofa_export.errors import ConfigError
+
+Rows = Sequence[int] | NDArray[np.integer]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ElasticTable:
+    """An item table of which the first `tile_count` tiles are present; the tiles may be mapped from a file.
+
+    Args:
+        group_sizes: items of each group, int64 `[G]`.
+        rms: scale of each group and block, float32 `[G, N]`.
+        book: the tables that turn codes into values.
+        order: the order of all tiles, present or not.
+        tile_count: tiles that are present.
+        tiles: their bytes and nothing beyond, uint8.
+    """
+
+    group_sizes: NDArray[np.int64]
+    rms: NDArray[np.float32]
+    book: CodeBook
+    order: TileOrder
+    tile_count: int
+    tiles: NDArray[np.uint8]
+
+    @classmethod
+    def from_encoded(cls, encoded: EncodedTable, order: TileOrder) -> ElasticTable:
+        """The table with all of its tiles.
+
+        Raises:
+            ConfigError: the order is one of another number of groups or blocks.
+        """
+        if encoded.rms.shape != (order.groups, order.blocks):
+            raise ConfigError(
+                f"The tile order is made for {order.groups} groups x {order.blocks} blocks, the table has "
+                f"{encoded.rms.shape[0]} x {encoded.rms.shape[1]}."
+            )
+        return cls(
+            group_sizes=encoded.group_sizes,
+            rms=encoded.rms,
+            book=encoded.book,
+            order=order,
+            tile_count=len(order),
+            tiles=pack_tiles(encoded, order),
+        )
+
+    @property
+    def items(self) -> int:
+        """V, rows of the table."""
+        return int(self.group_sizes.sum())
+
+    @property
+    def width(self) -> int:
+        """d, values of a row."""
+        return self.order.blocks * BLOCK_WIDTH
+
+    @cached_property
+    def planes(self) -> NDArray[np.uint8]:
+        """Leading bit planes present in each group and block, `[G, N]`."""
+        return planes_of_prefix(self.order, self.tile_count)
+
+    def with_tiles(self, count: int) -> ElasticTable:
+        """The same table with a shorter prefix: what a phone under memory pressure keeps. Nothing is copied.
+
+        Raises:
+            ConfigError: `count` is negative or more than is present.
+        """
+        if not 0 <= count <= self.tile_count:
+            raise ConfigError(f"{count} tiles were asked for; this table holds 0 to {self.tile_count}.")
+        return replace(self, tile_count=count, tiles=self.tiles[: self._starts[count]])
+
+    def lookup(self, rows: Rows) -> NDArray[np.float32]:
+        """Embeddings of some items; reads one byte per present tile and item, and no others.
+
+        Args:
+            rows: item rows, `[n]`, each in 0..V-1.
+
+        Returns:
+            float32 `[n, d]`.
+
+        Raises:
+            ConfigError: a row is out of range.
+        """
+        group = self._groups_of(rows)
+        return dequantise(self.codes(rows), self.planes[group], self.rms[group], self.book)
+
+    def codes(self, rows: Rows) -> NDArray[np.uint8]:
+        """Codes of some items, uint8 `[n, d]`; absent bits are 0.
+
+        Raises:
+            ConfigError: a row is out of range.
+        """
+        group = self._groups_of(rows)
+        inside = np.asarray(rows, np.int64) - (self._stops - self.group_sizes)[group]
+        tile_start = self._tile_starts[group]
+        present = tile_start >= 0
+        packed = np.zeros(tile_start.shape, np.uint8)
+        packed[present] = self.tiles[(tile_start + inside[:, None])[present]]
+        return codes_of_bytes(packed.reshape(len(packed), self.order.blocks, PLANES))
+
+    def all_rows(self) -> NDArray[np.float32]:
+        """The whole table, float32 `[V, d]`."""
+        codes = unpack_tiles(self.tiles, self.order, self.group_sizes, self.tile_count)
+        planes = np.repeat(self.planes, self.group_sizes, axis=0)
+        return dequantise(codes, planes, np.repeat(self.rms, self.group_sizes, axis=0), self.book)
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        return prefix_bytes(self.order, self.group_sizes)
+
+    @cached_property
+    def _stops(self) -> NDArray[np.int64]:
+        return np.cumsum(self.group_sizes)
+
+    @cached_property
+    def _tile_starts(self) -> NDArray[np.int64]:
+        """Where each tile starts, -1 if absent, `[G, N * 8]`."""
+        starts = np.full(len(self.order), -1, np.int64)
+        starts[self.order.tiles[: self.tile_count]] = self._starts[: self.tile_count]
+        return starts.reshape(self.order.groups, -1)
+
+    def _groups_of(self, rows: Rows) -> NDArray[np.int64]:
+        wanted = np.asarray(rows, np.int64)
+        if wanted.ndim != 1 or (wanted.size and not (wanted.min() >= 0 and wanted.max() < self.items)):
+            raise ConfigError(f"Item rows must be a list of numbers in 0..{self.items - 1}, not {wanted.tolist()[:8]}.")
+        return np.searchsorted(self._stops, wanted, side="right")

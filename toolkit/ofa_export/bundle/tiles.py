@@ -1,0 +1,80 @@
+"""Tiles: bit planes of blocks as byte arrays, one byte per item.
+
+Tile (g, n, p) has one byte for each item of group g, in row order. Bit j of that byte, j = 0 being the LEAST
+significant, is bit plane p of the code of dimension 8 * n + j. Plane 0 is the MOST significant bit of a code:
+
+    (byte >> j) & 1  ==  (code[8 * n + j] >> (7 - p)) & 1
+
+Tiles lie behind each other in the order of the bundle, without gaps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
+from ofa_export.bundle.order import TileOrder, prefix_bytes
+
+
+def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:
+    """All tiles of a table, in order.
+
+    Args:
+        encoded: the coded table, G groups of V items.
+        order: the order of its tiles.
+
+    Returns:
+        uint8 `[V * N * 8]`; the first `prefix_bytes(...)[t]` bytes are the first t tiles.
+    """
+    codes = encoded.codes.reshape(-1, order.blocks, BLOCK_WIDTH)
+    packed = np.empty((order.blocks, PLANES, len(codes)), np.uint8)
+    for plane in range(PLANES):
+        bits = (codes >> (PLANES - 1 - plane)) & 1
+        packed[:, plane] = np.packbits(bits, axis=2, bitorder="little")[:, :, 0].T
+    return np.concatenate([packed[n, p, rows] for n, p, rows in _placements(order, encoded.group_sizes, len(order))])
+
+
+def unpack_tiles(
+    tiles: NDArray[np.uint8], order: TileOrder, group_sizes: NDArray[np.int64], count: int
+) -> NDArray[np.uint8]:
+    """The codes of all items as far as the first `count` tiles hold them; absent bits are 0.
+
+    Args:
+        tiles: packed tiles; only those of the prefix are read.
+        order: the order of the tiles.
+        group_sizes: items of each group, int64 `[G]`.
+        count: tiles of the prefix.
+
+    Returns:
+        uint8 `[V, d]`.
+    """
+    packed = np.zeros((order.blocks, PLANES, int(group_sizes.sum())), np.uint8)
+    starts = prefix_bytes(order, group_sizes)
+    for tile, (n, p, rows) in enumerate(_placements(order, group_sizes, count)):
+        packed[n, p, rows] = tiles[starts[tile] : starts[tile + 1]]
+    return codes_of_bytes(packed.transpose(2, 0, 1))
+
+
+def codes_of_bytes(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Codes of some items from the bytes of their tiles.
+
+    Args:
+        packed: byte of each block and plane, uint8 `[n, N, 8]`; 0 where a tile is absent.
+
+    Returns:
+        uint8 `[n, N * 8]`.
+    """
+    bits = np.unpackbits(packed[..., None], axis=3, bitorder="little")
+    return np.packbits(bits, axis=2).reshape(len(packed), -1)
+
+
+def _placements(order: TileOrder, group_sizes: NDArray[np.int64], count: int) -> list[tuple[int, int, slice]]:
+    """Block, plane and rows of each of the first `count` tiles."""
+    stops = np.cumsum(group_sizes)
+    placements = []
+    for tile in order.tiles[:count].tolist():
+        block, plane = divmod(tile, PLANES)
+        group, n = divmod(block, order.blocks)
+        placements.append((n, plane, slice(int(stops[group] - group_sizes[group]), int(stops[group]))))
+    return placements

@@ -1,0 +1,184 @@
+"""Histories: each user's items in time order, and the leave-one-out split of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.errors import HistoryError, InteractionsError
+
+Split = Literal["validation", "test"]
+"""Which held-out position of a history is the target: the last but one, or the last."""
+
+PAD = -1
+"""Item row that stands for "nothing here"; histories are padded on the left."""
+
+SHORTEST = 3
+"""Items that a history needs for one to train on, one to validate on and one to test on."""
+
+_HELD_OUT = {"validation": 2, "test": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histories:
+    """All histories of a data set, split leave-one-out: last item test, last but one validation, the rest training.
+
+    Histories of fewer than `SHORTEST` items hold nothing out and are training data as a whole.
+
+    Args:
+        item_keys: `[V]` key of each item row; most popular first, ties by key.
+        user_keys: `[U]` key of each user, sorted.
+        rows: `[n]` item rows, all histories one after another, each in time order.
+        offsets: `[U+1]` history u is `rows[offsets[u]:offsets[u+1]]`.
+        popularity: `[V]` occurrences of each item in the training part.
+        exclude_history: items of the visible history are never right answers, so rankings leave them out.
+    """
+
+    item_keys: tuple[str, ...]
+    user_keys: tuple[str, ...]
+    rows: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    popularity: NDArray[np.int64]
+    exclude_history: bool
+
+    @property
+    def users(self) -> int:
+        """U, number of users."""
+        return len(self.user_keys)
+
+    @property
+    def items(self) -> int:
+        """V, number of items."""
+        return len(self.item_keys)
+
+    @property
+    def evaluation_users(self) -> NDArray[np.int64]:
+        """Users whose history is long enough to hold two items out, ascending."""
+        return np.flatnonzero(np.diff(self.offsets) >= SHORTEST)
+
+    def sequence(self, user: int) -> NDArray[np.int32]:
+        """The whole history of a user, oldest item first."""
+        return self.rows[self.offsets[user] : self.offsets[user + 1]]
+
+    def training_rows(self, user: int) -> NDArray[np.int32]:
+        """The part of a user's history that may be trained on, oldest item first."""
+        sequence = self.sequence(user)
+        return sequence[:-2] if len(sequence) >= SHORTEST else sequence
+
+
+def build_histories(frame: pl.DataFrame, *, recipe: HistoryRecipe, seed: int) -> Histories:
+    """Cuts interactions into histories.
+
+    Args:
+        frame: `user_id`, `item_id` and `timestamp`, as `read_interactions` returns them.
+        recipe: which interactions count and how equal times are ordered.
+        seed: of the order among equal times, where the recipe shuffles it.
+
+    Returns:
+        The histories; the same frame, recipe and seed give the same arrays.
+
+    Raises:
+        InteractionsError: too little is left to train on and to evaluate.
+    """
+    tie = np.random.default_rng(seed).permutation(frame.height) if recipe.ties == "shuffle" else np.arange(frame.height)
+    ordered = frame.with_columns(tie=pl.Series(tie)).sort("user_id", "timestamp", "tie")
+    if recipe.repeats == "first":
+        ordered = ordered.unique(["user_id", "item_id"], keep="first", maintain_order=True)
+    core = _core(ordered, recipe.min_count)
+    if core["user_id"].n_unique() < 2 or core["item_id"].n_unique() < 2:
+        raise InteractionsError(
+            f"Of {frame['user_id'].n_unique():,} users and {frame['item_id'].n_unique():,} items, "
+            f"{core['user_id'].n_unique()} and {core['item_id'].n_unique()} are left when each must have at least "
+            f"{recipe.min_count} interactions (min_count). At least 2 of each are needed: lower min_count or add data."
+        )
+    user_keys, lengths = np.unique(core["user_id"].to_numpy(), return_counts=True)
+    if lengths.max() < SHORTEST:
+        raise InteractionsError(
+            f"The longest history has {lengths.max()} items, and {SHORTEST} are needed: one each to train on, "
+            "to validate on and to test on. Give longer histories."
+        )
+    return _assemble(core, user_keys, np.concatenate([[0], np.cumsum(lengths)]), recipe.repeats == "first")
+
+
+def _core(frame: pl.DataFrame, min_count: int) -> pl.DataFrame:
+    """The largest part in which every user and every item has at least `min_count` rows."""
+    while True:
+        often = (pl.len().over("user_id") >= min_count) & (pl.len().over("item_id") >= min_count)
+        kept = frame.filter(often)
+        if kept.height == frame.height:
+            return kept
+        frame = kept
+
+
+def _assemble(
+    core: pl.DataFrame, user_keys: NDArray[np.object_], offsets: NDArray[np.int64], exclude_history: bool
+) -> Histories:
+    keys, codes = np.unique(core["item_id"].to_numpy(), return_inverse=True)
+    lengths = np.diff(offsets)
+    from_end = np.repeat(offsets[1:], lengths) - np.arange(len(codes))
+    training = (from_end > 2) | np.repeat(lengths < SHORTEST, lengths)
+    popularity = np.bincount(codes[training], minlength=len(keys))
+    # Keys are sorted, so a stable sort breaks ties by key.
+    order = np.argsort(-popularity, kind="stable")
+    row_of_code = np.empty(len(keys), dtype=np.int32)
+    row_of_code[order] = np.arange(len(keys), dtype=np.int32)
+    return Histories(
+        item_keys=tuple(str(key) for key in keys[order]),
+        user_keys=tuple(str(key) for key in user_keys),
+        rows=row_of_code[codes],
+        offsets=offsets.astype(np.int64),
+        popularity=popularity[order].astype(np.int64),
+        exclude_history=exclude_history,
+    )
+
+
+def left_pad(rows: NDArray[np.int32], history_length: int) -> NDArray[np.int32]:
+    """The newest `history_length` rows, with `PAD` before them where there are fewer.
+
+    Args:
+        rows: `[n]` item rows, oldest first.
+        history_length: T.
+
+    Returns:
+        `[T]`.
+    """
+    padded = np.full(history_length, PAD, dtype=np.int32)
+    newest = rows[max(0, len(rows) - history_length) :]
+    padded[history_length - len(newest) :] = newest
+    return padded
+
+
+def evaluation_batch(
+    histories: Histories, users: NDArray[np.int64], *, split: Split, history_length: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """What each user had seen before a held-out item, and that item.
+
+    Args:
+        histories: the data set.
+        users: `[B]` users, of `histories.evaluation_users`.
+        split: "validation" or "test"; before the test item, the validation item is part of the history.
+        history_length: T.
+
+    Returns:
+        History `[B, T]` padded on the left, its real lengths `[B]` (1 … T), targets `[B]`.
+
+    Raises:
+        HistoryError: a user's history is too short to hold anything out.
+    """
+    seen = [histories.sequence(int(user)) for user in users]
+    short = [histories.user_keys[user] for user, rows in zip(users, seen, strict=True) if len(rows) < SHORTEST]
+    if short:
+        raise HistoryError(
+            f"The history of user {short[0]!r} has fewer than {SHORTEST} items, so nothing is held out. "
+            "Evaluate users of Histories.evaluation_users."
+        )
+    held_out = _HELD_OUT[split]
+    history = np.stack([left_pad(rows[:-held_out], history_length) for rows in seen])
+    lengths = np.array([min(len(rows) - held_out, history_length) for rows in seen], dtype=np.int32)
+    targets = np.array([rows[-held_out] for rows in seen], dtype=np.int32)
+    return history, lengths, targets

@@ -1,0 +1,38 @@
+"""How interactions become histories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ofa_export.errors import ConfigError, UnknownNameError
+
+Repeats = Literal["first", "all"]
+Ties = Literal["shuffle", "file"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryRecipe:
+    """Which interactions count, and how those of equal time are ordered.
+
+    Args:
+        min_count: interactions that every user and every item must have; applied until nothing changes (k-core).
+        repeats: "first" keeps the first interaction of each user with each item, "all" keeps every one.
+        ties: order among equal times: "shuffle" by seed, because a file sorted by item leaks the answer; "file" only
+            where the order of rows is real.
+
+    Raises:
+        ConfigError: `min_count` is below 1.
+        UnknownNameError: `repeats` or `ties` is none of the above.
+    """
+
+    min_count: int = 5
+    repeats: Repeats = "first"
+    ties: Ties = "shuffle"
+
+    def __post_init__(self) -> None:
+        if self.min_count < 1:
+            raise ConfigError(f"min_count is {self.min_count}; it must be 1 or more (1 keeps everyone).")
+        for kind, given, choices in (("repeats", self.repeats, Repeats), ("ties", self.ties, Ties)):
+            if given not in get_args(choices):
+                raise UnknownNameError(kind, given, get_args(choices))

@@ -1,0 +1,138 @@
+"""Every error that a user can meet, and the exit code it ends the command with.
+
+OfaExportError                 1  a defect of ours when nothing more specific fits
+├── ConfigError                2  wrong usage, recipe or option
+│   ├── UnknownNameError       2  a name that is not registered; suggests the nearest, never uses it
+│   ├── InteractionsError      2  an interactions file that cannot be trained on
+│   ├── HistoryError           2  a shopper's history that cannot be ranked for
+│   └── OutputError            2  the output cannot be written: exists, not writable, disk full
+├── BudgetError                3  the byte budget cannot be met
+├── NumericsError              4  numbers out of tolerance
+├── RejectedError              5  a file of ours that must not be used
+│   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
+│   └── BundleError            5  the bundle is corrupt, foreign, or of another version
+├── MissingToolError           6  an optional tool or dependency is not installed
+└── LoweringError              1  a converter refused a graph
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+
+class OfaExportError(Exception):
+    """Base of all errors of this package; its text is one or more sentences that say what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(OfaExportError):
+    """Wrong usage: an option, a recipe field, a value out of range."""
+
+    exit_code = 2
+
+
+class UnknownNameError(ConfigError):
+    """A name that is not registered.
+
+    Args:
+        kind: what is named, for example "backend".
+        given: the name as the user wrote it.
+        choices: every valid name.
+    """
+
+    def __init__(self, kind: str, given: str, choices: Iterable[str]) -> None:
+        self.kind, self.given, self.choices = kind, given, tuple(sorted(choices))
+        near = difflib.get_close_matches(given, self.choices, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        super().__init__(f"There is no {kind} '{given}'.{hint} Valid: {', '.join(self.choices)}.")
+
+
+class InteractionsError(ConfigError):
+    """An interactions file that cannot be trained on."""
+
+
+class HistoryError(ConfigError):
+    """A shopper's history that cannot be ranked for."""
+
+
+class OutputError(ConfigError):
+    """The output cannot be written under its name; nothing was changed."""
+
+
+class BudgetError(OfaExportError):
+    """The byte budget cannot be met.
+
+    Args:
+        needed: bytes of the smallest bundle that works.
+        available: bytes of the budget.
+        ways_out: sentences, most useful first, each of which would make the command succeed.
+    """
+
+    exit_code = 3
+
+    def __init__(self, *, needed: int, available: int, ways_out: Sequence[str]) -> None:
+        self.needed, self.available, self.ways_out = needed, available, tuple(ways_out)
+        lines = [
+            f"The budget cannot be met: needed {needed:,} bytes, available {available:,} bytes, "
+            f"shortfall {self.shortfall:,} bytes.",
+            *(f"  {number}. {way}" for number, way in enumerate(self.ways_out, start=1)),
+        ]
+        super().__init__("\n".join(lines))
+
+    @property
+    def shortfall(self) -> int:
+        """Bytes that are missing."""
+        return self.needed - self.available
+
+
+class NumericsError(OfaExportError):
+    """Numbers out of tolerance: the report names graph, tensor, metric and limit."""
+
+    exit_code = 4
+
+
+class RejectedError(OfaExportError):
+    """A file of ours that must not be used."""
+
+    exit_code = 5
+
+
+class CheckpointError(RejectedError):
+    """The checkpoint is corrupt, foreign, or of another version."""
+
+
+class BundleError(RejectedError):
+    """The bundle is corrupt, foreign, or of another version.
+
+    Args:
+        reason: what is wrong, as a sentence.
+        entry: the entry at fault, or None when it is the file as a whole.
+    """
+
+    def __init__(self, reason: str, *, entry: str | None = None) -> None:
+        self.reason, self.entry = reason, entry
+        super().__init__(f"Bundle rejected{f' at {entry}' if entry else ''}: {reason}")
+
+
+class MissingToolError(OfaExportError):
+    """An optional tool or dependency is not installed; the text holds the command that installs it."""
+
+    exit_code = 6
+
+
+class LoweringError(OfaExportError):
+    """A converter refused a graph.
+
+    Args:
+        backend: name of the backend.
+        stage: the step that failed, for example "export" or "quantise".
+        graph: name of the device graph, or None when the step takes all graphs.
+        detail: the converter's own message.
+    """
+
+    def __init__(self, *, backend: str, stage: str, graph: str | None, detail: str) -> None:
+        self.backend, self.stage, self.graph = backend, stage, graph
+        super().__init__(f"{backend}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")

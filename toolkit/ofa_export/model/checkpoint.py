@@ -1,0 +1,160 @@
+"""The checkpoint: a folder of config.json, model.safetensors, items.parquet and probes.safetensors."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors.numpy import save as save_arrays
+from torch import Tensor
+
+from ofa_export.bundle.order import OrderName, TileOrder
+from ofa_export.model.config import ModelConfig
+from ofa_export.model.network import AdaptiveRecommender
+
+SCHEMA_VERSION = "1.0"
+FORMAT = "ofa-export checkpoint"
+CONFIG, WEIGHTS, ITEMS, PROBES = "config.json", "model.safetensors", "items.parquet", "probes.safetensors"
+ITEM_SCHEMA = {"item_id": pl.String, "title": pl.String}
+
+
+class DataCard(BaseModel):
+    """Where the training data come from.
+
+    Args:
+        name: name of the data set.
+        licence: SPDX-like name of its licence.
+        attribution: credit that must travel with anything made from it.
+        exclude_history: True when an item is bought once, so that rankings leave out the visible history.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    licence: str = Field(max_length=200)
+    attribution: str = Field(max_length=4000)
+    exclude_history: bool
+
+
+class CheckpointConfig(BaseModel):
+    """Content of config.json.
+
+    Args:
+        model: sizes.
+        data: where the training data come from.
+        order: how the tiles are ordered: `planes`, `peel` or `magnitude`.
+        training: resolved recipe, seed and what each stage measured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format: Literal["ofa-export checkpoint"] = "ofa-export checkpoint"
+    schema_version: str = SCHEMA_VERSION
+    model: ModelConfig
+    data: DataCard
+    order: OrderName
+    training: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probes:
+    """Real validation histories with their targets, for plan and validate.
+
+    Args:
+        histories: int32 [P, T], item rows, -1 where padded.
+        targets: int32 [P], the item row that came next.
+        user_groups: int32 [P], user group of each history.
+    """
+
+    histories: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    user_groups: NDArray[np.int32]
+
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """int32 [P], real items of each history."""
+        lengths: NDArray[np.int32] = np.sum(self.histories >= 0, axis=1, dtype=np.int32)
+        return lengths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A trained recommender, as `load_checkpoint` gives it.
+
+    Args:
+        config: what config.json holds.
+        model: the reference network, in evaluation mode.
+        importance: float32 [G_u, G_v, N], PEEL's weights of the embedding blocks.
+        tile_orders: order of the tiles of each user group's table, G_u of them.
+        centroids: float32 [G_u, d], centres of the user groups.
+        item_keys: V keys in row order.
+        item_titles: V titles in row order, "" where unknown.
+        probes: validation histories.
+        sha256: digest over the four files, "" before the checkpoint is saved.
+    """
+
+    config: CheckpointConfig
+    model: AdaptiveRecommender
+    importance: NDArray[np.float32]
+    tile_orders: tuple[TileOrder, ...]
+    centroids: NDArray[np.float32]
+    item_keys: tuple[str, ...]
+    item_titles: tuple[str, ...]
+    probes: Probes
+    sha256: str = ""
+
+    def table(self, group: int) -> Tensor:
+        """The item table of a user group, [V, d]."""
+        return self.model.tables[group].detach()
+
+
+def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """The bytes of the four files; the same checkpoint gives the same bytes.
+
+    Args:
+        checkpoint: what to write.
+
+    Returns:
+        file name -> content.
+    """
+    weights = {name: np.ascontiguousarray(value.numpy()) for name, value in checkpoint.model.state_dict().items()}
+    extra: dict[str, NDArray[Any]] = {
+        "importance": checkpoint.importance,
+        "tile_order": np.stack([order.tiles for order in checkpoint.tile_orders]),
+        "centroids": checkpoint.centroids,
+    }
+    probes = {
+        "histories": checkpoint.probes.histories,
+        "targets": checkpoint.probes.targets,
+        "user_groups": checkpoint.probes.user_groups,
+    }
+    items = pl.DataFrame({"item_id": checkpoint.item_keys, "title": checkpoint.item_titles}, schema=ITEM_SCHEMA)
+    parquet = _parquet(items)
+    config = json.dumps(checkpoint.config.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    return {
+        CONFIG: config.encode(),
+        WEIGHTS: save_arrays({**weights, **extra}),
+        ITEMS: parquet,
+        PROBES: save_arrays(probes),
+    }
+
+
+def files_digest(files: dict[str, bytes]) -> str:
+    """SHA-256 over the names and contents of a checkpoint's files, as hex."""
+    digest = hashlib.sha256()
+    for name in (CONFIG, WEIGHTS, ITEMS, PROBES):
+        digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
+    return digest.hexdigest()
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", compression_level=19, statistics=False)
+    return buffer.getvalue()

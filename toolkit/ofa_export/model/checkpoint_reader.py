@@ -1,0 +1,195 @@
+"""Reads a checkpoint as hostile input: no pickle, and every tensor's name, type, shape and values are checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+
+from ofa_export.bundle.order import TileOrder
+from ofa_export.errors import CheckpointError, ConfigError
+from ofa_export.model.checkpoint import (
+    CONFIG,
+    FORMAT,
+    ITEM_SCHEMA,
+    ITEMS,
+    PROBES,
+    SCHEMA_VERSION,
+    WEIGHTS,
+    Checkpoint,
+    CheckpointConfig,
+    Probes,
+    files_digest,
+)
+from ofa_export.model.config import ModelConfig
+from ofa_export.model.network import AdaptiveRecommender
+
+PICKLE_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a checkpoint folder.
+
+    Args:
+        path: the folder.
+
+    Returns:
+        the checkpoint, its model in evaluation mode.
+
+    Raises:
+        CheckpointError: a file is missing, truncated, a pickle, of another version, or a tensor of it is missing,
+            unexpected, non-finite or of another shape.
+    """
+    files = _read_files(path)
+    config = _parse_config(files[CONFIG])
+    arrays = _arrays(files[WEIGHTS], WEIGHTS)
+    model = AdaptiveRecommender(config.model).eval()
+    G_u, d = config.model.user_groups, config.model.width
+    G_v, N = config.model.item_groups, config.model.embedding_blocks
+    expected: dict[str, tuple[tuple[int, ...], str]] = {
+        name: (tuple(value.shape), "float32") for name, value in model.state_dict().items()
+    }
+    expected["importance"] = ((G_u, G_v, N), "float32")
+    expected["tile_order"] = ((G_u, G_v * N * 8), "uint16")
+    expected["centroids"] = ((G_u, d), "float32")
+    _check_arrays(arrays, expected, WEIGHTS)
+    tile_orders = _parse_orders(arrays.pop("tile_order"), config)
+    importance, centroids = arrays.pop("importance"), arrays.pop("centroids")
+    model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in arrays.items()})
+    keys, titles = _parse_items(files[ITEMS], config.model.items)
+    return Checkpoint(
+        config=config,
+        model=model.requires_grad_(False),
+        importance=importance,
+        tile_orders=tile_orders,
+        centroids=centroids,
+        item_keys=keys,
+        item_titles=titles,
+        probes=_parse_probes(files[PROBES], config.model),
+        sha256=files_digest(files),
+    )
+
+
+def _read_files(path: Path) -> dict[str, bytes]:
+    if path.suffix in PICKLE_SUFFIXES and path.is_file():
+        raise CheckpointError(
+            f"'{path}' is a pickle, which can run code when it is read; it was not opened. "
+            "A checkpoint is a folder made by `ofa-export train`."
+        )
+    if not path.is_dir():
+        raise CheckpointError(
+            f"There is no checkpoint folder '{path}'. Make one with `ofa-export train online-retail -o CHECKPOINT`, "
+            "or leave the argument out to use the sample checkpoint."
+        )
+    files = {}
+    for name in (CONFIG, WEIGHTS, ITEMS, PROBES):
+        try:
+            files[name] = (path / name).read_bytes()
+        except OSError as error:
+            raise CheckpointError(
+                f"Checkpoint '{path}' has no readable {name} ({error.strerror}). Copy the whole folder again."
+            ) from error
+    return files
+
+
+def _parse_config(data: bytes) -> CheckpointConfig:
+    try:
+        raw = json.loads(data)
+    except ValueError as error:
+        raise CheckpointError(f"{CONFIG} is not JSON ({error}). Copy the checkpoint again.") from error
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{CONFIG} does not say format '{FORMAT}': this folder is not a checkpoint of ofa-export."
+        )
+    version = str(raw.get("schema_version"))
+    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise CheckpointError(
+            f"{CONFIG} has schema version {version}, this ofa-export reads {SCHEMA_VERSION}. "
+            "Install the ofa-export that made the checkpoint, or train it again."
+        )
+    try:
+        return CheckpointConfig.model_validate_json(data)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CheckpointError(f"{CONFIG} is not valid: {problems}.") from error
+
+
+def _arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
+    if data[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        raise CheckpointError(
+            f"{name} is a pickle under another name, which can run code when it is read; it was not opened. "
+            "Save the tensors with safetensors."
+        )
+    try:
+        return load_arrays(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{name} is truncated or not safetensors ({error}). Copy it again.") from error
+
+
+def _check_arrays(arrays: dict[str, NDArray[Any]], expected: dict[str, tuple[tuple[int, ...], str]], file: str) -> None:
+    problems = [f"tensor '{name}' is missing" for name in sorted(expected.keys() - arrays.keys())]
+    problems += [f"tensor '{name}' is not known" for name in sorted(arrays.keys() - expected.keys())]
+    for name in sorted(expected.keys() & arrays.keys()):
+        shape, dtype = expected[name]
+        if arrays[name].shape != shape or arrays[name].dtype != dtype:
+            problems.append(
+                f"tensor '{name}' is {arrays[name].dtype}{list(arrays[name].shape)}, expected {dtype}{list(shape)}"
+            )
+        elif dtype == "float32" and not np.isfinite(arrays[name]).all():
+            bad = int(np.count_nonzero(~np.isfinite(arrays[name])))
+            problems.append(f"tensor '{name}' has {bad} values that are NaN or infinite")
+    if problems:
+        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
+        raise CheckpointError(f"{file} does not fit config.json: {shown}. Train again or restore the file.")
+
+
+def _parse_orders(rows: NDArray[np.uint16], config: CheckpointConfig) -> tuple[TileOrder, ...]:
+    groups, blocks = config.model.item_groups, config.model.embedding_blocks
+    try:
+        return tuple(TileOrder(name=config.order, groups=groups, blocks=blocks, tiles=row) for row in rows)
+    except ConfigError as error:
+        raise CheckpointError(f"{WEIGHTS}: tensor 'tile_order' is not an order. {error} Train again.") from error
+
+
+def _parse_items(data: bytes, items: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    try:
+        frame = pl.read_parquet(data)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise CheckpointError(f"{ITEMS} is truncated or not Parquet ({error}). Copy it again.") from error
+    if dict(frame.schema) != ITEM_SCHEMA or frame.height != items:
+        raise CheckpointError(
+            f"{ITEMS} must have the text columns item_id and title and {items} rows, one for each row of the table; "
+            f"it has {frame.columns} and {frame.height} rows."
+        )
+    if frame["item_id"].n_unique() != items or frame.null_count().sum_horizontal().item():
+        raise CheckpointError(f"{ITEMS} has empty or repeated values: every row needs its own item_id and a title.")
+    return tuple(frame["item_id"]), tuple(frame["title"])
+
+
+def _parse_probes(data: bytes, config: ModelConfig) -> Probes:
+    arrays = _arrays(data, PROBES)
+    count = len(arrays["targets"]) if "targets" in arrays else 0
+    if count == 0:
+        raise CheckpointError(f"{PROBES} holds no history: plan and validate need real ones. Train again.")
+    expected = {
+        "histories": ((count, config.history_length), "int32"),
+        "targets": ((count,), "int32"),
+        "user_groups": ((count,), "int32"),
+    }
+    _check_arrays(arrays, expected, PROBES)
+    bounds = {"histories": (-1, config.items), "targets": (0, config.items), "user_groups": (0, config.user_groups)}
+    for name, (low, high) in bounds.items():
+        if arrays[name].min() < low or arrays[name].max() >= high:
+            raise CheckpointError(f"{PROBES}: '{name}' has values outside {low}..{high - 1}. Train again.")
+    real = arrays["histories"] >= 0
+    if not real[:, -1].all() or (real[:, :-1] & ~real[:, 1:]).any():
+        raise CheckpointError(f"{PROBES}: a history is empty or not padded on the left. Train again.")
+    return Probes(**arrays)

@@ -1,0 +1,70 @@
+"""The numbers that fix every tensor of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ofa_export.contract import DeviceShapes
+
+BLOCK_WIDTH = 8
+"""Dimensions of one embedding block: one byte per bit plane and item (bundle.md)."""
+
+
+class ModelConfig(BaseModel):
+    """Sizes of a model.
+
+    Args:
+        items: V, items of the catalogue.
+        width: d, width of an item embedding; a multiple of 8.
+        depth: L, backbone blocks.
+        heads: attention heads of a backbone block.
+        history_length: T, items that the model looks at.
+        rank: r, rank of the generated weight differences.
+        item_groups: G_v, groups of items of similar popularity.
+        user_groups: G_u, user groups with a table of their own; 1 is one shared table.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    items: int = Field(ge=2, le=2**24)
+    width: int = Field(ge=8, le=1024, multiple_of=BLOCK_WIDTH)
+    depth: int = Field(ge=1, le=32)
+    heads: int = Field(ge=1, le=64)
+    history_length: int = Field(ge=2, le=1024)
+    rank: int = Field(ge=1, le=256)
+    item_groups: int = Field(ge=1, le=4096)
+    user_groups: int = Field(default=1, ge=1, le=4096)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ModelConfig:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+        if self.item_groups > self.items:
+            raise ValueError(f"item_groups ({self.item_groups}) must not exceed the number of items ({self.items})")
+        return self
+
+    @property
+    def embedding_blocks(self) -> int:
+        """N, embedding blocks of an item."""
+        return self.width // BLOCK_WIDTH
+
+    @property
+    def group_sizes(self) -> tuple[int, ...]:
+        """Items of each item group, most popular group first; sizes differ by at most one."""
+        return tuple(len(part) for part in np.array_split(np.empty(self.items, np.uint8), self.item_groups))
+
+    def shapes(self, *, theta_size: int, candidates: int) -> DeviceShapes:
+        """The shapes of this model's device graphs.
+
+        Args:
+            theta_size: P, parameters that the mapper generates for one block.
+            candidates: C, items that one call of `score` ranks.
+        """
+        return DeviceShapes(
+            history_length=self.history_length,
+            width=self.width,
+            depth=self.depth,
+            candidates=candidates,
+            theta_size=theta_size,
+        )

@@ -1,0 +1,70 @@
+"""The structure controller: which backbone blocks a user's network is assembled from."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ofa_export.model.extractor import PairExtractor
+
+
+class StructureController(nn.Module):
+    """Extractor E_c and head of Forward-OFA, section 3.2.
+
+    Args:
+        width: d.
+        depth: L.
+    """
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        super().__init__()
+        self.depth = depth
+        self.extractor = PairExtractor(width)
+        self.query = nn.Parameter(torch.randn(width) * width**-0.5)
+        self.head_in = nn.Linear(width, width)
+        self.head_out = nn.Linear(width, 2 * depth)
+        # Training starts at the static net, so at first every block is kept (our choice).
+        with torch.no_grad():
+            self.head_out.weight.mul_(0.1)
+            self.head_out.bias.copy_(torch.tensor([-1.0, 1.0]).repeat(depth))
+
+    def forward(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B L 2"]:
+        """Decide for each block.
+
+        Args:
+            x: [B, T, d], embedded history.
+            valid: [B, T].
+
+        Returns:
+            keep_logits [B, L, 2]; slot 1 means keep.
+        """
+        pooled = self.extractor(x, valid, self.query.expand(x.shape[0], -1))
+        logits: Tensor = self.head_out(torch.relu(self.head_in(pooled)))
+        return logits.reshape(-1, self.depth, 2)
+
+
+def hard_gates(keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
+    """Gates at inference: 1 where keep beats skip (Forward-OFA, section 3.2).
+
+    Args:
+        keep_logits: [B, L, 2].
+
+    Returns:
+        [B, L] of 0 and 1.
+    """
+    return (keep_logits[:, :, 1] > keep_logits[:, :, 0]).to(keep_logits.dtype)
+
+
+def sampled_gates(keep_logits: Float[Tensor, "B L 2"], *, temperature: float = 1.0) -> Float[Tensor, "B L"]:
+    """Gates while training: straight-through Gumbel-softmax, hard forward and soft backward (Forward-OFA, section 3.2).
+
+    Args:
+        keep_logits: [B, L, 2].
+        temperature: tau.
+
+    Returns:
+        [B, L] of 0 and 1 with the gradient of the soft sample.
+    """
+    return F.gumbel_softmax(keep_logits, tau=temperature, hard=True)[:, :, 1]

@@ -1,0 +1,149 @@
+"""The whole network: item table, backbone, structure controller and mapper."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ofa_export.model.config import ModelConfig
+from ofa_export.model.controller import StructureController, hard_gates
+from ofa_export.model.mapper import StructureGuidedMapper
+from ofa_export.model.masks import valid_positions
+from ofa_export.model.transformer_block import TransformerBlock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptation:
+    """What one pass of the mapper gives.
+
+    Args:
+        keep_logits: [B, L, 2]; slot 1 means keep.
+        gates: [B, L] of 0 and 1.
+        thetas: L tensors [B, P].
+    """
+
+    keep_logits: Tensor
+    gates: Tensor
+    thetas: tuple[Tensor, ...]
+
+
+class AdaptiveRecommender(nn.Module):
+    """The reference of every export.
+
+    Methods take item embeddings, never ids, so that the same code runs on the full table and on any prefix of tiles.
+
+    Args:
+        config: sizes.
+        dropout: share of dropped activations while training.
+        mapper_dropout: share of the mapper's z that is dropped while training.
+    """
+
+    def __init__(self, config: ModelConfig, *, dropout: float = 0.0, mapper_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        d, L = config.width, config.depth
+        self.tables = nn.Parameter(torch.randn(config.user_groups, config.items, d) * d**-0.5)
+        self.position = nn.Parameter(torch.randn(config.history_length, d) * 0.02)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(width=d, heads=config.heads, rank=config.rank, dropout=dropout) for _ in range(L)
+        )
+        self.final_norm = nn.LayerNorm(d)
+        self.controller = StructureController(width=d, depth=L)
+        self.mapper = StructureGuidedMapper(width=d, theta_sizes=(self.theta_size,) * L, dropout=mapper_dropout)
+
+    @property
+    def theta_size(self) -> int:
+        """P, parameters that the mapper generates for one block."""
+        block = self.blocks[0]
+        assert isinstance(block, TransformerBlock)
+        return block.layout.size
+
+    def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
+        """Which positions are real, [B] -> [B, T] of 0 and 1."""
+        return valid_positions(length, self.config.history_length)
+
+    def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
+        """The input of the first block: sqrt(d) * embedding + position, zero where padded.
+
+        Args:
+            history: [B, T, d], item embeddings, left-padded.
+            valid: [B, T].
+        """
+        x: Tensor = self.dropout(math.sqrt(self.config.width) * history + self.position)
+        return x * valid[:, :, None]
+
+    def adapt(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Adaptation:
+        """One forward pass from an embedded history to gates and parameters.
+
+        Args:
+            x: [B, T, d] from `embed`.
+            valid: [B, T].
+        """
+        keep_logits = self.controller(x, valid)
+        return Adaptation(
+            keep_logits=keep_logits, gates=hard_gates(keep_logits), thetas=self.mapper(x, valid, keep_logits)
+        )
+
+    def static_adaptation(self, batch: int) -> Adaptation:
+        """The adaptation that gives the static net: every gate 1, every theta 0."""
+        L = self.config.depth
+        zeros = torch.zeros(batch, self.theta_size)
+        return Adaptation(keep_logits=torch.zeros(batch, L, 2), gates=torch.ones(batch, L), thetas=(zeros,) * L)
+
+    def assemble(
+        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], adaptation: Adaptation
+    ) -> Float[Tensor, "B T d"]:
+        """Run the blocks: x <- x + g_l * (F_l(x; theta_l) - x) (Forward-OFA, section 3.2).
+
+        Args:
+            x: [B, T, d] from `embed`.
+            valid: [B, T].
+            adaptation: gates and parameters.
+
+        Returns:
+            [B, T, d]; a block with gate 0 leaves no trace.
+        """
+        for index, block in enumerate(self.blocks):
+            gate = adaptation.gates[:, index, None, None]
+            x = x + gate * (block(x, valid, adaptation.thetas[index]) - x)
+        return x
+
+    def states(self, hidden: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
+        """User states u = LN(x) of every position, [B, T, d]."""
+        result: Tensor = self.final_norm(hidden)
+        return result
+
+    def forward(
+        self, history: Float[Tensor, "B T d"], length: Int[Tensor, " B"], candidates: Float[Tensor, "V d"]
+    ) -> Float[Tensor, "B V"]:
+        """Adapt to each history and score all candidates: the three device graphs in one.
+
+        Args:
+            history: [B, T, d], item embeddings, left-padded with zeros.
+            length: [B], real items of each history.
+            candidates: [V, d].
+
+        Returns:
+            scores [B, V].
+        """
+        valid = self.valid(length)
+        x = self.embed(history, valid)
+        return self.states(self.assemble(x, valid, self.adapt(x, valid)))[:, -1] @ candidates.T
+
+
+def lookup(table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
+    """Item embeddings of a padded history.
+
+    Args:
+        table: [V, d].
+        rows: [B, T], item rows, -1 where padded.
+
+    Returns:
+        [B, T, d], zero where padded.
+    """
+    return table[rows.clamp(min=0)] * (rows >= 0)[:, :, None].to(table.dtype)

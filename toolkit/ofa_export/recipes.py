@@ -1,0 +1,53 @@
+"""Recipes by name or path: YAML that is checked against a data class, with every mistake reported at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.resources import shipped
+
+Kind = Literal["train", "bundle", "tolerance"]
+RecipeT = TypeVar("RecipeT", bound=BaseModel)
+
+
+def recipe_names(kind: Kind) -> tuple[str, ...]:
+    """Names of the shipped recipes of a kind, sorted."""
+    return tuple(sorted(path.stem for path in shipped("export_recipes", kind).glob("*.yaml")))
+
+
+def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> RecipeT:
+    """Read a recipe.
+
+    Args:
+        kind: which folder of export_recipes a name is looked up in.
+        name_or_path: a shipped recipe's name, or a path that ends in .yaml.
+        recipe_class: the data class of this kind.
+
+    Returns:
+        The checked recipe.
+
+    Raises:
+        UnknownNameError: no shipped recipe has this name.
+        ConfigError: the file cannot be read, is not YAML, or has fields that are unknown, missing or wrong.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = shipped("export_recipes", kind, f"{name_or_path}.yaml")
+        if name_or_path not in recipe_names(kind):
+            raise UnknownNameError(f"{kind} recipe", name_or_path, recipe_names(kind))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Recipe '{path}' cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Recipe '{path}' is not YAML: {error}.") from error
+    try:
+        return recipe_class.model_validate(content)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, item['loc'])) or 'recipe'}: {item['msg']}" for item in error.errors()]
+        raise ConfigError("\n".join([f"Recipe '{path}' has {len(lines)} mistakes:", *lines])) from error

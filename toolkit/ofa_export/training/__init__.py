@@ -1,0 +1,1 @@
+"""Training stages, baselines and the metrics that compare them."""

@@ -1,0 +1,86 @@
+"""Stage `groups`: user groups by K-means, and each group's own item table (PEEL, section 3.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ofa_export.data.histories import left_pad
+from ofa_export.errors import ConfigError, MissingToolError
+from ofa_export.model.network import lookup
+from ofa_export.model.scoring import static_adapt
+from ofa_export.training.dropout import set_dropout
+from ofa_export.training.loop import Task, optimise
+from ofa_export.training.session import Session
+from ofa_export.training.static import static_loss
+
+
+def train_groups(session: Session) -> None:
+    """Cluster users and refine each group's table on its own interactions; one group leaves everything as it is.
+
+    Args:
+        session: its user groups, centroids and tables are replaced.
+
+    Raises:
+        ConfigError: there are fewer users than groups.
+        MissingToolError: scikit-learn is not installed.
+    """
+    config, settings, model = session.model.config, session.recipe.groups, session.model
+    vectors = user_vectors(session)
+    if config.user_groups == 1:
+        session.centroids[0] = vectors.mean(axis=0)
+        return
+    session.user_groups, session.centroids = _cluster(vectors, config.user_groups, session.seed)
+    set_dropout(model, settings.dropout)
+    session.measured["groups"] = optimise(
+        Task(
+            stage="groups",
+            model=model,
+            groups=[{"params": [model.tables], "lr": settings.learning_rate}],
+            batches=session.batches("groups", settings, session.windows),
+            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            step=lambda batch, _: static_loss(model, batch, model.tables[batch.group]),
+            validate=lambda: session.validation_ndcg(static_adapt(model), session.full_tables)[0],
+        ),
+        settings,
+        seed=session.seed,
+        snapshot=session.snapshot("groups"),
+        progress=session.progress,
+    )
+    session.measured["groups"]["sizes"] = np.bincount(session.user_groups, minlength=config.user_groups).tolist()
+
+
+@torch.no_grad()
+def user_vectors(session: Session) -> NDArray[np.float32]:
+    """The static net's state of each user after the training part of the history.
+
+    Args:
+        session: gives model and histories.
+
+    Returns:
+        float32 [U, d].
+    """
+    model, T = session.model.eval(), session.model.config.history_length
+    histories = np.stack([left_pad(session.histories.training_rows(u), T) for u in range(session.histories.users)])
+    vectors = []
+    for start in range(0, len(histories), 256):
+        rows = torch.from_numpy(histories[start : start + 256].astype(np.int64))
+        valid = model.valid((rows >= 0).sum(dim=1))
+        x = model.embed(lookup(model.tables[0], rows), valid)
+        vectors.append(model.states(model.assemble(x, valid, model.static_adaptation(len(rows))))[:, -1].numpy())
+    return np.concatenate(vectors)
+
+
+def _cluster(vectors: NDArray[np.float32], groups: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    try:
+        from sklearn.cluster import KMeans
+    except ImportError as error:
+        raise MissingToolError(
+            'User groups need scikit-learn. Install it with `pip install "ofa-export[train]"`, '
+            "or set model.user_groups to 1 in the recipe."
+        ) from error
+    if len(vectors) < groups:
+        raise ConfigError(f"{groups} user groups need at least as many users; there are {len(vectors)}.")
+    found = KMeans(n_clusters=groups, n_init=4, random_state=seed).fit(vectors)
+    return found.labels_.astype(np.int32), found.cluster_centers_.astype(np.float32)

@@ -1,0 +1,162 @@
+"""One optimisation: Adam with warm-up and cosine decay, early stopping, resumable at any step.
+
+Every random draw of step i comes from (seed, stage, i) alone, so a resumed run repeats what an unbroken one does.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ofa_export.errors import NumericsError
+from ofa_export.training.progress import Progress
+from ofa_export.training.recipe import Optimiser
+from ofa_export.training.snapshot import load_snapshot, save_snapshot
+from ofa_export.training.windows import Batch
+
+SNAPSHOT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a stage optimises.
+
+    Args:
+        stage: its name, part of every seed.
+        model: what is trained; early stopping restores its best state.
+        groups: Adam's parameter groups: dictionaries of `params` and `lr` (peak).
+        batches: epoch -> the batches of that epoch, the same each time.
+        steps_per_epoch: how many there are.
+        step: trains on one batch: (batch, generator of this step) -> loss. The loop steps Adam.
+        validate: quality to maximise, measured at step 0 and after each epoch; None keeps the last state.
+    """
+
+    stage: str
+    model: nn.Module
+    groups: list[dict[str, Any]]
+    batches: Callable[[int], Iterator[Batch]]
+    steps_per_epoch: int
+    step: Callable[[Batch, np.random.Generator], Tensor]
+    validate: Callable[[], float] | None = None
+
+
+@dataclass
+class _Run:
+    """The part of a run that a snapshot holds."""
+
+    step: int = 0
+    best: float = -math.inf
+    best_epoch: int = -1
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+    history: list[float] = field(default_factory=list)
+
+
+def optimise(
+    task: Task, settings: Optimiser, *, seed: int, snapshot: Path, progress: Progress
+) -> dict[str, float | int | list[float]]:
+    """Run a task to its end, from its snapshot when there is one.
+
+    Args:
+        task: what to optimise.
+        settings: epochs, rates and clipping.
+        seed: of the whole training.
+        snapshot: where the state of this stage is kept; removed by the caller once the stage's result is stored.
+        progress: told each step.
+
+    Returns:
+        `best`, `best_epoch` (0 is the state before training) and `history` of the validation.
+
+    Raises:
+        NumericsError: the loss is not finite.
+    """
+    total = settings.epochs * task.steps_per_epoch
+    optimiser = torch.optim.Adam(task.groups, betas=(0.9, 0.98))
+    peaks = [group["lr"] for group in optimiser.param_groups]
+    run = _resume(task, optimiser, snapshot) if snapshot.exists() else _Run()
+    progress.start(task.stage, steps=total, done=run.step)
+    if run.step == 0:
+        _validate(task, run, epoch=0, progress=progress)
+    saved = time.monotonic()
+    for epoch in range(run.step // max(task.steps_per_epoch, 1), settings.epochs):
+        for index, batch in enumerate(task.batches(epoch)):
+            step = epoch * task.steps_per_epoch + index
+            if step < run.step:
+                continue
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["lr"] = peak * _schedule(step, total, settings.warmup_steps)
+            _one_step(task, optimiser, batch, settings.clip_norm, generator=_step_generator(seed, task.stage, step))
+            run.step = step + 1
+            progress.advance(steps=1)
+            if index + 1 == task.steps_per_epoch:
+                _validate(task, run, epoch=epoch + 1, progress=progress)
+            if time.monotonic() - saved > SNAPSHOT_SECONDS:
+                save_snapshot(snapshot, _state(task, optimiser, run))
+                saved = time.monotonic()
+    if task.validate is not None:
+        task.model.load_state_dict(run.best_state)
+    task.model.eval()
+    return {"best": run.best, "best_epoch": run.best_epoch, "history": run.history}
+
+
+def stage_seed(seed: int, stage: str) -> tuple[int, int]:
+    """Seed of a stage, independent of every other stage's."""
+    return seed, zlib.crc32(stage.encode())
+
+
+def _step_generator(seed: int, stage: str, step: int) -> np.random.Generator:
+    generator = np.random.default_rng((*stage_seed(seed, stage), step))
+    torch.manual_seed(int(generator.integers(2**62)))
+    return generator
+
+
+def _schedule(step: int, total: int, warmup: int) -> float:
+    rise = min(1.0, (step + 1) / max(1, min(warmup, total // 2)))
+    return rise * 0.5 * (1 + math.cos(math.pi * step / total))
+
+
+def _one_step(
+    task: Task, optimiser: torch.optim.Optimizer, batch: Batch, clip_norm: float, *, generator: np.random.Generator
+) -> None:
+    task.model.train()
+    optimiser.zero_grad(set_to_none=True)
+    loss = task.step(batch, generator)
+    if not torch.isfinite(loss):
+        raise NumericsError(
+            f"Stage {task.stage}: the loss became {loss.item()}. Lower learning_rate of this stage in the recipe."
+        )
+    loss.backward()  # type: ignore[no-untyped-call]
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    nn.utils.clip_grad_norm_(parameters, clip_norm)
+    optimiser.step()
+
+
+def _validate(task: Task, run: _Run, *, epoch: int, progress: Progress) -> None:
+    if task.validate is None:
+        return
+    task.model.eval()
+    quality = task.validate()
+    run.history.append(quality)
+    progress.note(f"{task.stage}, epoch {epoch}: validation {quality:.4f}")
+    if quality > run.best:
+        run.best, run.best_epoch = quality, epoch
+        run.best_state = {name: value.clone() for name, value in task.model.state_dict().items()}
+
+
+def _state(task: Task, optimiser: torch.optim.Optimizer, run: _Run) -> dict[str, Any]:
+    return {"model": task.model.state_dict(), "optimiser": optimiser.state_dict(), **vars(run)}
+
+
+def _resume(task: Task, optimiser: torch.optim.Optimizer, snapshot: Path) -> _Run:
+    state = load_snapshot(snapshot)
+    task.model.load_state_dict(state.pop("model"))
+    optimiser.load_state_dict(state.pop("optimiser"))
+    return _Run(**state)

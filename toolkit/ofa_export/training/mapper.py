@@ -1,0 +1,139 @@
+"""Stage `mapper`: controller, mapper and backbone together (Forward-OFA, section 3.4; split of windows: our choice)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ofa_export.data.histories import PAD
+from ofa_export.model.controller import sampled_gates
+from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
+from ofa_export.model.scoring import Adapt, static_adapt
+from ofa_export.training.dropout import set_dropout
+from ofa_export.training.loop import Task, optimise
+from ofa_export.training.session import Session, next_item_loss
+from ofa_export.training.tiles import prefix_table
+from ofa_export.training.windows import Batch
+
+SHARE_TOLERANCE = 0.1
+"""A state counts for early stopping when it executes at most this much more than the wanted share of blocks."""
+
+
+def train_mapper(session: Session) -> None:
+    """Train everything jointly, gates sampled, tables under random prefixes.
+
+    Args:
+        session: its model is trained in place.
+    """
+    model = session.model
+    session.measured["mapper"] = fit_adaptive(session, stage="mapper", adapt=model.adapt)
+    quality, share = session.validation_ndcg(model.adapt, session.full_tables)
+    control, _ = session.validation_ndcg(static_adapt(model), session.full_tables)
+    session.measured["mapper"] |= {"validation": quality, "executed_share": share, "same_net_unadapted": control}
+
+
+def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, float | int | list[float]]:
+    """Run the mapper stage's optimisation for any way to adapt; with `static_adapt` it trains the control alike.
+
+    Args:
+        session: its model is trained in place.
+        stage: name, part of every seed.
+        adapt: from an embedded history to gates and parameters.
+
+    Returns:
+        What `optimise` returns.
+    """
+    settings, model = session.recipe.mapper, session.model
+    set_dropout(model, settings.dropout, mapper_share=settings.mapper_dropout)
+    generated = [*model.controller.parameters(), *model.mapper.parameters()]
+    backbone = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
+
+    def step(batch: Batch, generator: np.random.Generator) -> Tensor:
+        table = prefix_table(session, batch.group, generator, full_share=settings.full_share)
+        loss, keep_logits = adaptive_loss(model, adapt, batch, table, target_positions=settings.target_positions)
+        return loss + settings.sparsity * share_penalty(keep_logits, settings.keep_share)
+
+    def validate() -> float:
+        quality, share = session.validation_ndcg(adapt, session.full_tables)
+        # Early stopping must not choose a state that ignores the wanted share, such as the one before training.
+        return quality if share <= settings.keep_share + SHARE_TOLERANCE else quality - 1
+
+    return optimise(
+        Task(
+            stage=stage,
+            model=model,
+            groups=[
+                {"params": generated, "lr": settings.learning_rate},
+                {"params": backbone, "lr": settings.backbone_learning_rate},
+            ],
+            batches=session.batches(stage, settings, session.windows),
+            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            step=step,
+            validate=validate,
+        ),
+        settings,
+        seed=session.seed,
+        snapshot=session.snapshot(stage),
+        progress=session.progress,
+    )
+
+
+def adaptive_loss(
+    model: AdaptiveRecommender, adapt: Adapt, batch: Batch, table: Tensor, *, target_positions: int
+) -> tuple[Tensor, Tensor]:
+    """Parameters from the beginning of each window, loss on its end: no position sees what it predicts.
+
+    Args:
+        model: the network.
+        adapt: from an embedded history to gates and parameters.
+        batch: windows.
+        table: [V, d].
+        target_positions: m, positions that carry the loss; at most half of a short window.
+
+    Returns:
+        Mean cross-entropy, a scalar, and keep_logits [B, L, 2].
+    """
+    beginnings, where = split_windows(batch.inputs, target_positions)
+    seen = model.valid((beginnings >= 0).sum(dim=1))
+    found = adapt(model.embed(lookup(table, beginnings), seen), seen)
+    gates = sampled_gates(found.keep_logits) if model.training else found.gates
+    adaptation = Adaptation(keep_logits=found.keep_logits, gates=gates, thetas=found.thetas)
+    valid = model.valid(batch.lengths)
+    hidden = model.assemble(model.embed(lookup(table, batch.inputs), valid), valid, adaptation)
+    return next_item_loss(model, hidden, batch.targets, table, where), found.keep_logits
+
+
+def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor]:
+    """Cut each window into what the parameters may see and where the loss counts.
+
+    Args:
+        inputs: int64 [B, T], item rows, -1 where padded on the left.
+        target_positions: m.
+
+    Returns:
+        beginnings int64 [B, T]: the first n - m + 1 of n items, padded on the left;
+        where bool [B, T]: the last m positions of `inputs`, the first of which is the last one that was seen.
+    """
+    B, T = inputs.shape
+    n = (inputs >= 0).sum(dim=1)
+    m = torch.minimum(torch.full_like(n, target_positions), (n + 1) // 2)
+    positions = torch.arange(T)[None, :]
+    where = positions >= (T - m)[:, None]
+    # Shifting right by m - 1 drops the last m - 1 items and keeps the padding on the left.
+    source = positions - (m - 1)[:, None]
+    beginnings = inputs.gather(1, source.clamp(min=0).expand(B, T))
+    return torch.where(source >= 0, beginnings, PAD), where
+
+
+def share_penalty(keep_logits: Tensor, keep_share: float) -> Tensor:
+    """Squared distance of the expected share of executed blocks from the wanted one, without noise (our choice).
+
+    Args:
+        keep_logits: [B, L, 2].
+        keep_share: rho.
+
+    Returns:
+        A scalar; two-sided, so that gates neither all close nor all open.
+    """
+    return (torch.sigmoid(keep_logits[:, :, 1] - keep_logits[:, :, 0]).mean() - keep_share).square()

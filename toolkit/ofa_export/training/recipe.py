@@ -1,0 +1,123 @@
+"""Training recipes: data only, in YAML, every field checked, all mistakes reported together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ofa_export.model.config import ModelConfig
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Sizes(_Part):
+    """Sizes of the model that do not depend on the data; see `ModelConfig`."""
+
+    width: int = 64
+    depth: int = 2
+    heads: int = 2
+    history_length: int = 50
+    rank: int = 8
+    item_groups: int = 20
+    user_groups: int = 1
+
+    def for_items(self, items: int) -> ModelConfig:
+        """The model's sizes for a catalogue of V items."""
+        return ModelConfig(items=items, **self.model_dump())
+
+
+class Optimiser(_Part):
+    """One run of Adam with warm-up and cosine decay.
+
+    Args:
+        epochs: passes over the training windows.
+        batch_size: windows of one step.
+        learning_rate: peak learning rate.
+        warmup_steps: steps until the peak.
+        clip_norm: largest norm of the gradient.
+        dropout: share of dropped activations.
+    """
+
+    epochs: int = Field(ge=0, le=1000)
+    batch_size: int = Field(default=16, ge=1, le=4096)
+    learning_rate: float = Field(gt=0, le=1)
+    warmup_steps: int = Field(default=100, ge=0)
+    clip_norm: float = Field(default=5.0, gt=0)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+
+
+class WeightsStage(Optimiser):
+    """PEEL's bi-level training of the block weights.
+
+    Args:
+        controller_learning_rate: of the controller.
+        diversity: weight of the bounded diversity term between blocks.
+    """
+
+    controller_learning_rate: float = Field(default=1e-4, gt=0, le=1)
+    diversity: float = Field(default=0.1, ge=0)
+
+
+class TilesStage(Optimiser):
+    """Fine-tuning under random prefixes of the tile order.
+
+    Args:
+        order: how tiles are ordered.
+        full_share: share of steps with the full-precision table.
+    """
+
+    order: Literal["planes", "peel", "magnitude"] = "planes"
+    full_share: float = Field(default=0.25, ge=0, le=1)
+
+
+class MapperStage(Optimiser):
+    """Joint training of controller, mapper and backbone.
+
+    Args:
+        backbone_learning_rate: of table and backbone; `learning_rate` is that of controller and mapper.
+        mapper_dropout: share of z that is dropped.
+        target_positions: m, positions at the end of a window that carry the loss.
+        keep_share: rho, wanted share of executed blocks.
+        sparsity: weight of the two-sided term that draws the share to rho.
+        full_share: share of steps with the full-precision table.
+    """
+
+    backbone_learning_rate: float = Field(gt=0, le=1)
+    mapper_dropout: float = Field(default=0.2, ge=0, lt=1)
+    target_positions: int = Field(default=8, ge=1)
+    keep_share: float = Field(default=1.0, gt=0, le=1)
+    sparsity: float = Field(default=1.0, ge=0)
+    full_share: float = Field(default=0.5, ge=0, le=1)
+
+
+class ProbesStage(_Part):
+    """How many validation histories travel with the checkpoint."""
+
+    users: int = Field(default=1000, ge=1)
+
+
+class TrainRecipe(_Part):
+    """Everything that decides a training run besides data and seed.
+
+    Args:
+        description: what the recipe is for and how long it takes.
+        model: sizes.
+        static: the static backbone.
+        groups: refinement of each user group's table; skipped when there is one group.
+        weights: PEEL's controller.
+        tiles: the elastic table.
+        mapper: Forward-OFA.
+        probes: histories for plan and validate.
+    """
+
+    description: str
+    model: Sizes
+    static: Optimiser
+    groups: Optimiser
+    weights: WeightsStage
+    tiles: TilesStage
+    mapper: MapperStage
+    probes: ProbesStage

@@ -1,0 +1,193 @@
+"""A whole training run: the stages in order, each stored when done, the checkpoint written once complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ofa_export import __version__
+from ofa_export.bundle.order import TileOrder
+from ofa_export.data.histories import Histories, build_histories
+from ofa_export.data.sample import DataSet
+from ofa_export.errors import ConfigError, OutputError
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
+from ofa_export.output import atomic_folder, atomic_write
+from ofa_export.training.groups import train_groups
+from ofa_export.training.mapper import train_mapper
+from ofa_export.training.probes import choose_probes
+from ofa_export.training.progress import Progress
+from ofa_export.training.recipe import TrainRecipe
+from ofa_export.training.session import Session, initial_session
+from ofa_export.training.snapshot import load_snapshot, save_snapshot
+from ofa_export.training.static import train_static
+from ofa_export.training.tiles import train_tiles
+from ofa_export.training.weights import train_weights
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of training; it changes the session, and what it leaves there is stored under its name."""
+
+    name: str
+    run: Callable[[Session], None]
+
+
+STAGES = (
+    Stage("static", train_static),
+    Stage("groups", train_groups),
+    Stage("weights", train_weights),
+    Stage("tiles", train_tiles),
+    Stage("mapper", train_mapper),
+)
+"""In order; the probes are drawn when the checkpoint is put together."""
+
+
+def train(
+    data: DataSet, recipe: TrainRecipe, output: Path, *, seed: int, resume: bool, force: bool, progress: Progress
+) -> Checkpoint:
+    """Train a checkpoint from interactions.
+
+    While it runs, its state lies in a hidden folder beside the output, from which a killed run goes on and ends with
+    the same bytes as an unbroken one.
+
+    Args:
+        data: interactions and what must travel with them.
+        recipe: the resolved recipe.
+        output: folder of the checkpoint; appears when everything is done.
+        seed: of everything.
+        resume: go on with an unfinished run of the same data, recipe and seed.
+        force: replace an existing checkpoint, throw an unfinished run away.
+        progress: who is told.
+
+    Returns:
+        The checkpoint that was written.
+
+    Raises:
+        ConfigError: there is an unfinished run and neither `resume` nor `force`, or it is of another job.
+        InteractionsError: the data are too small to train on.
+        OutputError: the output exists or cannot be written.
+    """
+    histories = build_histories(data.interactions, recipe=data.recipe, seed=seed)
+    folder = _work_folder(output, _job(histories, recipe, seed), resume=resume, force=force)
+    # One thread was faster than two for tensors this small, and is the same on every machine.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        session = initial_session(histories, recipe, seed=seed, folder=folder, progress=progress)
+        for number, stage in enumerate(STAGES, start=1):
+            done = folder / f"{number}-{stage.name}.done"
+            if done.exists():
+                _restore(session, load_snapshot(done))
+                continue
+            stage.run(session)
+            save_snapshot(done, _stored(session))
+        checkpoint = _checkpoint(session, data)
+        with atomic_folder(output) as part:
+            for name, content in checkpoint_files(checkpoint).items():
+                (part / name).write_bytes(content)
+    finally:
+        torch.set_num_threads(threads)
+    shutil.rmtree(folder)
+    return checkpoint
+
+
+def _job(histories: Histories, recipe: TrainRecipe, seed: int) -> dict[str, Any]:
+    """What a run is about; a run resumes only its own job."""
+    digest = hashlib.sha256(json.dumps([histories.item_keys, histories.user_keys]).encode())
+    digest.update(histories.rows.tobytes() + histories.offsets.tobytes())
+    return {
+        "version": __version__,
+        "data_sha256": digest.hexdigest(),
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": seed,
+    }
+
+
+def _work_folder(output: Path, job: dict[str, Any], *, resume: bool, force: bool) -> Path:
+    if output.exists() and not force:
+        raise OutputError(f"The output '{output}' exists. Add --force to replace it, or choose another name.")
+    folder = output.with_name(f".{output.name}.training")
+    if folder.exists() and not resume:
+        if not force:
+            raise ConfigError(
+                f"'{folder}' holds an unfinished run. Add --resume to go on with it, or --force to start over."
+            )
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The output '{output}' cannot be written: {error.strerror}. Create '{output.parent}' or choose another."
+        ) from error
+    described = folder / "job.json"
+    if described.exists() and json.loads(described.read_text()) != job:
+        raise ConfigError(
+            f"The unfinished run in '{folder}' used other data, another recipe, another seed or another version. "
+            "Repeat it with the same ones, or add --force without --resume to start over."
+        )
+    with atomic_write(described) as file:
+        file.write(json.dumps(job, indent=2).encode())
+    return folder
+
+
+def _stored(session: Session) -> dict[str, Any]:
+    return {
+        "model": session.model.state_dict(),
+        "importance": torch.from_numpy(session.importance),
+        "order_name": session.tile_orders[0].name,
+        "tiles": torch.from_numpy(np.stack([order.tiles for order in session.tile_orders]).astype(np.int32)),
+        "centroids": torch.from_numpy(session.centroids),
+        "user_groups": torch.from_numpy(session.user_groups),
+        "measured": session.measured,
+    }
+
+
+def _restore(session: Session, stored: dict[str, Any]) -> None:
+    config = session.model.config
+    session.model.load_state_dict(stored["model"])
+    session.importance = stored["importance"].numpy()
+    session.tile_orders = [
+        TileOrder(name=stored["order_name"], groups=config.item_groups, blocks=config.embedding_blocks, tiles=tiles)
+        for tiles in stored["tiles"].numpy().astype(np.uint16)
+    ]
+    session.centroids = stored["centroids"].numpy()
+    session.user_groups = stored["user_groups"].numpy()
+    session.measured = stored["measured"]
+
+
+def _checkpoint(session: Session, data: DataSet) -> Checkpoint:
+    histories = session.histories
+    card = DataCard(
+        name=data.name,
+        licence=data.licence,
+        attribution=data.attribution,
+        exclude_history=histories.exclude_history,
+    )
+    training = {
+        "recipe": session.recipe.model_dump(mode="json"),
+        "seed": session.seed,
+        "users": histories.users,
+        "interactions": len(histories.rows),
+        "measured": session.measured,
+        "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
+    }
+    return Checkpoint(
+        config=CheckpointConfig(
+            model=session.model.config, data=card, order=session.tile_orders[0].name, training=training
+        ),
+        model=session.model.eval().requires_grad_(False),
+        importance=session.importance,
+        tile_orders=tuple(session.tile_orders),
+        centroids=session.centroids,
+        item_keys=histories.item_keys,
+        item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
+        probes=choose_probes(session),
+    )

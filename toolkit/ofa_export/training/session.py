@@ -1,0 +1,153 @@
+"""What the stages share while a checkpoint grows: data, recipe, model, and each stage's part of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ofa_export.bundle.order import TileOrder, plane_order
+from ofa_export.data.histories import Histories, evaluation_batch
+from ofa_export.metrics import ndcg, target_ranks
+from ofa_export.model.elastic_table import group_of_row
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.scoring import Adapt, score_histories
+from ofa_export.training.loop import stage_seed
+from ofa_export.training.progress import Progress
+from ofa_export.training.recipe import Optimiser, TrainRecipe
+from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
+
+VALIDATION_USERS = 2000
+"""Early stopping looks at no more users than this: enough to choose an epoch, few enough to be quick."""
+
+
+@dataclass
+class Session:
+    """A training run; stages replace its fields in order.
+
+    Args:
+        histories: the data set.
+        recipe: the resolved recipe.
+        seed: of everything.
+        folder: where the run keeps its state.
+        progress: who is told.
+        model: the network.
+        importance: float32 [G_u, G_v, N], PEEL's block weights.
+        tile_orders: order of the tiles of each group's table, G_u of them.
+        centroids: float32 [G_u, d].
+        user_groups: int32 [U].
+        measured: stage -> what it measured.
+    """
+
+    histories: Histories
+    recipe: TrainRecipe
+    seed: int
+    folder: Path
+    progress: Progress
+    model: AdaptiveRecommender
+    importance: NDArray[np.float32]
+    tile_orders: list[TileOrder]
+    centroids: NDArray[np.float32]
+    user_groups: NDArray[np.int32]
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.item_groups = group_of_row(self.model.config.group_sizes)
+        users = np.arange(self.histories.users)
+        self.windows = cut_windows(self.histories, users, history_length=self.model.config.history_length)
+        chosen = np.random.default_rng(stage_seed(self.seed, "validation")).permutation(self.histories.evaluation_users)
+        self.validation_users = np.sort(chosen[:VALIDATION_USERS])
+
+    def snapshot(self, stage: str) -> Path:
+        """Where a stage keeps the state of its optimisation."""
+        return self.folder / f"{stage}.running"
+
+    def batches(self, stage: str, settings: Optimiser, windows: Windows) -> Callable[[int], Iterator[Batch]]:
+        """Epoch -> batches, for `Task.batches`."""
+        return lambda epoch: epoch_batches(
+            windows,
+            self.user_groups,
+            batch_size=settings.batch_size,
+            seed=(*stage_seed(self.seed, stage), epoch),
+        )
+
+    def steps_per_epoch(self, settings: Optimiser, windows: Windows) -> int:
+        """Number of batches of an epoch, for `Task.steps_per_epoch`."""
+        return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
+
+    def validation_ndcg(self, adapt: Adapt, tables: Callable[[int], Tensor]) -> tuple[float, float]:
+        """NDCG@10 on validation users, and the share of blocks that were executed.
+
+        Args:
+                adapt: `model.adapt` or the static control.
+            tables: user group -> item table [V, d].
+        """
+        qualities, gates = [], []
+        for group in range(self.model.config.user_groups):
+            users = self.validation_users[self.user_groups[self.validation_users] == group]
+            if len(users) == 0:
+                continue
+            history, _, targets = evaluation_batch(
+                self.histories, users, split="validation", history_length=self.model.config.history_length
+            )
+            scores, executed = score_histories(self.model, adapt, tables(group), history)
+            seen = history if self.histories.exclude_history else None
+            qualities.append(ndcg(target_ranks(scores, targets, history=seen), 10))
+            gates.append(executed)
+        return float(np.concatenate(qualities).mean()), float(np.concatenate(gates).mean())
+
+    def full_tables(self, group: int) -> Tensor:
+        """The full-precision table of a user group, [V, d]."""
+        return self.model.tables[group].detach()
+
+
+def next_item_loss(model: AdaptiveRecommender, hidden: Tensor, targets: Tensor, table: Tensor, where: Tensor) -> Tensor:
+    """Full-softmax cross-entropy over all items, tied weights, at chosen positions.
+
+    Args:
+        model: gives the final norm.
+        hidden: [B, T, d] after the blocks.
+        targets: [B, T], the next item at each position.
+        table: [V, d].
+        where: bool [B, T], positions that count.
+
+    Returns:
+        Mean loss, a scalar.
+    """
+    return F.cross_entropy(model.states(hidden)[where] @ table.T, targets[where])
+
+
+def initial_session(
+    histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
+) -> Session:
+    """A session before its first stage.
+
+    Args:
+        histories: the data set.
+        recipe: the resolved recipe.
+        seed: of everything.
+        folder: where the run keeps its state.
+        progress: who is told.
+    """
+    config = recipe.model.for_items(histories.items)
+    torch.manual_seed(int(np.random.default_rng(stage_seed(seed, "initial")).integers(2**62)))
+    G_u, G_v, N = config.user_groups, config.item_groups, config.embedding_blocks
+    return Session(
+        histories=histories,
+        recipe=recipe,
+        seed=seed,
+        folder=folder,
+        progress=progress,
+        model=AdaptiveRecommender(config, dropout=recipe.static.dropout, mapper_dropout=recipe.mapper.mapper_dropout),
+        importance=np.ones((G_u, G_v, N), np.float32),
+        tile_orders=[plane_order(G_v, N)] * G_u,
+        centroids=np.zeros((G_u, config.width), np.float32),
+        user_groups=np.zeros(histories.users, np.int32),
+    )

@@ -1,0 +1,59 @@
+"""Stage `static`: the SASRec backbone, the start of everything and the control (algorithms.md, section 0)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ofa_export.model.network import AdaptiveRecommender, lookup
+from ofa_export.model.scoring import static_adapt
+from ofa_export.training.dropout import set_dropout
+from ofa_export.training.loop import Task, optimise
+from ofa_export.training.session import Session, next_item_loss
+from ofa_export.training.windows import Batch
+
+
+def train_static(session: Session) -> None:
+    """Train table and backbone on every position of every window at once.
+
+    Args:
+        session: its model is trained in place.
+    """
+    settings = session.recipe.static
+    model = session.model
+    set_dropout(model, settings.dropout)
+    parameters = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
+    session.measured["static"] = optimise(
+        Task(
+            stage="static",
+            model=model,
+            groups=[{"params": parameters, "lr": settings.learning_rate}],
+            batches=session.batches("static", settings, session.windows),
+            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            # Groups do not exist yet: one table is trained and later copied to each.
+            step=lambda batch, _: static_loss(model, batch, model.tables[0]),
+            validate=lambda: session.validation_ndcg(static_adapt(model), lambda _: session.full_tables(0))[0],
+        ),
+        settings,
+        seed=session.seed,
+        snapshot=session.snapshot("static"),
+        progress=session.progress,
+    )
+    model.tables.data[:] = model.tables.data[0]
+
+
+def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:
+    """Loss of the static net on a batch.
+
+    Args:
+        model: the network.
+        batch: windows.
+        table: [V, d], which the history and the softmax are read from.
+
+    Returns:
+        Mean cross-entropy over all real positions, a scalar.
+    """
+    valid = model.valid(batch.lengths)
+    hidden = model.assemble(
+        model.embed(lookup(table, batch.inputs), valid), valid, model.static_adaptation(len(batch.inputs))
+    )
+    return next_item_loss(model, hidden, batch.targets, table, batch.inputs >= 0)

@@ -1,0 +1,125 @@
+"""Stage `weights`: importance weights of the embedding blocks, trained bi-level (PEEL, section 3.4).
+
+The weights decide an order and nothing else: their scale is not identified, because the table can undo it, so the
+table that is trained under the weights is thrown away (our choice).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ofa_export.model.importance import ImportanceController, block_diversity, popularity_features, weigh
+from ofa_export.model.network import lookup
+from ofa_export.training.dropout import set_dropout
+from ofa_export.training.loop import Task, optimise, stage_seed
+from ofa_export.training.recipe import Optimiser
+from ofa_export.training.session import Session
+from ofa_export.training.static import static_loss
+from ofa_export.training.windows import Batch, Windows
+
+CONTROLLER_USERS = 0.1
+"""Share of users that the controller learns from; in this stage the table never sees them."""
+
+LOSS_MEMORY = 0.99
+"""Decay of the running loss of each item group, which the controller reads."""
+
+
+class _Bilevel(nn.Module):
+    """What the stage trains: a copy of one group's table, and the controller."""
+
+    popularity: Tensor
+    group_loss: Tensor
+
+    def __init__(self, session: Session, group: int) -> None:
+        super().__init__()
+        config = session.model.config
+        self.table = nn.Parameter(session.full_tables(group).clone())
+        self.controller = ImportanceController(config.item_groups, config.embedding_blocks)
+        counts = torch.from_numpy(session.histories.popularity)
+        self.register_buffer("popularity", popularity_features(counts, session.item_groups, config.item_groups))
+        self.register_buffer("group_loss", torch.zeros(config.item_groups))
+
+    def alpha(self) -> Tensor:
+        result: Tensor = self.controller(self.popularity, self.group_loss)
+        return result
+
+
+def train_weights(session: Session) -> None:
+    """Train table copy and controller side by side: the table on training users, the controller on held-out ones.
+
+    Args:
+        session: its importance is replaced; its model stays as it was.
+    """
+    set_dropout(session.model, session.recipe.weights.dropout)
+    for group in range(session.model.config.user_groups):
+        session.importance[group] = _train_group(session, group)
+    session.measured["weights"] = {"spread": [float(alpha.std()) for alpha in session.importance]}
+
+
+def _train_group(session: Session, group: int) -> NDArray[np.float32]:
+    settings, stage = session.recipe.weights, f"weights-{group}"
+    torch.manual_seed(int(np.random.default_rng(stage_seed(session.seed, stage)).integers(2**62)))
+    module = _Bilevel(session, group)
+    windows, held_out = _split(session, group)
+    optimise(
+        Task(
+            stage=stage,
+            model=module,
+            groups=[
+                {"params": [module.table], "lr": settings.learning_rate},
+                {"params": list(module.controller.parameters()), "lr": settings.controller_learning_rate},
+            ],
+            batches=session.batches(stage, settings, windows),
+            steps_per_epoch=session.steps_per_epoch(settings, windows),
+            step=lambda batch, generator: _bilevel_loss(session, module, batch, _draw(held_out, settings, generator)),
+        ),
+        settings,
+        seed=session.seed,
+        snapshot=session.snapshot(stage),
+        progress=session.progress,
+    )
+    alpha: NDArray[np.float32] = module.alpha().detach().numpy()
+    return alpha
+
+
+def _bilevel_loss(session: Session, module: _Bilevel, inner: Batch, outer: Batch) -> Tensor:
+    """Both losses in one: each sees the other's variable as a constant, which is the first-order approximation."""
+    alpha = module.alpha()
+    table_loss = static_loss(session.model, inner, weigh(module.table, alpha.detach(), session.item_groups))
+    _remember_losses(session, module, inner, alpha)
+    controller_loss = static_loss(session.model, outer, weigh(module.table.detach(), alpha, session.item_groups))
+    return table_loss + session.recipe.weights.diversity * block_diversity(module.table) + controller_loss
+
+
+@torch.no_grad()
+def _remember_losses(session: Session, module: _Bilevel, batch: Batch, alpha: Tensor) -> None:
+    model, valid = session.model, session.model.valid(batch.lengths)
+    table = weigh(module.table, alpha, session.item_groups)
+    x = model.embed(lookup(table, batch.inputs), valid)
+    hidden = model.assemble(x, valid, model.static_adaptation(len(batch.inputs)))
+    where = batch.inputs >= 0
+    targets = batch.targets[where]
+    losses = nn.functional.cross_entropy(model.states(hidden)[where] @ table.T, targets, reduction="none")
+    groups = session.item_groups[targets]
+    counts = torch.bincount(groups, minlength=len(module.group_loss))
+    means = torch.zeros_like(module.group_loss).index_add_(0, groups, losses) / counts.clamp(min=1)
+    seen = counts > 0
+    module.group_loss[seen] = LOSS_MEMORY * module.group_loss[seen] + (1 - LOSS_MEMORY) * means[seen]
+
+
+def _split(session: Session, group: int) -> tuple[Windows, Windows]:
+    generator = np.random.default_rng(stage_seed(session.seed, "controller users"))
+    members = generator.permutation(np.flatnonzero(session.user_groups == group))
+    outer = members[: max(1, int(CONTROLLER_USERS * len(members)))]
+    windows = session.windows
+    mine, held_out = session.user_groups[windows.users] == group, np.isin(windows.users, outer)
+    inner = mine & ~held_out
+    return Windows(windows.rows[inner], windows.users[inner]), Windows(windows.rows[held_out], windows.users[held_out])
+
+
+def _draw(windows: Windows, settings: Optimiser, generator: np.random.Generator) -> Batch:
+    chosen = generator.choice(len(windows.rows), min(settings.batch_size, len(windows.rows)), replace=False)
+    return windows.batch(chosen, group=0)
