@@ -37,9 +37,14 @@ ROOMY = 100_000
 
 @dataclass
 class ToyNetwork:
-    """Adapts by the mean of the real history; a block adds a projection of its theta; scores are dot products."""
+    """Adapts by the mean of the real history; a block adds a projection of its theta; scores are dot products.
+
+    Like a real runtime it gives its output buffers out again and again.
+    """
 
     calls: list[str] = field(default_factory=list)
+    inputs: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
+    buffers: dict[tuple[str, str], NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(7)
@@ -49,6 +54,13 @@ class ToyNetwork:
 
     def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         self.calls.append(graph)
+        self.inputs[graph] = {name: value.copy() for name, value in inputs.items()}
+        outputs = self._run(graph, inputs)
+        for name, value in outputs.items():
+            self.buffers.setdefault((graph, name), np.empty_like(value))[:] = value
+        return {name: self.buffers[graph, name] for name in outputs}
+
+    def _run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         if graph == "adapt":
             return self._adapt(inputs["history"], int(inputs["length"][0]))
         if graph == "score":

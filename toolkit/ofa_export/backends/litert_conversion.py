@@ -36,7 +36,7 @@ def convert_to_litert(graphs: Sequence[DeviceGraph], *, precision: str) -> bytes
     """
     with converter_chatter_silenced(), torch.no_grad():
         model = _lower(graphs)
-        return model if precision == "fp32" else _quantise(model)
+        return shorten_tensor_names(model if precision == "fp32" else _quantise(model))
 
 
 class Named(nn.Module):
@@ -69,7 +69,7 @@ def _lower_together(graphs: Sequence[DeviceGraph]) -> bytes:
             tensor.name: sample for tensor, sample in zip(graph.spec.inputs, sample_inputs(graph.spec), strict=True)
         }
         converter.add_signature(graph.spec.name, Named(graph.spec, graph.module).eval(), sample_kwargs=inputs)
-    return shorten_tensor_names(converter.convert().model_content())
+    return bytes(converter.convert().model_content())
 
 
 def _culprit(graphs: Sequence[DeviceGraph]) -> str | None:

@@ -66,7 +66,7 @@ def codes_of_bytes(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
         uint8 `[n, N * 8]`.
     """
     bits = np.unpackbits(packed[..., None], axis=3, bitorder="little")
-    return np.packbits(bits, axis=2).reshape(len(packed), -1)
+    return np.packbits(bits, axis=2).reshape(len(packed), packed.shape[1] * BLOCK_WIDTH)
 
 
 def _placements(order: TileOrder, group_sizes: NDArray[np.int64], count: int) -> list[tuple[int, int, slice]]:

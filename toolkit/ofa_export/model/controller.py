@@ -28,7 +28,7 @@ class StructureController(nn.Module):
         # Training starts at the static net, so at first every block is kept (our choice).
         with torch.no_grad():
             self.head_out.weight.mul_(0.1)
-            self.head_out.bias.copy_(torch.tensor([-1.0, 1.0]).repeat(depth))
+            self.head_out.bias.copy_(torch.tensor([-2.0, 2.0]).repeat(depth))
 
     def forward(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B L 2"]:
         """Decide for each block.

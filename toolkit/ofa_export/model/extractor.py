@@ -1,4 +1,4 @@
-"""Turns a history into one vector: pair features, then attention pooling."""
+"""Turns a history into one vector: features of neighbouring items, then attention pooling."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from torch.nn import functional as F
 
 from ofa_export.model.masks import MASKED
 
+EXPANSION = 4
+"""Products per dimension; with fewer, or with ReLU instead of products, transitions between items are learnt slowly."""
+
 
 class PairExtractor(nn.Module):
-    """Extractor of Forward-OFA; the pair features x_t + MLP([x_t, x_{t-1}]) are our choice.
+    """Extractor of Forward-OFA; the pair features (A x_t + a) * (B x_{t-1} + b) are our choice.
 
     Plain attention pooling sees a bag of items and learns little where order matters; a GRU would unroll into T steps
-    on a device.
+    on a device. A product sees which item followed which, its biases keep what each item says alone, and the
+    normalised result has no part that all histories share and that would drown the rest.
 
     Args:
         width: d.
@@ -25,10 +29,11 @@ class PairExtractor(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.current = nn.Linear(width, width)
-        self.previous = nn.Linear(width, width, bias=False)
-        self.mix = nn.Linear(width, width)
+        self.current = nn.Linear(width, EXPANSION * width)
+        self.previous = nn.Linear(width, EXPANSION * width)
+        self.mix = nn.Linear(EXPANSION * width, width)
         self.key = nn.Linear(width, width)
+        self.pooled_norm = nn.LayerNorm(width)
 
     def forward(
         self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], query: Float[Tensor, "B d"]
@@ -45,8 +50,8 @@ class PairExtractor(nn.Module):
         """
         x = self.norm(x) * valid[:, :, None]
         before = F.pad(x[:, :-1], (0, 0, 1, 0))
-        features = x + self.mix(torch.relu(self.current(x) + self.previous(before)))
+        features = self.mix(self.current(x) * self.previous(before))
         logits = (self.key(features) * query[:, None, :]).sum(dim=-1) / math.sqrt(x.shape[-1])
         weights = torch.softmax(logits + (1 - valid) * MASKED, dim=-1)
-        pooled: Tensor = (weights[:, :, None] * features).sum(dim=1)
+        pooled: Tensor = self.pooled_norm((weights[:, :, None] * features).sum(dim=1))
         return pooled

@@ -16,6 +16,10 @@ from ofa_export.model.masks import valid_positions
 from ofa_export.model.transformer_block import TransformerBlock
 
 
+CERTAIN = 100.0
+"""Logit of a decision that no noise turns."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
     """What one pass of the mapper gives.
@@ -92,8 +96,10 @@ class AdaptiveRecommender(nn.Module):
     def static_adaptation(self, batch: int) -> Adaptation:
         """The adaptation that gives the static net: every gate 1, every theta 0."""
         L = self.config.depth
-        zeros = torch.zeros(batch, self.theta_size)
-        return Adaptation(keep_logits=torch.zeros(batch, L, 2), gates=torch.ones(batch, L), thetas=(zeros,) * L)
+        # So sure that a sampled gate is 1 as well.
+        keep_logits = torch.tensor([-CERTAIN, CERTAIN]).expand(batch, L, 2)
+        thetas = (torch.zeros(batch, self.theta_size),) * L
+        return Adaptation(keep_logits=keep_logits, gates=torch.ones(batch, L), thetas=thetas)
 
     def assemble(
         self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], adaptation: Adaptation

@@ -1,0 +1,51 @@
+# The two commands of the README are `make demo` and `make test`; everything else is a part of them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := artifacts/out
+# A real shopper of the sample data, a validation user: what was bought, oldest first.
+SHOPPER := 85123A,22423
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format benchmark sample clean
+
+help: ## Show the targets.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# uv installs the same packages as pip, in seconds instead of minutes; pip is the fallback.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade uv || true
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev]" \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(VENV)/installed ## Bundle the sample at 4 MB for both runtimes, validate, rank for a real shopper.
+	mkdir -p $(OUT)
+	$(BIN)/ofa-export bundle --budget 4MB -o $(OUT) --force
+	$(BIN)/ofa-export validate $(OUT)/sample-4MB-litert.ofab $(OUT)/sample-4MB-executorch.ofab
+	$(BIN)/ofa-export run $(OUT)/sample-4MB-litert.ofab --history $(SHOPPER)
+	$(BIN)/ofa-export run $(OUT)/sample-4MB-executorch.ofab --history $(SHOPPER)
+
+check: $(VENV)/installed ## Format, lint, types and the fast tests; under two minutes.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not integration and not slow and not android"
+
+test: check ## Everything: the fast tier, then conversions, training, kills and whole commands.
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "integration or slow or android"
+
+format: $(VENV)/installed ## Format and sort imports.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(VENV)/installed ## Speed, as ratios in one run.
+	$(BIN)/python benchmarks/bundle_speed.py
+	$(BIN)/python benchmarks/device_overhead.py
+
+sample: $(VENV)/installed ## Train the sample checkpoint again (about seven minutes).
+	$(BIN)/ofa-export train online-retail -o artifacts/sample --recipe base --seed 0 --force
+
+clean: ## Remove the environment and all output.
+	rm -rf $(VENV) $(OUT)

@@ -1,0 +1,43 @@
+"""The application `ofa-export`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ofa_export import __version__
+from ofa_export.cli import bundle, inspect, plan, run, train, validate
+
+app = typer.Typer(
+    name="ofa-export",
+    help="Turn a trained recommender into files of any byte budget for a phone that adapts to its user in one forward "
+    "pass.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ofa-export {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the application itself."""
+
+
+for module in (train, plan, bundle, inspect, validate, run):
+    module.register(app)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

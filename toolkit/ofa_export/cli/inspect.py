@@ -1,0 +1,32 @@
+"""`ofa-export inspect`: what is inside a bundle."""
+
+from __future__ import annotations
+
+import typer
+
+from ofa_export.cli.options import BundleArgument, JsonOption, examples
+from ofa_export.cli.outcome import print_json, reports_errors
+
+EPILOG = examples(
+    "ofa-export inspect sample-4MB-litert.ofab",
+    "ofa-export inspect sample-4MB-executorch.ofab --json",
+    "ofa-export inspect sample-4MB-litert.ofab --json | jq .embeddings.tiles_kept",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="inspect", epilog=EPILOG)(inspect)
+
+
+@reports_errors
+def inspect(bundle: BundleArgument, json_output: JsonOption = False) -> None:
+    """Show what is inside a bundle: parts, bytes, tiles, precision, provenance."""
+    from ofa_export.bundle.reader import Bundle
+    from ofa_export.cli.views import print_bundle
+
+    with Bundle.open(bundle) as opened:
+        if json_output:
+            print_json({"file": str(bundle), "bytes": opened.size, **opened.manifest.model_dump(mode="json")})
+        else:
+            print_bundle(str(bundle), opened.size, opened.manifest)

@@ -1,0 +1,68 @@
+"""`ofa-export plan`: what a budget buys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ofa_export.cli.options import (
+    SAMPLE_CHECKPOINT,
+    BudgetOption,
+    CheckpointArgument,
+    ForceOption,
+    GroupOption,
+    JsonOption,
+    RecipeOption,
+    examples,
+)
+from ofa_export.cli.outcome import print_json, reports_errors
+
+EPILOG = examples(
+    "ofa-export plan --budget 700KB",
+    "ofa-export plan --budget 4MB --backend executorch --json",
+    "ofa-export plan --budget 650KB -o plan.yaml --force",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="plan", epilog=EPILOG)(plan)
+
+
+@reports_errors
+def plan(
+    budget: BudgetOption,
+    checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
+    backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="litert or executorch.")] = "litert",
+    group: GroupOption = "0",
+    recipe: RecipeOption = "int8",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the resolved recipe, which `bundle --recipe` executes.")
+    ] = None,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show what would go into a bundle: bytes per part, expected quality, alternatives."""
+    from ofa_export.cli.progress import spinner
+    from ofa_export.cli.views import plan_json, print_plan
+    from ofa_export.errors import ConfigError
+    from ofa_export.output import atomic_write, check_output
+    from ofa_export.planning.jobs import make_jobs
+
+    if output is not None:
+        check_output(output, force=force)
+    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe)
+    if len(jobs) > 1:
+        raise ConfigError("A plan is for one bundle: choose one backend and one group.")
+    (job,) = jobs
+    with spinner(f"Planning for {job.backend.name}"):
+        made = job.plan()
+    if output is not None:
+        with atomic_write(output) as file:
+            file.write(made.recipe_yaml().encode())
+    if json_output:
+        print_json(plan_json(made))
+    else:
+        print_plan(made)

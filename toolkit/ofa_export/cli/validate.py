@@ -1,0 +1,1 @@
+"""`ofa-export validate`: bundles against the PyTorch reference."""

@@ -1,0 +1,101 @@
+"""The master of a checkpoint: a bundle's contents with every tile, from which each budget's bundle is cut."""
+
+from __future__ import annotations
+
+from ofa_export import __version__
+from ofa_export.backends.cache import ConversionCache
+from ofa_export.backends.protocol import Backend
+from ofa_export.bundle.codes import encode
+from ofa_export.bundle.items import ItemCatalogue
+from ofa_export.bundle.manifest import (
+    DataSource,
+    ManifestFields,
+    NdcgAt10,
+    Quality,
+    Ranking,
+    Runtime,
+    Shapes,
+)
+from ofa_export.bundle.order import floor_tiles
+from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.writer import BundleContents
+from ofa_export.errors import ConfigError
+from ofa_export.graphs.device import device_graphs
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.model_card import model_card
+from ofa_export.planning.quality import QualityCurve, measure_quality
+from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.selftest_vectors import selftest_vectors
+
+
+def make_master(
+    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, cache: ConversionCache
+) -> BundleContents:
+    """Convert, encode and measure once; nothing here depends on the budget.
+
+    Args:
+        checkpoint: what to export.
+        backend: the runtime.
+        group: user group whose table goes in.
+        recipe: precision and self-test.
+        cache: keeps converted graphs.
+
+    Returns:
+        The contents, with all tiles.
+
+    Raises:
+        ConfigError: there is no such user group.
+        LoweringError: the converter refused a graph.
+    """
+    config = checkpoint.config
+    if not 0 <= group < config.model.user_groups:
+        raise ConfigError(
+            f"There is no user group {group}: this checkpoint has groups 0 to {config.model.user_groups - 1}."
+        )
+    graphs = cache.get_or_convert(
+        device_graphs(checkpoint.model, candidates=recipe.candidates), backend=backend, precision=recipe.precision
+    )
+    encoded = encode(checkpoint.table(group).numpy(), group_sizes=config.model.group_sizes)
+    table = ElasticTable.from_encoded(encoded, checkpoint.tile_orders[group])
+    curve = measure_quality(checkpoint, group=group, table=table, floor=floor_tiles(table.order))
+    return BundleContents(
+        graph_entry=backend.entry_name,
+        graphs=graphs,
+        table=table,
+        items=ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles),
+        selftest=selftest_vectors(checkpoint, group=group, recipe=recipe.selftest, encoded=encoded),
+        min_snr_db=recipe.selftest.min_snr_db,
+        model_card=model_card(checkpoint, group=group, runtime=backend.name, precision=recipe.precision, curve=curve),
+        fields=_fields(checkpoint, backend=backend, group=group, recipe=recipe, curve=curve),
+    )
+
+
+def _fields(
+    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, curve: QualityCurve
+) -> ManifestFields:
+    config = checkpoint.config
+    shapes = config.model.shapes(theta_size=checkpoint.model.theta_size, candidates=recipe.candidates)
+    return ManifestFields(
+        model_id=f"{config.data.name}-{checkpoint.sha256[:12]}",
+        group=str(group),
+        runtime=Runtime(name=backend.name, minimum_version=backend.minimum_runtime),
+        precision=recipe.precision,
+        shapes=Shapes(**vars(shapes)),
+        quality=Quality(
+            ndcg_at_10=NdcgAt10(
+                full_table=f"{curve.full_table:.4f}",
+                by_tiles=tuple((tiles, f"{value:.4f}") for tiles, value in curve.by_tiles),
+            ),
+            users=curve.users,
+        ),
+        ranking=Ranking(exclude_history=config.data.exclude_history),
+        # How many tiles are kept stands in the embedding layout: two ways to the same tiles give the same bytes.
+        recipe=recipe.model_dump(mode="json", exclude={"tiles"}),
+        tools={"ofa-export": __version__, **backend.tool_versions()},
+        checkpoint_sha256=checkpoint.sha256,
+        data=DataSource(
+            name=config.data.name,
+            licence=config.data.licence or "not stated",
+            attribution=config.data.attribution or "none",
+        ),
+    )

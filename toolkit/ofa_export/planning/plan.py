@@ -1,0 +1,161 @@
+"""The plan: which tiles a budget buys, where each byte goes, and what other budgets would give."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import yaml
+
+from ofa_export.bundle.manifest import NdcgAt10
+from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles
+from ofa_export.errors import BudgetError, ConfigError
+from ofa_export.planning.recipe import BundleRecipe
+
+UNBOUNDED = 2**40 - 1
+"""A budget that never binds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One entry of the bundle and its size in bytes; `overhead` is the archive's own."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A measured alternative: the smallest budget that holds these tiles, and the NDCG@10 they give."""
+
+    tiles: int
+    budget_bytes: int
+    ndcg_at_10: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one bundle will be.
+
+    Args:
+        contents: everything that goes in, with all tiles.
+        recipe: the resolved recipe, its tiles filled in: executing it gives the same bytes.
+        budget: bytes that the file must not exceed.
+        tiles: embedding tiles that are kept.
+        parts: where each byte goes.
+        alternatives: measured points, fewest bytes first.
+    """
+
+    contents: BundleContents
+    recipe: BundleRecipe
+    budget: int
+    tiles: int
+    parts: tuple[Part, ...]
+    alternatives: tuple[Point, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the file."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def binds(self) -> bool:
+        """Whether more budget would buy more tiles."""
+        return self.tiles < self.contents.table.tile_count
+
+    def recipe_yaml(self) -> str:
+        """The resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
+        return yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, width=1000)
+
+    @property
+    def ndcg_at_10(self) -> str | None:
+        """Quality of the largest measured prefix that is kept whole: what to expect at least."""
+        return expected_quality(self.contents.fields.quality.ndcg_at_10, self.tiles)
+
+
+def expected_quality(measured: NdcgAt10, tiles: int) -> str | None:
+    """NDCG@10 of the largest measured prefix of at most `tiles` tiles, None when nothing was measured."""
+    return next((value for count, value in reversed(measured.by_tiles) if count <= tiles), None)
+
+
+def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) -> Plan:
+    """Spend a budget: everything but the tiles is given, all other bytes go to tiles in order.
+
+    Args:
+        contents: the master of a checkpoint.
+        recipe: its recipe; `tiles` fixes the number of tiles, None keeps as many as fit.
+        budget: size of the whole file, in bytes.
+
+    Returns:
+        The plan.
+
+    Raises:
+        BudgetError: the budget does not hold the smallest bundle, or not the recipe's tiles.
+        ConfigError: the recipe's tiles are not among those of the table.
+    """
+    if recipe.tiles is None:
+        tiles = fit_tiles(contents, budget, ways_out=_ways_out(contents, recipe))
+    else:
+        tiles = _recipe_tiles(contents, recipe, budget)
+    sizes = contents.sizes(tiles)
+    total = bundle_bytes(contents, tiles=tiles, budget=budget)
+    parts = [Part(name=name, bytes=size) for name, size in sizes]
+    overhead = Part(name="manifest and archive", bytes=total - sum(size for _, size in sizes))
+    return Plan(
+        contents=contents,
+        recipe=recipe.model_copy(update={"tiles": tiles}),
+        budget=budget,
+        tiles=tiles,
+        parts=(*parts, overhead),
+        alternatives=tuple(
+            Point(tiles=count, budget_bytes=smallest_budget(contents, count), ndcg_at_10=value)
+            for count, value in contents.fields.quality.ndcg_at_10.by_tiles
+        ),
+    )
+
+
+def smallest_budget(contents: BundleContents, tiles: int) -> int:
+    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
+    needed = 1
+    while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
+        needed = size
+    return needed
+
+
+def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -> int:
+    tiles, floor, total = recipe.tiles or 0, contents.floor_tiles, contents.table.tile_count
+    if not floor <= tiles <= total:
+        raise ConfigError(f"The recipe keeps {tiles} tiles; this table can keep {floor} to {total}. Correct `tiles`.")
+    needed = smallest_budget(contents, tiles)
+    if needed > budget:
+        fits = fit_tiles(contents, budget, ways_out=_ways_out(contents, recipe))
+        raise BudgetError(
+            needed=needed,
+            available=budget,
+            ways_out=(
+                f"Use --budget {needed}, which holds the recipe's {tiles} tiles.",
+                f"Set `tiles: {fits}` in the recipe, or leave `tiles` out: {fits} tiles fit this budget.",
+            ),
+        )
+    return tiles
+
+
+def _ways_out(contents: BundleContents, recipe: BundleRecipe) -> tuple[str, ...]:
+    needed = smallest_budget(contents, contents.floor_tiles)
+    useful = next(
+        (
+            f"Use --budget {smallest_budget(contents, count)}: {count} tiles, NDCG@10 {value}."
+            for count, value in contents.fields.quality.ndcg_at_10.by_tiles[1:]
+        ),
+        None,
+    )
+    graphs, shapes = len(contents.graphs), contents.fields.shapes
+    ways = [f"Use --budget {math.ceil(needed / 1000)}KB, the smallest that works for this checkpoint and recipe."]
+    ways += [useful] if useful else []
+    if recipe.precision == "fp32":
+        ways.append(f"Use --recipe int8: the graphs, {graphs:,} bytes now, become about {graphs // 4:,} bytes.")
+    ways.append(
+        f"Train a smaller mapper (model.rank, model.depth or model.width in the train recipe): the graphs take "
+        f"{graphs:,} bytes, most of them for generating {shapes.theta_size:,} parameters for each of {shapes.depth} blocks."
+    )
+    return tuple(ways)

@@ -1,0 +1,81 @@
+"""What a prefix of the tiles is worth: NDCG@10 of the PyTorch reference on the checkpoint's validation histories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ofa_export.bundle.table import ElasticTable
+from ofa_export.metrics import ndcg, target_ranks
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.scoring import score_histories
+
+MEASURED_PREFIXES = 8
+"""Qualities are measured at this many equal steps of the tile order; in plane order each step is one whole plane."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityCurve:
+    """NDCG@10 of one user group's probes.
+
+    Args:
+        full_table: with the unquantised table.
+        by_tiles: (tiles, NDCG@10) with the first tiles only, ascending.
+        users: probes it was measured on.
+    """
+
+    full_table: float
+    by_tiles: tuple[tuple[int, float], ...]
+    users: int
+
+
+def measure_quality(checkpoint: Checkpoint, *, group: int, table: ElasticTable, floor: int) -> QualityCurve:
+    """Measure the full table, the floor and equal steps of the order.
+
+    Args:
+        checkpoint: reference and probes.
+        group: user group.
+        table: with all of its tiles.
+        floor: tiles that every bundle has.
+
+    Returns:
+        The curve.
+    """
+    total = table.tile_count
+    steps = {round(total * step / MEASURED_PREFIXES) for step in range(1, MEASURED_PREFIXES + 1)}
+    counts = sorted({floor, *(count for count in steps if count > floor)})
+    return QualityCurve(
+        full_table=table_quality(checkpoint, group=group, table=checkpoint.table(group)),
+        by_tiles=tuple(
+            (
+                count,
+                table_quality(checkpoint, group=group, table=torch.from_numpy(table.with_tiles(count).all_rows())),
+            )
+            for count in counts
+        ),
+        users=len(group_probes(checkpoint, group)),
+    )
+
+
+def group_probes(checkpoint: Checkpoint, group: int) -> np.ndarray:
+    """Indices of the probes of a user group; of all probes when the group has none."""
+    mine = np.flatnonzero(checkpoint.probes.user_groups == group)
+    return mine if len(mine) else np.arange(len(checkpoint.probes.targets))
+
+
+def table_quality(checkpoint: Checkpoint, *, group: int, table: Tensor) -> float:
+    """Mean NDCG@10 of the reference on a user group's probes, full ranking.
+
+    Args:
+        checkpoint: reference and probes.
+        group: user group.
+        table: [V, d], what a device would read.
+    """
+    chosen = group_probes(checkpoint, group)
+    histories, targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
+    scores, _ = score_histories(checkpoint.model, checkpoint.model.adapt, table, histories)
+    seen = histories if checkpoint.config.data.exclude_history else None
+    return float(ndcg(target_ranks(scores, targets, history=seen), 10).mean())

@@ -1,0 +1,26 @@
+"""What a report was made with."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from ofa_export import __version__
+from ofa_export.backends.protocol import Backend
+
+LIBRARIES = ("numpy", "torch")
+
+
+def environment(backend: Backend | None) -> dict[str, str]:
+    """Versions of this computer's software that have a say in the numbers.
+
+    Args:
+        backend: the runtime, or None when the bundle was rejected before it was known.
+    """
+    return {
+        "ofa-export": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in LIBRARIES},
+        **(backend.tool_versions() if backend else {}),
+    }

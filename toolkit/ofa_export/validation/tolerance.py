@@ -1,0 +1,84 @@
+"""Tolerance recipes: every limit of `validate`, each with the reason for its number."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ofa_export.errors import UnknownNameError
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Limit(_Model):
+    """A number and why it is this one.
+
+    Args:
+        limit: the number, in the unit that the field's name says.
+        why: the reason.
+    """
+
+    limit: float
+    why: str = Field(min_length=1)
+
+
+class PrecisionLimits(_Model):
+    """Limits that depend on the precision of a bundle's graphs.
+
+    Args:
+        graph_snr_db: floor of every graph output for every history, in decibels, on the reference's inputs; None where
+            the conversion limits hold for the bundle's own graphs.
+        session_snr_db: floor of the scores after adapt and all blocks, in decibels, for every history.
+        gate_margin: distance of the two logits of a gate, in the reference, below which its decision may fall either
+            way in this precision: a flip below it is a warning, a flip above it a failure (our choice).
+        top10_overlap_share: floor of the mean share of items that the device and the reference have in common.
+        ndcg_drop: largest mean loss of NDCG@10 of the device against the reference with the same tiles.
+    """
+
+    graph_snr_db: Limit | None = None
+    session_snr_db: Limit
+    gate_margin: Limit
+    top10_overlap_share: Limit
+    ndcg_drop: Limit
+
+
+class TolerancePolicy(_Model):
+    """A tolerance recipe.
+
+    Args:
+        description: what it is for.
+        histories: real histories that are compared at most; cut and joined ones come on top.
+        normalised_max_abs_err: conversion limit of outputs behind a normalisation or another long sum.
+        plain_max_abs_err: conversion limit of outputs without one.
+        silent_max_abs_err: limit where the reference is zero, so that there is no signal to compare noise with.
+        scale_max_abs_err: limit of the scales and decoding tables of the item table.
+        tile_bytes: bytes of the tiles that may differ from the checkpoint's table.
+        selftest_max_abs_err: limit of the self-test's expected values against the recomputed ones.
+        budget_ndcg_drop: largest loss of NDCG@10 that the budget may cost; None only reports it.
+        precisions: limits by the precision of the bundle's graphs.
+    """
+
+    description: str = Field(min_length=1, max_length=500)
+    histories: int = Field(ge=1, le=100_000)
+    normalised_max_abs_err: Limit
+    plain_max_abs_err: Limit
+    silent_max_abs_err: Limit
+    scale_max_abs_err: Limit
+    tile_bytes: Limit
+    selftest_max_abs_err: Limit
+    budget_ndcg_drop: Limit | None = None
+    precisions: dict[str, PrecisionLimits] = Field(min_length=1)
+
+    def of_precision(self, name: str) -> PrecisionLimits:
+        """The limits of a precision.
+
+        Args:
+            name: as the manifest says, for example "int8".
+
+        Raises:
+            UnknownNameError: the recipe has no limits for it.
+        """
+        if name not in self.precisions:
+            raise UnknownNameError("precision in this tolerance recipe", name, self.precisions)
+        return self.precisions[name]

@@ -1,0 +1,220 @@
+"""`validate`: a bundle on a runtime of this computer against the PyTorch reference of its checkpoint.
+
+In order: is it a bundle, is it this checkpoint's, is its table the checkpoint's, what did conversion cost, what did
+quantisation cost, do the gates agree, how do whole sessions rank, does its self-test pass. What makes later questions
+meaningless ends the report early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from ofa_export.backends.cache import ConversionCache
+from ofa_export.backends.protocol import Backend, GraphRunner
+from ofa_export.backends.registry import get_backend
+from ofa_export.bundle.codes import EncodedTable, encode
+from ofa_export.bundle.device import Device
+from ofa_export.bundle.manifest import Manifest
+from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.table import ElasticTable
+from ofa_export.errors import BundleError, NumericsError, UnknownNameError
+from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.validation import provenance
+from ofa_export.validation.conversion import conversion_findings
+from ofa_export.validation.environment import environment
+from ofa_export.validation.finding import Finding, at_most
+from ofa_export.validation.finite import finite_findings
+from ofa_export.validation.gates import gate_findings
+from ofa_export.validation.graph_outputs import run_graphs
+from ofa_export.validation.histories import ValidationHistories, validation_histories
+from ofa_export.validation.quantisation import quantisation_findings
+from ofa_export.validation.ranking import ranking_findings
+from ofa_export.validation.reference import Reference, run_reference
+from ofa_export.validation.report import Report, Subject
+from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
+from ofa_export.validation.session import run_sessions, session_findings
+from ofa_export.validation.tables import expected_table, table_findings
+from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
+
+RUNTIMES = ("host",)
+"""Where a bundle's graphs can run."""
+
+
+def validate(
+    bundle_path: Path,
+    checkpoint: Checkpoint,
+    *,
+    tolerance: TolerancePolicy,
+    cache: ConversionCache,
+    runtime: str = "host",
+) -> Report:
+    """Compare a bundle with the reference that it was made from.
+
+    Args:
+        bundle_path: the bundle; what is wrong with it is a finding, not an error.
+        checkpoint: the reference, as `load_checkpoint` gives it.
+        tolerance: the limits.
+        cache: keeps the full-precision conversion that a quantised bundle is compared beside.
+        runtime: one of `RUNTIMES`.
+
+    Returns:
+        The report; the same inputs and tool versions give the same report.
+
+    Raises:
+        UnknownNameError: there is no such runtime; the bundle's backend is not installed; the recipe has no limits for
+            its precision.
+        ConfigError: the file cannot be read.
+        LoweringError: the converter refused the checkpoint's graphs at full precision.
+    """
+    if runtime not in RUNTIMES:
+        raise UnknownNameError("runtime", runtime, RUNTIMES)
+    manifest: Manifest | None = None
+    findings: list[Finding] = []
+    try:
+        with Bundle.open(bundle_path) as bundle:
+            manifest = bundle.manifest
+            findings.extend(_bundle_findings(bundle, checkpoint, policy=tolerance, cache=cache))
+        findings.insert(0, provenance.accepted_finding(None))
+    except BundleError as error:
+        findings = [provenance.accepted_finding(str(error))]
+    return Report(
+        bundle=Path(bundle_path).name,
+        subject=_subject(manifest, Path(bundle_path)) if manifest else None,
+        runtime=runtime,
+        checkpoint_sha256=checkpoint.sha256,
+        tolerance=tolerance.description,
+        environment=environment(get_backend(manifest.runtime.name) if manifest else None),
+        findings=tuple(findings),
+    )
+
+
+def _bundle_findings(
+    bundle: Bundle, checkpoint: Checkpoint, *, policy: TolerancePolicy, cache: ConversionCache
+) -> Iterator[Finding]:
+    backend = get_backend(bundle.manifest.runtime.name)
+    limits = policy.of_precision(bundle.manifest.precision)
+    yield provenance.size_finding(bundle)
+    same = provenance.checkpoint_finding(bundle.manifest, checkpoint)
+    yield same
+    if same.status == "fail":
+        return
+    contract = provenance.contract_finding(bundle.manifest, checkpoint, backend)
+    yield contract
+    group = provenance.user_group(bundle.manifest, checkpoint)
+    if contract.status == "fail" or group is None:
+        return
+    yield from provenance.item_findings(bundle, checkpoint)
+    comparison = _Comparison(
+        bundle=bundle,
+        checkpoint=checkpoint,
+        group=group,
+        backend=backend,
+        policy=policy,
+        limits=limits,
+        histories=validation_histories(checkpoint, group=group, maximum=policy.histories),
+    )
+    runner = backend.load(bundle.graphs, bundle.manifest.shapes.contract())
+    try:
+        yield from comparison.findings(runner, cache)
+    finally:
+        runner.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Comparison:
+    """A bundle that fits its checkpoint, and what both are compared on."""
+
+    bundle: Bundle
+    checkpoint: Checkpoint
+    group: int
+    backend: Backend
+    policy: TolerancePolicy
+    limits: PrecisionLimits
+    histories: ValidationHistories
+
+    @cached_property
+    def graphs(self) -> tuple[DeviceGraph, ...]:
+        return device_graphs(self.checkpoint.model, candidates=self.bundle.manifest.shapes.candidates)
+
+    @cached_property
+    def encoded(self) -> EncodedTable:
+        book = self.bundle.table.book
+        return encode(
+            self.checkpoint.table(self.group).numpy(),
+            group_sizes=self.checkpoint.config.model.group_sizes,
+            clip=book.clip,
+            exponent=book.exponent,
+        )
+
+    @cached_property
+    def table(self) -> ElasticTable:
+        return expected_table(self.encoded, self.bundle.table)
+
+    @cached_property
+    def reference(self) -> Reference:
+        table = torch.from_numpy(self.table.all_rows())
+        return run_reference(self.graphs, rows=self.histories.rows, table=table)
+
+    def findings(self, runner: GraphRunner, cache: ConversionCache) -> Iterator[Finding]:
+        order = self.checkpoint.tile_orders[self.group]
+        yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
+        yield from self._graph_findings(runner, cache)
+        device = Device(self.bundle, runner)
+        try:
+            yield from self._session_findings(device)
+            yield from selftest_run_findings(device)
+        except NumericsError as error:
+            sentence = f"Sessions on the device ended early: {error}"
+            yield at_most("finite.session.nonfinite_count", 1, 0, "count", sentence)
+        yield from selftest_expectation_findings(
+            self.bundle.selftest, self.checkpoint.model, self.encoded, policy=self.policy
+        )
+
+    def _graph_findings(self, runner: GraphRunner, cache: ConversionCache) -> Iterator[Finding]:
+        specs = [graph.spec for graph in self.graphs]
+        own = run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
+        yield from finite_findings(own, self.histories)
+        if self.limits.graph_snr_db is None:
+            yield from conversion_findings(own, self.reference, self.histories, policy=self.policy)
+            return
+        content = cache.get_or_convert(self.graphs, backend=self.backend, precision="fp32")
+        full = self.backend.load(content, specs)
+        try:
+            outputs = run_graphs(full, specs, self.reference, entry=self.backend.entry_name)
+        finally:
+            full.close()
+        yield from conversion_findings(outputs, self.reference, self.histories, policy=self.policy)
+        yield from quantisation_findings(
+            own,
+            self.reference,
+            self.histories,
+            policy=self.policy,
+            floor=self.limits.graph_snr_db,
+        )
+
+    def _session_findings(self, device: Device) -> Iterator[Finding]:
+        sessions = run_sessions(device, self.checkpoint, self.histories, group=self.group, table=self.table)
+        yield from gate_findings(
+            "gates", sessions.gates, self.reference, self.histories, margin=self.limits.gate_margin.limit
+        )
+        yield from session_findings(sessions, self.histories, floor=self.limits.session_snr_db)
+        yield from ranking_findings(sessions, limits=self.limits, budget=self.policy.budget_ndcg_drop)
+
+
+def _subject(manifest: Manifest, path: Path) -> Subject:
+    return Subject(
+        model_id=manifest.model_id,
+        group=manifest.group,
+        backend=manifest.runtime.name,
+        precision=manifest.precision,
+        size_bytes=path.stat().st_size,
+        budget_bytes=manifest.budget_bytes,
+        tiles_kept=manifest.embeddings.tiles_kept,
+        tiles_total=manifest.embeddings.tiles_total,
+    )
