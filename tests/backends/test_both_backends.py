@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ofa_export.backends.cache import ConversionCache
+from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.registry import get_backend
+from ofa_export.content_cache import ContentCache
 from ofa_export.contract import GraphSpec, TensorSpec, block_name, theta_name
 from ofa_export.errors import BundleError, ConfigError, LoweringError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph
@@ -177,6 +178,6 @@ def test_a_cached_conversion_takes_a_tenth_of_the_time(backend, graphs, tmp_path
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
-        ConversionCache(tmp_path).get_or_convert(graphs, backend=backend, precision="fp32")
+        convert_cached(graphs, backend=backend, precision="fp32", store=ContentCache(tmp_path))
         seconds.append(time.perf_counter() - started)
     assert seconds[1] < 0.1 * seconds[0]

@@ -112,12 +112,12 @@ def fields() -> ManifestFields:
         runtime=Runtime(name="toy", minimum_version="1.0"),
         precision="fp32",
         shapes=Shapes(history_length=T, width=d, depth=L, candidates=C, theta_size=P),
-        quality=Quality(ndcg_at_10=NdcgAt10(bundle_table="0.2092", full_table=None), users=40),
+        quality=Quality(ndcg_at_10=NdcgAt10(full_table="0.2092", by_tiles=((3, "0.1234"),)), users=40),
         ranking=Ranking(exclude_history=True),
         recipe={"precision": "fp32", "rates": [1e-05, 0.5], "nested": {"deep": None}},
         tools={"numpy": "2.0"},
         checkpoint_sha256="ab" * 32,
-        data=DataSource(name="toy", licence="CC0", attribution="nobody"),
+        data=DataSource(name="toy", licence="CC0"),
     )
 
 

@@ -75,7 +75,7 @@ def test_the_same_contents_give_the_same_bytes(contents: BundleContents, tmp_pat
 
 
 def test_other_qualities_do_not_change_the_size(contents: BundleContents) -> None:
-    quality = Quality(ndcg_at_10=NdcgAt10(bundle_table="0.0000", full_table=None), users=40)
+    quality = Quality(ndcg_at_10=NdcgAt10(full_table="0.0000", by_tiles=((3, "0.0000"),)), users=40)
     other = replace(contents, fields=contents.fields.model_copy(update={"quality": quality}))
     assert _size(other, 20) == _size(contents, 20)
 

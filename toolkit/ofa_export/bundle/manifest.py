@@ -117,17 +117,29 @@ class EmbeddingLayout(_Model):
 
 
 class NdcgAt10(_Model):
-    """NDCG@10 of the PyTorch reference over all items, four decimals, or null where it was not measured.
+    """NDCG@10 of the PyTorch reference over all items, four decimals.
 
-    `bundle_table` is measured with the tiles of this bundle, `full_table` with the unquantised item table.
+    `full_table` is measured with the unquantised item table, each pair of `by_tiles` with the first so many tiles,
+    ascending. The pairs are the same at every budget: a phone that drops tiles reads there what that costs.
     """
 
-    bundle_table: Score | None
-    full_table: Score | None
+    full_table: Score
+    by_tiles: Annotated[tuple[tuple[Count, Score], ...], Field(max_length=256)]
+
+    @model_validator(mode="after")
+    def _ascends(self) -> NdcgAt10:
+        counts = [tiles for tiles, _ in self.by_tiles]
+        if counts != sorted(set(counts)):
+            raise ValueError("by_tiles must name each number of tiles once, in ascending order")
+        return self
+
+    def expected(self, tiles: int) -> str | None:
+        """What to expect at least of the first `tiles` tiles: the value of the largest measured prefix in them."""
+        return next((value for count, value in reversed(self.by_tiles) if count <= tiles), None)
 
 
 class Quality(_Model):
-    """What the tiles of this bundle cost, measured on the validation histories of `users` users."""
+    """What tiles are worth, measured on the validation histories of `users` users."""
 
     ndcg_at_10: NdcgAt10
     users: Bytes
@@ -147,11 +159,10 @@ class SelfTestFields(_Model):
 
 
 class DataSource(_Model):
-    """The data the model was trained on."""
+    """The data the model was trained on; the model card carries the attribution."""
 
     name: Name
     licence: Text
-    attribution: Text
 
 
 class ManifestFields(_Model):

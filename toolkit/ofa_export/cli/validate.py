@@ -1,1 +1,73 @@
 """`ofa-export validate`: bundles against the PyTorch reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ofa_export.cli.options import SAMPLE_CHECKPOINT, ForceOption, JsonOption, examples
+from ofa_export.cli.outcome import print_json, reports_errors
+
+EPILOG = examples(
+    "ofa-export validate sample-4MB-litert.ofab",
+    "ofa-export validate sample-4MB-litert.ofab sample-4MB-executorch.ofab --junit report.xml --force",
+    "ofa-export validate sample-4MB-litert.ofab --checkpoint artifacts/sample --json",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="validate", epilog=EPILOG)(validate)
+
+
+@reports_errors
+def validate(
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="Bundle files.")],
+    checkpoint: Annotated[
+        Path, typer.Option("--checkpoint", help="The checkpoint they were made from.", show_default=False)
+    ] = SAMPLE_CHECKPOINT,
+    runtime: Annotated[str, typer.Option("--runtime", help="Where the graphs run.")] = "host",
+    tolerance: Annotated[
+        str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, or a YAML file.")
+    ] = "default",
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write the report as JUnit XML.")] = None,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Compare bundles with the PyTorch reference. Exit code 4 when out of tolerance, 5 when a bundle is rejected."""
+    import json
+
+    from ofa_export.output import atomic_write, check_output
+    from ofa_export.recipes import load_recipe
+    from ofa_export.validation.tolerance import TolerancePolicy
+
+    if junit is not None:
+        check_output(junit, force=force)
+    policy = load_recipe("tolerance", tolerance, TolerancePolicy)
+
+    from rich.console import Console
+
+    from ofa_export.cli.progress import spinner
+    from ofa_export.content_cache import ContentCache
+    from ofa_export.model.checkpoint_reader import load_checkpoint
+    from ofa_export.validation.json_report import reports_to_json
+    from ofa_export.validation.junit_report import reports_to_junit
+    from ofa_export.validation.report import exit_code
+    from ofa_export.validation.terminal_report import print_report
+    from ofa_export.validation.validate import validate as validate_bundle
+
+    reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
+    for path in bundles:
+        with spinner(f"Validating {path.name}"):
+            reports.append(validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime))
+        if not json_output:
+            print_report(reports[-1], Console(highlight=False))
+    code = exit_code(reports)
+    if junit is not None:
+        with atomic_write(junit) as file:
+            file.write(reports_to_junit(reports))
+    if json_output:
+        print_json(json.loads(reports_to_json(reports, code=code)))
+    raise typer.Exit(code)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-
 if TYPE_CHECKING:
     from ofa_export.bundle.device import Ranking
     from ofa_export.bundle.items import KnownHistory
@@ -35,8 +34,6 @@ def _table(*columns: str, title: str | None = None) -> Table:
 
 def print_bundle(path: str, size: int, manifest: Manifest) -> None:
     """A bundle's parts, tiles and provenance."""
-    from ofa_export.planning.plan import expected_quality
-
     layout, quality, console = manifest.embeddings, manifest.quality, _console()
     console.print(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}", style="bold")
     parts = _table("part", "bytes", "share")
@@ -46,7 +43,7 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
     console.print(parts)
     facts = _table("", "")
     facts.columns[1].justify = "left"
-    expected = expected_quality(quality.ndcg_at_10, layout.tiles_kept)
+    expected = quality.ndcg_at_10.expected(layout.tiles_kept)
     for name, value in (
         ("model", f"{manifest.model_id}, user group {manifest.group}"),
         (

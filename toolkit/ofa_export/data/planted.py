@@ -12,7 +12,7 @@ _STEP = 60
 
 
 def planted_interactions(
-    *, users: int = 3000, items: int = 200, types: int = 9, follow: float = 0.75, length: int = 30, seed: int
+    *, users: int = 3000, items: int = 200, types: int = 9, follow: float = 0.75, length: int = 80, seed: int
 ) -> pl.DataFrame:
     """Draws histories in which adaptation to the user pays, and nothing else does.
 

@@ -37,7 +37,7 @@ class AdaptiveLinear(nn.Module):
         Returns:
             [B, T, out].
         """
-        result: Tensor = self.static(x) + self.basis(x) @ up.transpose(1, 2) + bias[:, None, :]
+        result: Tensor = self.static(x) + torch.bmm(self.basis(x), up.transpose(1, 2)) + bias[:, None, :]
         return result
 
 

@@ -16,11 +16,11 @@ EXPANSION = 4
 
 
 class PairExtractor(nn.Module):
-    """Extractor of Forward-OFA; the pair features (A x_t + a) * (B x_{t-1} + b) are our choice.
+    """Extractor of Forward-OFA; the pair features (A x_t + a) * (B x_{t-1}) are our choice.
 
     Plain attention pooling sees a bag of items and learns little where order matters; a GRU would unroll into T steps
-    on a device. A product sees which item followed which, its biases keep what each item says alone, and the
-    normalised result has no part that all histories share and that would drown the rest.
+    on a device. A product sees which item followed which and nothing else: what items say alone would drown it. The
+    first item of a history follows none, so all histories of one item get the same parameters.
 
     Args:
         width: d.
@@ -30,7 +30,7 @@ class PairExtractor(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.current = nn.Linear(width, EXPANSION * width)
-        self.previous = nn.Linear(width, EXPANSION * width)
+        self.previous = nn.Linear(width, EXPANSION * width, bias=False)
         self.mix = nn.Linear(EXPANSION * width, width)
         self.key = nn.Linear(width, width)
         self.pooled_norm = nn.LayerNorm(width)

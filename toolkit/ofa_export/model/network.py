@@ -15,7 +15,6 @@ from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.masks import valid_positions
 from ofa_export.model.transformer_block import TransformerBlock
 
-
 CERTAIN = 100.0
 """Logit of a decision that no noise turns."""
 

@@ -102,7 +102,7 @@ def output_paths(jobs: Sequence[Job], output: Path | None, *, force: bool) -> tu
         OutputError: a path exists, cannot be written, or several bundles would go into one file.
     """
     if output is not None and len(jobs) == 1 and not output.is_dir():
-        paths = (output,)
+        paths: tuple[Path, ...] = (output,)
     else:
         folder = output or Path()
         if folder.suffix == ".ofab" or (folder.exists() and not folder.is_dir()):

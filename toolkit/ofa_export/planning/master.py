@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ofa_export import __version__
-from ofa_export.backends.cache import ConversionCache
+from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.codes import encode
 from ofa_export.bundle.items import ItemCatalogue
@@ -19,6 +19,7 @@ from ofa_export.bundle.manifest import (
 from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.writer import BundleContents
+from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
@@ -29,7 +30,7 @@ from ofa_export.planning.selftest_vectors import selftest_vectors
 
 
 def make_master(
-    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, cache: ConversionCache
+    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache
 ) -> BundleContents:
     """Convert, encode and measure once; nothing here depends on the budget.
 
@@ -38,7 +39,7 @@ def make_master(
         backend: the runtime.
         group: user group whose table goes in.
         recipe: precision and self-test.
-        cache: keeps converted graphs.
+        store: keeps converted graphs.
 
     Returns:
         The contents, with all tiles.
@@ -52,8 +53,11 @@ def make_master(
         raise ConfigError(
             f"There is no user group {group}: this checkpoint has groups 0 to {config.model.user_groups - 1}."
         )
-    graphs = cache.get_or_convert(
-        device_graphs(checkpoint.model, candidates=recipe.candidates), backend=backend, precision=recipe.precision
+    graphs = convert_cached(
+        device_graphs(checkpoint.model, candidates=recipe.candidates),
+        backend=backend,
+        precision=recipe.precision,
+        store=store,
     )
     encoded = encode(checkpoint.table(group).numpy(), group_sizes=config.model.group_sizes)
     table = ElasticTable.from_encoded(encoded, checkpoint.tile_orders[group])
@@ -93,9 +97,5 @@ def _fields(
         recipe=recipe.model_dump(mode="json", exclude={"tiles"}),
         tools={"ofa-export": __version__, **backend.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
-        data=DataSource(
-            name=config.data.name,
-            licence=config.data.licence or "not stated",
-            attribution=config.data.attribution or "none",
-        ),
+        data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),
     )

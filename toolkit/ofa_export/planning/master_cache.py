@@ -46,7 +46,7 @@ def load_master(
     def make() -> bytes:
         return _make(checkpoint, backend=backend, group=group, recipe=recipe, store=store)
 
-    return contents_of(Bundle(memoryview(make() if key is None else store.get_or_make(key, make))))
+    return contents_of(Bundle(memoryview(make() if key is None else store.get_or_make(f"{key}.master", make))))
 
 
 def _make(checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache) -> bytes:

@@ -55,4 +55,5 @@ def _baselines(checkpoint: Checkpoint) -> str:
     if not isinstance(baselines, dict):
         return ""
     rows = "".join(f"| {name} | {float(value):.4f} |\n" for name, value in sorted(baselines.items()))
-    return f"\nOn the same histories, as measured when the checkpoint was trained:\n\n| model | NDCG@10 |\n| --- | --- |\n{rows}"
+    intro = "\nOn validation histories, measured when the checkpoint was trained:\n"
+    return f"{intro}\n| model | NDCG@10 |\n| --- | --- |\n{rows}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import yaml
 
-from ofa_export.bundle.manifest import NdcgAt10
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles
 from ofa_export.errors import BudgetError, ConfigError
 from ofa_export.planning.recipe import BundleRecipe
@@ -70,12 +69,7 @@ class Plan:
     @property
     def ndcg_at_10(self) -> str | None:
         """Quality of the largest measured prefix that is kept whole: what to expect at least."""
-        return expected_quality(self.contents.fields.quality.ndcg_at_10, self.tiles)
-
-
-def expected_quality(measured: NdcgAt10, tiles: int) -> str | None:
-    """NDCG@10 of the largest measured prefix of at most `tiles` tiles, None when nothing was measured."""
-    return next((value for count, value in reversed(measured.by_tiles) if count <= tiles), None)
+        return self.contents.fields.quality.ndcg_at_10.expected(self.tiles)
 
 
 def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) -> Plan:
@@ -155,7 +149,7 @@ def _ways_out(contents: BundleContents, recipe: BundleRecipe) -> tuple[str, ...]
     if recipe.precision == "fp32":
         ways.append(f"Use --recipe int8: the graphs, {graphs:,} bytes now, become about {graphs // 4:,} bytes.")
     ways.append(
-        f"Train a smaller mapper (model.rank, model.depth or model.width in the train recipe): the graphs take "
-        f"{graphs:,} bytes, most of them for generating {shapes.theta_size:,} parameters for each of {shapes.depth} blocks."
+        f"Train a smaller mapper (rank, depth or width in the train recipe): the graphs take {graphs:,} bytes, most of "
+        f"them to generate {shapes.theta_size:,} parameters for each of {shapes.depth} blocks."
     )
     return tuple(ways)

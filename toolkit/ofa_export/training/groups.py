@@ -11,7 +11,7 @@ from ofa_export.errors import ConfigError, MissingToolError
 from ofa_export.model.network import lookup
 from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
-from ofa_export.training.loop import Task, optimise
+from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
 
@@ -41,7 +41,7 @@ def train_groups(session: Session) -> None:
             batches=session.batches("groups", settings, session.windows),
             steps_per_epoch=session.steps_per_epoch(settings, session.windows),
             step=lambda batch, _: static_loss(model, batch, model.tables[batch.group]),
-            validate=lambda: session.validation_ndcg(static_adapt(model), session.full_tables)[0],
+            validate=lambda: Verdict(quality=session.validation_ndcg(static_adapt(model), session.full_tables)[0]),
         ),
         settings,
         seed=session.seed,

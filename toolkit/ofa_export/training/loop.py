@@ -27,6 +27,21 @@ SNAPSHOT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What validation says of a state.
+
+    Args:
+        quality: what early stopping maximises, NDCG@10.
+        eligible: whether this state may be chosen at all; ineligible ones only when no other is left.
+        remark: for whoever watches.
+    """
+
+    quality: float
+    eligible: bool = True
+    remark: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What a stage optimises.
 
@@ -37,7 +52,7 @@ class Task:
         batches: epoch -> the batches of that epoch, the same each time.
         steps_per_epoch: how many there are.
         step: trains on one batch: (batch, generator of this step) -> loss. The loop steps Adam.
-        validate: quality to maximise, measured at step 0 and after each epoch; None keeps the last state.
+        validate: called at step 0 and after each epoch; None keeps the last state.
     """
 
     stage: str
@@ -46,7 +61,7 @@ class Task:
     batches: Callable[[int], Iterator[Batch]]
     steps_per_epoch: int
     step: Callable[[Batch, np.random.Generator], Tensor]
-    validate: Callable[[], float] | None = None
+    validate: Callable[[], Verdict] | None = None
 
 
 @dataclass
@@ -55,6 +70,7 @@ class _Run:
 
     step: int = 0
     best: float = -math.inf
+    best_eligible: bool = False
     best_epoch: int = -1
     best_state: dict[str, Tensor] = field(default_factory=dict)
     history: list[float] = field(default_factory=list)
@@ -143,11 +159,11 @@ def _validate(task: Task, run: _Run, *, epoch: int, progress: Progress) -> None:
     if task.validate is None:
         return
     task.model.eval()
-    quality = task.validate()
-    run.history.append(quality)
-    progress.note(f"{task.stage}, epoch {epoch}: validation {quality:.4f}")
-    if quality > run.best:
-        run.best, run.best_epoch = quality, epoch
+    verdict = task.validate()
+    run.history.append(verdict.quality)
+    progress.note(f"{task.stage}, epoch {epoch}: validation NDCG@10 {verdict.quality:.4f} {verdict.remark}".rstrip())
+    if (verdict.eligible, verdict.quality) > (run.best_eligible, run.best):
+        run.best_eligible, run.best, run.best_epoch = verdict.eligible, verdict.quality, epoch
         run.best_state = {name: value.clone() for name, value in task.model.state_dict().items()}
 
 

@@ -11,7 +11,7 @@ from ofa_export.model.controller import sampled_gates
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.model.scoring import Adapt, static_adapt
 from ofa_export.training.dropout import set_dropout
-from ofa_export.training.loop import Task, optimise
+from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.session import Session, next_item_loss
 from ofa_export.training.tiles import prefix_table
 from ofa_export.training.windows import Batch
@@ -54,10 +54,11 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
         loss, keep_logits = adaptive_loss(model, adapt, batch, table, target_positions=settings.target_positions)
         return loss + settings.sparsity * share_penalty(keep_logits, settings.keep_share)
 
-    def validate() -> float:
+    def validate() -> Verdict:
         quality, share = session.validation_ndcg(adapt, session.full_tables)
         # Early stopping must not choose a state that ignores the wanted share, such as the one before training.
-        return quality if share <= settings.keep_share + SHARE_TOLERANCE else quality - 1
+        eligible = share <= settings.keep_share + SHARE_TOLERANCE
+        return Verdict(quality=quality, eligible=eligible, remark=f"with {share:.0%} of blocks")
 
     return optimise(
         Task(

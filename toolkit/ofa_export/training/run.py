@@ -20,6 +20,7 @@ from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, OutputError
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
 from ofa_export.output import atomic_folder, atomic_write
+from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.groups import train_groups
 from ofa_export.training.mapper import train_mapper
 from ofa_export.training.probes import choose_probes
@@ -176,7 +177,7 @@ def _checkpoint(session: Session, data: DataSet) -> Checkpoint:
         "seed": session.seed,
         "users": histories.users,
         "interactions": len(histories.rows),
-        "measured": session.measured,
+        "measured": {**session.measured, "baselines": baseline_quality(session)},
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     return Checkpoint(

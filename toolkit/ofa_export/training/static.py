@@ -7,7 +7,7 @@ from torch import Tensor
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
-from ofa_export.training.loop import Task, optimise
+from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.session import Session, next_item_loss
 from ofa_export.training.windows import Batch
 
@@ -31,7 +31,9 @@ def train_static(session: Session) -> None:
             steps_per_epoch=session.steps_per_epoch(settings, session.windows),
             # Groups do not exist yet: one table is trained and later copied to each.
             step=lambda batch, _: static_loss(model, batch, model.tables[0]),
-            validate=lambda: session.validation_ndcg(static_adapt(model), lambda _: session.full_tables(0))[0],
+            validate=lambda: Verdict(
+                quality=session.validation_ndcg(static_adapt(model), lambda _: session.full_tables(0))[0]
+            ),
         ),
         settings,
         seed=session.seed,

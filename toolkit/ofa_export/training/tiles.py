@@ -10,7 +10,7 @@ from ofa_export.bundle.order import TileOrder, block_order, floor_tiles, plane_o
 from ofa_export.model.elastic_table import block_rms, keep_planes
 from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
-from ofa_export.training.loop import Task, optimise
+from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
 from ofa_export.training.windows import Batch
@@ -42,7 +42,7 @@ def train_tiles(session: Session) -> None:
             batches=session.batches("tiles", settings, session.windows),
             steps_per_epoch=session.steps_per_epoch(settings, session.windows),
             step=step,
-            validate=lambda: float(np.mean([_quality(session, planes) for planes in PROBED_PLANES])),
+            validate=lambda: Verdict(quality=float(np.mean([_quality(session, planes) for planes in PROBED_PLANES]))),
         ),
         settings,
         seed=session.seed,

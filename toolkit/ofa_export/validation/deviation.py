@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SILENT = 1e-6
-"""A reference whose largest value is below this has no signal to compare noise with (our choice)."""
+"""An output whose largest value in the reference is below this has no signal to compare noise with (our choice)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,12 +19,12 @@ class Deviation:
         abs_err: largest absolute difference of each history, `[H]`; NaN where a value is not finite.
         snr_db: signal-to-noise ratio of each history in decibels, `[H]`; infinite where the two are equal, -infinite
             where a value is not finite. Where the reference is silent it means nothing.
-        silent: whether the reference of a history has no signal, `[H]`.
+        silent: whether the reference has no signal in any history.
     """
 
     abs_err: NDArray[np.float64]
     snr_db: NDArray[np.float64]
-    silent: NDArray[np.bool_]
+    silent: bool
 
     @property
     def max_abs_err(self) -> float:
@@ -33,19 +33,21 @@ class Deviation:
 
 
 def deviation(reference: NDArray[np.float32], value: NDArray[np.float32]) -> Deviation:
-    """Compare outputs with their reference: snr_db = 10 log10(sum reference^2 / sum (value - reference)^2).
+    """Compare outputs with their reference: snr_db_h = 10 log10(mean over histories of sum r^2 / sum (v_h - r_h)^2).
+
+    The noise is that of one history, because each is a user; the signal is the usual one, because a history that
+    happens to have a small output (two logits near zero, say) does not make ordinary noise worse (our choice).
 
     Args:
         reference: `[H, ...]`.
         value: `[H, ...]`, the same shape.
     """
-    signal = reference.reshape(len(reference), -1).astype(np.float64)
-    # Infinity minus infinity is a NaN that is counted below, not a surprise.
+    expected = reference.reshape(len(reference), -1).astype(np.float64)
+    # Infinity less infinity is a NaN that is counted below, not a surprise.
     with np.errstate(invalid="ignore"):
-        noise = value.reshape(len(value), -1).astype(np.float64) - signal
+        noise = value.reshape(len(value), -1).astype(np.float64) - expected
     abs_err = np.where(np.isfinite(noise).all(axis=1), np.abs(noise).max(axis=1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.square(signal).sum(axis=1) / np.square(noise).sum(axis=1)
-        snr_db = 10 * np.log10(ratio)
+        snr_db = 10 * np.log10(np.square(expected).sum(axis=1).mean() / np.square(noise).sum(axis=1))
     snr_db = np.where(abs_err == 0, np.inf, np.where(np.isfinite(abs_err), snr_db, -np.inf))
-    return Deviation(abs_err=abs_err, snr_db=snr_db, silent=np.abs(signal).max(axis=1) < SILENT)
+    return Deviation(abs_err=abs_err, snr_db=snr_db, silent=bool(np.abs(expected).max() < SILENT))

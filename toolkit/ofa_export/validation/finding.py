@@ -52,6 +52,11 @@ class Finding:
             return 0.0
         return part / whole if whole > 0 else math.inf
 
+    @property
+    def severity(self) -> tuple[int, float]:
+        """Sorts findings: failures above warnings above the rest, and among equals the most strained."""
+        return ("pass", "warn", "fail").index(self.status), self.strain
+
 
 def at_most(
     assertion: str, measured: float, limit: float, unit: Unit, sentence: str, *, otherwise: Status = "fail"

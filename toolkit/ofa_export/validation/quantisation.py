@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from ofa_export.validation.deviation import Deviation, deviation
 from ofa_export.validation.finding import Finding, at_least, at_most
 from ofa_export.validation.gates import GATES
@@ -49,23 +47,21 @@ def _of_output(
     graph: str, output: str, difference: Deviation, histories: ValidationHistories, *, floor: float, silent: float
 ) -> Iterator[Finding]:
     subject = f"Output {output} of graph {graph} in the bundle against PyTorch on the same inputs"
-    heard = np.flatnonzero(~difference.silent)
-    if len(heard):
-        worst = heard[difference.snr_db[heard].argmin()]
-        yield at_least(
-            f"quantisation.{graph}.{output}.snr_db",
-            float(difference.snr_db[worst]),
-            floor,
-            "dB",
-            f"{subject}; the worst of {len(heard)} histories is {histories.names[worst]}, "
-            f"with an absolute error of up to {difference.abs_err[worst]:.2e}.",
-        )
-    if len(heard) < len(histories):
-        error = difference.abs_err[difference.silent]
+    if difference.silent:
         yield at_most(
             f"quantisation.{graph}.{output}.max_abs_err",
-            float(error.max()),
+            difference.max_abs_err,
             silent,
             "abs",
-            f"{subject}; in {len(error)} histories the reference is zero, so the difference itself is compared.",
+            f"{subject}; the reference is zero, so the difference itself is compared.",
         )
+        return
+    worst = int(difference.snr_db.argmin())
+    yield at_least(
+        f"quantisation.{graph}.{output}.snr_db",
+        float(difference.snr_db[worst]),
+        floor,
+        "dB",
+        f"{subject}; the worst of {len(histories)} histories is {histories.names[worst]}, "
+        f"with an absolute error of up to {difference.abs_err[worst]:.2e}.",
+    )

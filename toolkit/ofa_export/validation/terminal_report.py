@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,7 @@ from ofa_export.validation.finding import Finding
 from ofa_export.validation.quantity import limit_text, measured_text
 from ofa_export.validation.report import Report
 
+severity = attrgetter("severity")
 STYLES = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -24,7 +26,8 @@ def print_report(report: Report, console: Console) -> None:
     """
     console.print(_heading(report))
     console.print(_table(report.findings))
-    for finding in sorted(_unsettled(report.findings), key=lambda finding: (finding.status, -finding.strain)):
+    unsettled = [finding for finding in report.findings if finding.status != "pass"]
+    for finding in sorted(unsettled, key=severity, reverse=True):
         console.print(_in_full(finding))
     console.print(_verdict(report))
 
@@ -43,16 +46,17 @@ def _heading(report: Report) -> Text:
 
 def _table(findings: Sequence[Finding]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title, justify in (("", "left"), ("passed", "right"), ("nearest to its limit", "left")):
-        table.add_column(title, justify="right" if justify == "right" else "left")
+    table.add_column()
+    table.add_column("passed", justify="right")
+    table.add_column("nearest to its limit")
     table.add_column("measured", justify="right", no_wrap=True)
     table.add_column("limit", no_wrap=True)
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.group, []).append(finding)
     # A stable sort: groups that are equally far from their limits stay in the order in which they were compared.
-    for group in sorted(groups.values(), key=lambda members: -max(member.strain for member in members)):
-        worst = max(group, key=lambda member: member.strain)
+    for group in sorted(groups.values(), key=lambda members: max(map(severity, members)), reverse=True):
+        worst = max(group, key=severity)
         passed = sum(member.status == "pass" for member in group)
         table.add_row(
             Text(worst.group),
@@ -75,7 +79,3 @@ def _verdict(report: Report) -> Text:
     counts = {status: sum(finding.status == status for finding in report.findings) for status in STYLES}
     words = f"{counts['pass']} assertions hold, {counts['fail']} fail, {counts['warn']} to look at"
     return Text(f"{report.status.upper()}: {words}", style=STYLES[report.status])
-
-
-def _unsettled(findings: Sequence[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.status != "pass"]

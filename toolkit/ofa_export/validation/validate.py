@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from ofa_export.backends.cache import ConversionCache
+from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.protocol import Backend, GraphRunner
 from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.codes import EncodedTable, encode
@@ -22,6 +22,7 @@ from ofa_export.bundle.device import Device
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.content_cache import ContentCache
 from ofa_export.errors import BundleError, NumericsError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
@@ -40,6 +41,7 @@ from ofa_export.validation.report import Report, Subject
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
 from ofa_export.validation.tables import expected_table, table_findings
+from ofa_export.validation.threads import one_torch_thread
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
 
 RUNTIMES = ("host",)
@@ -51,7 +53,7 @@ def validate(
     checkpoint: Checkpoint,
     *,
     tolerance: TolerancePolicy,
-    cache: ConversionCache,
+    store: ContentCache,
     runtime: str = "host",
 ) -> Report:
     """Compare a bundle with the reference that it was made from.
@@ -60,7 +62,7 @@ def validate(
         bundle_path: the bundle; what is wrong with it is a finding, not an error.
         checkpoint: the reference, as `load_checkpoint` gives it.
         tolerance: the limits.
-        cache: keeps the full-precision conversion that a quantised bundle is compared beside.
+        store: keeps the full-precision conversion that a quantised bundle is compared beside.
         runtime: one of `RUNTIMES`.
 
     Returns:
@@ -77,9 +79,9 @@ def validate(
     manifest: Manifest | None = None
     findings: list[Finding] = []
     try:
-        with Bundle.open(bundle_path) as bundle:
+        with one_torch_thread(), Bundle.open(bundle_path) as bundle:
             manifest = bundle.manifest
-            findings.extend(_bundle_findings(bundle, checkpoint, policy=tolerance, cache=cache))
+            findings.extend(_bundle_findings(bundle, checkpoint, policy=tolerance, store=store))
         findings.insert(0, provenance.accepted_finding(None))
     except BundleError as error:
         findings = [provenance.accepted_finding(str(error))]
@@ -95,7 +97,7 @@ def validate(
 
 
 def _bundle_findings(
-    bundle: Bundle, checkpoint: Checkpoint, *, policy: TolerancePolicy, cache: ConversionCache
+    bundle: Bundle, checkpoint: Checkpoint, *, policy: TolerancePolicy, store: ContentCache
 ) -> Iterator[Finding]:
     backend = get_backend(bundle.manifest.runtime.name)
     limits = policy.of_precision(bundle.manifest.precision)
@@ -121,7 +123,7 @@ def _bundle_findings(
     )
     runner = backend.load(bundle.graphs, bundle.manifest.shapes.contract())
     try:
-        yield from comparison.findings(runner, cache)
+        yield from comparison.findings(runner, store)
     finally:
         runner.close()
 
@@ -161,10 +163,10 @@ class _Comparison:
         table = torch.from_numpy(self.table.all_rows())
         return run_reference(self.graphs, rows=self.histories.rows, table=table)
 
-    def findings(self, runner: GraphRunner, cache: ConversionCache) -> Iterator[Finding]:
+    def findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
         order = self.checkpoint.tile_orders[self.group]
         yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
-        yield from self._graph_findings(runner, cache)
+        yield from self._graph_findings(runner, store)
         device = Device(self.bundle, runner)
         try:
             yield from self._session_findings(device)
@@ -176,14 +178,14 @@ class _Comparison:
             self.bundle.selftest, self.checkpoint.model, self.encoded, policy=self.policy
         )
 
-    def _graph_findings(self, runner: GraphRunner, cache: ConversionCache) -> Iterator[Finding]:
+    def _graph_findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
         specs = [graph.spec for graph in self.graphs]
         own = run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
         yield from finite_findings(own, self.histories)
         if self.limits.graph_snr_db is None:
             yield from conversion_findings(own, self.reference, self.histories, policy=self.policy)
             return
-        content = cache.get_or_convert(self.graphs, backend=self.backend, precision="fp32")
+        content = convert_cached(self.graphs, backend=self.backend, precision="fp32", store=store)
         full = self.backend.load(content, specs)
         try:
             outputs = run_graphs(full, specs, self.reference, entry=self.backend.entry_name)

@@ -1,28 +1,22 @@
-"""Keeps converted graphs by content, because a conversion takes half a minute and its inputs rarely change."""
+"""Keeps what is slow to make, by the digest of everything that decides its bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import platformdirs
 from filelock import FileLock
 
-from ofa_export.backends.conversion_key import conversion_key
-from ofa_export.backends.protocol import Backend
 from ofa_export.errors import OutputError
 from ofa_export.output import atomic_write
 
-if TYPE_CHECKING:
-    from ofa_export.graphs.device import DeviceGraph
-
 ENVIRONMENT_VARIABLE = "OFA_EXPORT_CACHE"
-MAGIC = b"ofa-export graphs 1\n"
+MAGIC = b"ofa-export cache 1\n"
 HEADER_SIZE = len(MAGIC) + hashlib.sha256().digest_size
 
 logger = logging.getLogger(__name__)
@@ -34,11 +28,11 @@ def default_cache_root() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("ofa-export")
 
 
-class ConversionCache:
-    """A folder of converted graphs; any number of processes may use it, and any of them may be killed.
+class ContentCache:
+    """A folder of made things; any number of processes may use it, and any of them may be killed.
 
-    An entry is `KEY.graphs`: a magic line, the SHA-256 of the content, the content. It appears by a rename, so it is
-    whole or absent; should the disk damage it, its digest tells, and it is made again.
+    An entry is a file: a magic line, the SHA-256 of the content, the content. It appears by a rename, so it is whole
+    or absent; should the disk damage it, its digest tells, and it is made again.
 
     Args:
         root: the folder, created when needed; None is `default_cache_root()`.
@@ -47,30 +41,25 @@ class ConversionCache:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or default_cache_root()
 
-    def get_or_convert(self, graphs: Sequence[DeviceGraph], *, backend: Backend, precision: str) -> bytes:
-        """The converted graphs, from the cache if they are there; without a usable folder they are converted each time.
+    def get_or_make(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """The content of an entry, made if it is not there; without a usable folder it is made each time.
 
         Args:
-            graphs: the graphs to convert, in order.
-            backend: the backend that converts them.
-            precision: one of its precisions.
+            name: file name of the entry, with the digest of everything that decides its content.
+            make: makes the content.
 
         Returns:
-            What `backend.convert` returns.
-
-        Raises:
-            UnknownNameError: the backend does not know the precision.
-            LoweringError: the converter refused a graph.
+            What `make` returns. Its exceptions pass through.
         """
-        entry = self.root / f"{conversion_key(graphs, backend=backend, precision=precision)}.graphs"
+        entry = self.root / name
         content = self._read(entry)
         if content is not None:
             return content
         with self._locked(entry) as usable:
-            # Another process may have converted the same graphs while this one waited.
+            # Another process may have made the same thing while this one waited.
             content = self._read(entry)
             if content is None:
-                content = backend.convert(graphs, precision=precision)
+                content = make()
                 if usable:
                     self._write(entry, content)
             return content
@@ -83,7 +72,7 @@ class ConversionCache:
         content = stored[HEADER_SIZE:]
         if stored[:HEADER_SIZE] == _header(content):
             return content
-        logger.warning("The cached conversion %s is damaged; it is made again.", entry)
+        logger.warning("The cached file %s is damaged; it is made again.", entry)
         return None
 
     def _write(self, entry: Path, content: bytes) -> None:
@@ -91,8 +80,8 @@ class ConversionCache:
             with atomic_write(entry) as file:
                 file.write(_header(content))
                 file.write(content)
-        except (OutputError, OSError) as error:
-            logger.warning("The conversion is not cached: %s", error)
+        except OutputError as error:
+            logger.warning("The result is not cached: %s", error)
 
     @contextmanager
     def _locked(self, entry: Path) -> Iterator[bool]:
@@ -101,7 +90,7 @@ class ConversionCache:
             self.root.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except OSError as error:
-            logger.warning("The cache %s cannot be used (%s); converting without it.", self.root, error)
+            logger.warning("The cache %s cannot be used (%s); working without it.", self.root, error)
         try:
             yield lock.is_locked
         finally:

@@ -1,0 +1,235 @@
+"""A small checkpoint, bundles that are made from it, and ways to break them while they still claim to be its own."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ofa_export.backends.registry import GROUP, get_backend
+from ofa_export.bundle.order import plane_order
+from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
+from ofa_export.content_cache import ContentCache
+from ofa_export.graphs.device import device_graphs
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.model.config import ModelConfig
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.planning.master import make_master
+from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
+from ofa_export.recipes import load_recipe
+from ofa_export.validation.finding import Finding, at_least, at_most, reported
+from ofa_export.validation.provenance import accepted_finding
+from ofa_export.validation.report import Report, Subject
+from ofa_export.validation.threads import one_torch_thread
+from ofa_export.validation.tolerance import TolerancePolicy
+from ofa_export.validation.validate import validate
+
+CONFIG = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3)
+PROBES = 24
+ROOMY = 10_000_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    with one_torch_thread():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torch_program_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Install the backend beside this file as any distribution would: with an entry point."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "torch_program.py").write_bytes((Path(__file__).parent / "torch_program.py").read_bytes())
+    info = site / "torch_program-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch-program\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\ntorch-program = torch_program:TorchProgramBackend\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        yield
+    sys.modules.pop("torch_program", None)
+
+
+def random_model(seed: int) -> AdaptiveRecommender:
+    """Random weights whose gates differ between histories and whose thetas matter."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = AdaptiveRecommender(CONFIG).eval().requires_grad_(False)
+        for generator in model.mapper.generators:
+            generator.out.weight.normal_(0, 0.05)
+            generator.out.bias.normal_(0, 0.05)
+        model.controller.head_out.weight.normal_(0, 1.5)
+        model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
+    return model
+
+
+def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Checkpoint:
+    """Write and read back a checkpoint with random probes."""
+    rng = np.random.default_rng(3)
+    histories = np.full((PROBES, CONFIG.history_length), -1, np.int32)
+    targets = np.empty(PROBES, np.int32)
+    for probe in range(PROBES):
+        length = 1 + probe % CONFIG.history_length
+        *history, targets[probe] = rng.permutation(CONFIG.items)[: length + 1]
+        histories[probe, -length:] = history
+    groups, blocks = CONFIG.item_groups, CONFIG.embedding_blocks
+    files = checkpoint_files(
+        Checkpoint(
+            config=CheckpointConfig(
+                model=CONFIG,
+                data=DataCard(name="toy", licence="CC0", attribution="nobody", exclude_history=True),
+                order="planes",
+            ),
+            model=model,
+            importance=np.ones((1, groups, blocks), np.float32),
+            tile_orders=(plane_order(groups, blocks),),
+            centroids=np.zeros((1, CONFIG.width), np.float32),
+            item_keys=tuple(f"K{row}" for row in range(CONFIG.items)),
+            item_titles=tuple(f"Title {row}" for row in range(CONFIG.items)),
+            probes=Probes(histories=histories, targets=targets, user_groups=np.zeros(PROBES, np.int32)),
+        )
+    )
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return load_checkpoint(folder)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed=5))
+
+
+@pytest.fixture(scope="session")
+def tolerance() -> TolerancePolicy:
+    return load_recipe("tolerance", "default", TolerancePolicy)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ContentCache:
+    """Kept between runs only where the developer says so: conversions of the real backends take minutes."""
+    return ContentCache() if "OFA_EXPORT_CACHE" in os.environ else ContentCache(tmp_path_factory.mktemp("cache"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """Makes bundles of the checkpoint, whole or broken, and validates them."""
+
+    checkpoint: Checkpoint
+    tolerance: TolerancePolicy
+    store: ContentCache
+    folder: Path
+
+    def master(self, *, backend: str = "torch-program", precision: str = "int8") -> BundleContents:
+        floor_db = {"fp32": 90.0, "int8": 20.0}[precision]
+        recipe = BundleRecipe(
+            description="toy", precision=precision, candidates=25, selftest=SelfTestRecipe(min_snr_db=floor_db)
+        )
+        return make_master(self.checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=self.store)
+
+    def write(self, contents: BundleContents, *, tiles: int | None = None) -> Path:
+        path = self.folder / "toy.ofab"
+        kept = fit_tiles(contents, ROOMY) if tiles is None else tiles
+        write_bundle(path, contents, tiles=kept, budget=ROOMY, force=True)
+        return path
+
+    def validate(self, path: Path, **options: Any) -> Report:
+        arguments = {"tolerance": self.tolerance, "store": self.store, **options}
+        return validate(path, arguments.pop("checkpoint", self.checkpoint), **arguments)
+
+    @staticmethod
+    def failed(report: Report) -> set[str]:
+        """Names of the assertions that failed."""
+        return {finding.assertion for finding in report.findings if finding.status == "fail"}
+
+    def report(self, contents: BundleContents) -> Report:
+        return self.validate(self.write(contents))
+
+    def with_model(
+        self,
+        breakage: Callable[[AdaptiveRecommender], None],
+        *,
+        backend: str = "torch-program",
+        precision: str = "int8",
+    ) -> Report:
+        """The report on a bundle whose graphs come from a changed copy of the model, and nothing else does."""
+        changed = copy.deepcopy(self.checkpoint.model)
+        with torch.no_grad():
+            breakage(changed)
+        converter = get_backend(backend)
+        graphs = converter.convert(device_graphs(changed, candidates=25), precision=precision)
+        return self.report(replace(self.master(backend=backend, precision=precision), graphs=graphs))
+
+
+@pytest.fixture
+def workshop(checkpoint: Checkpoint, tolerance: TolerancePolicy, store: ContentCache, tmp_path: Path) -> Workshop:
+    return Workshop(checkpoint=checkpoint, tolerance=tolerance, store=store, folder=tmp_path)
+
+
+SUBJECT = Subject(
+    model_id="toy",
+    group="0",
+    backend="litert",
+    precision="int8",
+    size_bytes=990_000,
+    budget_bytes=1_000_000,
+    tiles_kept=40,
+    tiles_total=160,
+)
+GOOD = (
+    accepted_finding(None),
+    at_most("bundle.size_bytes", 990_000, 1_000_000, "bytes", "Size."),
+    at_most("conversion.adapt.hidden.max_abs_err", 0, 1e-5, "abs", "Hidden."),
+    at_most("conversion.adapt.theta_0.max_abs_err", 2e-6, 1e-4, "abs", "Theta."),
+    at_least("quantisation.adapt.hidden.snr_db", float("inf"), 30, "dB", "Hidden."),
+    at_least("quantisation.adapt.theta_0.snr_db", 42.12, 30, "dB", "Theta."),
+    reported("ranking.ndcg10.budget_drop", 0.0123, "ndcg", "Cost."),
+)
+WARNED = (*GOOD, at_most("gates.undecided_flipped_count", 1, 0, "count", "Close one.", otherwise="warn"))
+BAD = (
+    *WARNED,
+    at_least("quantisation.block_0.hidden.snr_db", 12.0, 30, "dB", "Block 0, worst is probe 3."),
+    at_most("finite.adapt.nonfinite_count", 2, 0, "count", "First in theta_0 & probe <1>."),
+)
+
+
+def report_of(*findings: Finding) -> Report:
+    return Report(
+        bundle="toy.ofab",
+        subject=SUBJECT,
+        runtime="host",
+        checkpoint_sha256="ab" * 32,
+        tolerance="For tests.",
+        environment={"python": "3.11"},
+        findings=findings,
+    )
+
+
+@pytest.fixture
+def good() -> Report:
+    return report_of(*GOOD)
+
+
+@pytest.fixture
+def warned() -> Report:
+    return report_of(*WARNED)
+
+
+@pytest.fixture
+def bad() -> Report:
+    return report_of(*BAD)
+
+
+@pytest.fixture
+def rejected() -> Report:
+    report = report_of(accepted_finding("Bundle rejected: it is empty."))
+    return replace(report, bundle="broken\x00.ofab", subject=None, environment={})

@@ -1,0 +1,311 @@
+"""Bundles that are sound pass; bundles that are broken in one way fail in the assertions that name it, and no others.
+
+Every broken bundle claims to be made from the checkpoint: only its numbers can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ofa_export.backends.registry import get_backend
+from ofa_export.bundle.archive import write_archive
+from ofa_export.bundle.archive_reader import read_archive
+from ofa_export.bundle.manifest import ENTRY, Manifest
+from ofa_export.bundle.order import floor_tiles, prefix_bytes
+from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.validation.finding import Finding
+from ofa_export.validation.report import Report, exit_code
+
+Break = Callable[[AdaptiveRecommender], None]
+
+
+def finding(report: Report, assertion: str) -> Finding:
+    return next(found for found in report.findings if found.assertion == assertion)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("tiles", ["all", "floor"])
+def test_a_sound_bundle_passes_with_many_tiles_and_with_few(workshop: Any, precision: str, tiles: str) -> None:
+    contents = workshop.master(precision=precision)
+    kept = None if tiles == "all" else floor_tiles(contents.table.order)
+    report = workshop.validate(workshop.write(contents, tiles=kept))
+    assert workshop.failed(report) == set()
+    assert exit_code([report]) == 0
+
+
+def test_a_quantised_bundle_has_both_errors_and_a_full_precision_one_only_its_conversion_s(workshop: Any) -> None:
+    groups = {
+        precision: {found.group for found in workshop.report(workshop.master(precision=precision)).findings}
+        for precision in ("fp32", "int8")
+    }
+    assert groups["int8"] - groups["fp32"] == {"quantisation"}
+    assert {"bundle", "table", "conversion", "finite", "gates", "session", "ranking", "selftest"} <= groups["fp32"]
+
+
+def test_every_graph_output_is_compared(workshop: Any) -> None:
+    found = {finding.assertion for finding in workshop.report(workshop.master()).findings}
+    outputs = ("adapt.hidden", "adapt.keep_logits", "adapt.theta_0", "adapt.theta_1")
+    for output in (*outputs, "block_0.hidden", "block_1.hidden", "score.scores"):
+        assert {f"conversion.{output}.max_abs_err", f"quantisation.{output}.snr_db"} <= found
+
+
+def test_the_same_bundle_gives_the_same_report(workshop: Any) -> None:
+    path = workshop.write(workshop.master())
+    assert workshop.validate(path) == workshop.validate(path)
+
+
+def scale_generator(model: AdaptiveRecommender) -> None:
+    model.mapper.generators[0].out.weight.mul_(1.3)
+
+
+def shift_generator_slightly(model: AdaptiveRecommender) -> None:
+    model.mapper.generators[1].out.weight.mul_(1.01)
+
+
+def swap_blocks(model: AdaptiveRecommender) -> None:
+    model.blocks = nn.ModuleList(reversed(model.blocks))
+
+
+def drop_final_norm(model: AdaptiveRecommender) -> None:
+    model.final_norm = nn.Identity()
+
+
+def drop_controller_norm(model: AdaptiveRecommender) -> None:
+    model.controller.extractor.norm = nn.Identity()
+
+
+@pytest.mark.parametrize(
+    ("breakage", "blamed"),
+    [
+        (scale_generator, {"quantisation.adapt.theta_0.snr_db"}),
+        (swap_blocks, {"quantisation.block_0.hidden.snr_db", "quantisation.block_1.hidden.snr_db"}),
+        (drop_final_norm, {"quantisation.score.scores.snr_db"}),
+        (drop_controller_norm, {"quantisation.adapt.keep_logits.snr_db"}),
+    ],
+)
+def test_a_damaged_graph_is_blamed_alone(workshop: Any, breakage: Break, blamed: set[str]) -> None:
+    failed = workshop.failed(workshop.with_model(breakage))
+    # The structural vector is made of the logits, so what damages those reaches theta; nothing else may be blamed.
+    reached = {f"quantisation.adapt.theta_{index}.snr_db" for index in (0, 1)}
+    allowed = blamed | (reached if breakage is drop_controller_norm else set())
+    assert blamed <= {name for name in failed if name.startswith("quantisation.")} <= allowed
+    assert not any(name.startswith(("conversion.", "table.", "bundle.", "selftest.expected.")) for name in failed)
+
+
+def test_one_percent_on_a_weight_shows_at_full_precision(workshop: Any) -> None:
+    report = workshop.with_model(shift_generator_slightly, precision="fp32")
+    failed = {name for name in workshop.failed(report) if name.startswith("conversion.")}
+    assert failed == {"conversion.adapt.theta_1.max_abs_err"}
+    assert exit_code([report]) == 4
+
+
+class Reversed(nn.Module):
+    """A score graph that ranks backwards."""
+
+    def __init__(self, score: nn.Module) -> None:
+        super().__init__()
+        self.score = score
+
+    def forward(self, hidden: Tensor, candidates: Tensor) -> tuple[Tensor]:
+        return (-self.score(hidden, candidates)[0],)
+
+
+def test_reversed_scores_fail_as_scores_and_as_rankings(workshop: Any) -> None:
+    # Not by NDCG: the targets of a random model rank nowhere, forwards and backwards.
+    *others, score = device_graphs(workshop.checkpoint.model, candidates=25)
+    backend = get_backend("torch-program")
+    graphs = backend.convert([*others, DeviceGraph(score.spec, Reversed(score.module))], precision="int8")
+    report = workshop.report(replace(workshop.master(), graphs=graphs))
+    assert workshop.failed(report) == {
+        "quantisation.score.scores.snr_db",
+        "session.scores.snr_db",
+        "ranking.top10.overlap_share",
+        "selftest.scores.snr_db",
+    }
+
+
+def test_flipped_gates_are_named_with_history_block_and_margin(workshop: Any) -> None:
+    def keep_block_0(model: AdaptiveRecommender) -> None:
+        model.controller.head_out.bias[1] += 100
+
+    report = workshop.with_model(keep_block_0)
+    flips = finding(report, "gates.flipped_count")
+    assert flips.status == "fail" and flips.measured
+    assert "block 0 of probe" in flips.sentence and "(margin -" in flips.sentence
+    assert "block 1" not in flips.sentence
+
+
+def test_a_gate_that_the_reference_left_open_only_warns(workshop: Any) -> None:
+    wide = workshop.tolerance.of_precision("int8")
+    wide = wide.model_copy(update={"gate_margin": wide.gate_margin.model_copy(update={"limit": 1e9})})
+    policy = workshop.tolerance.model_copy(update={"precisions": {**workshop.tolerance.precisions, "int8": wide}})
+
+    def keep_block_0(model: AdaptiveRecommender) -> None:
+        model.controller.head_out.bias[1] += 100
+
+    workshop.with_model(keep_block_0)
+    report = workshop.validate(workshop.folder / "toy.ofab", tolerance=policy)
+    assert finding(report, "gates.flipped_count").status == "pass"
+    assert finding(report, "gates.undecided_flipped_count").status == "warn"
+
+
+def test_nan_fails_by_name_and_ends_the_sessions(workshop: Any) -> None:
+    def poison(model: AdaptiveRecommender) -> None:
+        model.mapper.generators[0].out.bias[0] = torch.nan
+
+    report = workshop.with_model(poison)
+    assert {"finite.adapt.nonfinite_count", "finite.session.nonfinite_count"} <= workshop.failed(report)
+    assert "theta_0" in finding(report, "finite.adapt.nonfinite_count").sentence
+    assert finding(report, "finite.block_0.nonfinite_count").status == "pass"
+    assert exit_code([report]) == 4
+
+
+def silence(model: AdaptiveRecommender) -> None:
+    model.mapper.generators[0].out.weight.zero_()
+    model.mapper.generators[0].out.bias.zero_()
+
+
+def test_a_silent_reference_is_compared_by_the_difference_itself(workshop: Any) -> None:
+    generator = workshop.checkpoint.model.mapper.generators[0].out
+    weight, bias = generator.weight.clone(), generator.bias.clone()
+    try:
+        silence(workshop.checkpoint.model)
+        sound = workshop.report(workshop.master())
+        broken = workshop.with_model(lambda model: model.mapper.generators[0].out.bias.fill_(0.01))
+    finally:
+        generator.weight.copy_(weight)
+        generator.bias.copy_(bias)
+    name = "quantisation.adapt.theta_0.max_abs_err"
+    assert (finding(sound, name).status, finding(sound, name).measured) == ("pass", 0)
+    assert finding(broken, name).measured == pytest.approx(0.01)
+    assert finding(broken, name).status == "fail"
+    assert not any(found.assertion == "quantisation.adapt.theta_0.snr_db" for found in sound.findings)
+
+
+def permuted(tiles: NDArray[np.uint8], start: int, stop: int) -> NDArray[np.uint8]:
+    changed = tiles.copy()
+    changed[start:stop] = changed[start:stop][::-1]
+    return changed
+
+
+def test_a_tile_whose_items_are_permuted_is_named(workshop: Any) -> None:
+    contents = workshop.master()
+    table = contents.table
+    starts = prefix_bytes(table.order, table.group_sizes)
+    tiles = permuted(table.tiles, int(starts[4]), int(starts[5]))
+    report = workshop.report(replace(contents, table=replace(table, tiles=tiles)))
+    wrong = finding(report, "table.tiles.differing_bytes")
+    assert wrong.status == "fail"
+    assert wrong.measured == np.count_nonzero(tiles != table.tiles)
+    block, plane = divmod(int(table.order.tiles[4]), 8)
+    assert f"tile 4: item group {block // 2}, block {block % 2}, plane {plane}" in wrong.sentence
+    # Graphs are fed the checkpoint's table, so a wrong one in the bundle is not blamed on them.
+    assert not any(name.startswith(("quantisation.", "conversion.")) for name in workshop.failed(report))
+
+
+def test_scales_of_another_table_are_found(workshop: Any) -> None:
+    contents = workshop.master()
+    rms = (contents.table.rms * np.float32(1.001)).astype(np.float32)
+    report = workshop.report(replace(contents, table=replace(contents.table, rms=rms)))
+    assert "table.scales.max_abs_err" in workshop.failed(report)
+    assert finding(report, "table.tiles.differing_bytes").status == "pass"
+
+
+def test_swapped_item_keys_are_found(workshop: Any) -> None:
+    contents = workshop.master()
+    first, second, *others = contents.items.keys
+    report = workshop.report(replace(contents, items=replace(contents.items, keys=(second, first, *others))))
+    assert workshop.failed(report) == {"bundle.item_keys"}
+    assert "row 0 has 'K1' instead of 'K0'" in finding(report, "bundle.item_keys").sentence
+
+
+def test_a_self_test_with_other_answers_is_found(workshop: Any) -> None:
+    contents = workshop.master()
+    test = contents.selftest
+    codes = test.tile_codes.copy()
+    codes[3] ^= 0x80
+    changed = replace(test, scores=test.scores * np.float32(1.001), tile_codes=codes)
+    failed = workshop.failed(workshop.report(replace(contents, selftest=changed)))
+    assert failed == {
+        "selftest.expected.scores.max_abs_err",
+        "selftest.expected.tile_codes.differing_count",
+        "selftest.tiles.differing_count",
+    }
+
+
+def test_a_budget_below_the_file_s_size_is_a_rejection(workshop: Any) -> None:
+    path = workshop.write(workshop.master())
+    entries = {name: bytes(data) for name, data in read_archive(memoryview(path.read_bytes())).items()}
+    manifest = Manifest.from_bytes(entries[ENTRY])
+    entries[ENTRY] = manifest.model_copy(update={"budget_bytes": 5000}).to_bytes()
+    stream = BytesIO()
+    write_archive(stream, list(entries.items()))
+    path.write_bytes(stream.getvalue())
+    report = workshop.validate(path)
+    assert workshop.failed(report) == {"bundle.accepted"}
+    assert "over its own budget of 5,000" in finding(report, "bundle.accepted").sentence
+    assert exit_code([report]) == 5
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a bundle at all"])
+def test_what_is_no_bundle_is_a_rejection_with_the_reader_s_reason(workshop: Any, damage: bytes) -> None:
+    path = workshop.folder / "broken.ofab"
+    path.write_bytes(damage)
+    report = workshop.validate(path)
+    assert (workshop.failed(report), report.subject, exit_code([report])) == ({"bundle.accepted"}, None, 5)
+
+
+def test_graphs_that_the_runtime_refuses_are_a_rejection(workshop: Any) -> None:
+    graphs = device_graphs(workshop.checkpoint.model, candidates=25)[:-1]
+    content = get_backend("torch-program").convert(graphs, precision="fp32")
+    report = workshop.report(replace(workshop.master(), graphs=content))
+    assert workshop.failed(report) == {"bundle.accepted"}
+    assert report.subject is not None
+
+
+def test_another_checkpoint_is_named_and_nothing_is_compared(workshop: Any) -> None:
+    path = workshop.write(workshop.master())
+    report = workshop.validate(path, checkpoint=replace(workshop.checkpoint, sha256="cd" * 32))
+    assert workshop.failed(report) == {"bundle.checkpoint"}
+    sentence = finding(report, "bundle.checkpoint").sentence
+    assert workshop.checkpoint.sha256 in sentence and "cd" * 32 in sentence
+    assert {found.group for found in report.findings} == {"bundle"}
+    assert exit_code([report]) == 5
+
+
+def test_a_manifest_that_does_not_fit_the_checkpoint_is_a_broken_contract(workshop: Any) -> None:
+    contents = workshop.master()
+    fields = contents.fields.model_copy(
+        update={"group": "7", "ranking": contents.fields.ranking.model_copy(update={"exclude_history": False})}
+    )
+    report = workshop.report(replace(contents, fields=fields))
+    sentence = finding(report, "bundle.contract").sentence
+    assert finding(report, "bundle.contract").measured == 2
+    assert "user group '7'" in sentence and "exclude_history is False" in sentence
+
+
+def test_an_unknown_runtime_is_a_usage_error(workshop: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"runtime 'phone'.*Valid: host"):
+        workshop.validate(workshop.folder / "none.ofab", runtime="phone")
+
+
+def test_a_missing_file_is_a_usage_error(workshop: Any) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        workshop.validate(Path("missing.ofab"))
+
+
+def test_nothing_is_printed(workshop: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    workshop.report(workshop.master())
+    assert capfd.readouterr() == ("", "")

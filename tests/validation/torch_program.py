@@ -1,0 +1,69 @@
+"""A third-party backend: PyTorch itself as the runtime, with weights that are rounded to int8 if asked to.
+
+It takes milliseconds where a real converter takes half a minute, so every way of breaking a bundle can be tried.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ofa_export.backends.agreement import check_inputs
+from ofa_export.contract import GraphSpec
+from ofa_export.errors import BundleError
+from ofa_export.graphs.device import DeviceGraph
+
+
+class TorchProgramBackend:
+    name = "torch-program"
+    entry_name = "graphs.torch"
+    minimum_runtime = "2.0"
+    precisions = ("fp32", "int8")
+
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+        modules = {graph.spec.name: copy.deepcopy(graph.module) for graph in graphs}
+        if precision == "int8":
+            for module in modules.values():
+                round_weights(module)
+        stream = io.BytesIO()
+        torch.save(modules, stream)
+        return stream.getvalue()
+
+    def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> TorchProgramRunner:
+        modules = torch.load(io.BytesIO(bytes(graphs)), weights_only=False)
+        if list(modules) != [graph.name for graph in contract]:
+            raise BundleError(f"it holds the graphs {', '.join(modules)}.", entry=self.entry_name)
+        return TorchProgramRunner(modules, contract)
+
+    def tool_versions(self) -> dict[str, str]:
+        return {"torch": torch.__version__}
+
+
+class TorchProgramRunner:
+    def __init__(self, modules: Mapping[str, nn.Module], contract: Sequence[GraphSpec]) -> None:
+        self._modules = modules
+        self._contract = {graph.name: graph for graph in contract}
+
+    @torch.no_grad()
+    def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        spec = self._contract[graph]
+        check_inputs(spec, inputs)
+        outputs = self._modules[graph](*(torch.from_numpy(inputs[tensor.name].copy()) for tensor in spec.inputs))
+        return {tensor.name: output.numpy() for tensor, output in zip(spec.outputs, outputs, strict=True)}
+
+    def close(self) -> None:
+        self._modules = {}
+
+
+def round_weights(module: nn.Module) -> None:
+    """Channelwise int8: each row of a matrix to 255 levels."""
+    for weight in module.parameters():
+        if weight.ndim == 2:
+            scale = weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
+            weight.copy_((weight / scale).round() * scale)

@@ -1,0 +1,33 @@
+"""Conversion through the cache: it takes half a minute, and its inputs rarely change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ofa_export.backends.conversion_key import conversion_key
+from ofa_export.backends.protocol import Backend
+from ofa_export.content_cache import ContentCache
+
+if TYPE_CHECKING:
+    from ofa_export.graphs.device import DeviceGraph
+
+
+def convert_cached(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: str, store: ContentCache) -> bytes:
+    """The converted graphs, from the store if they are there.
+
+    Args:
+        graphs: the graphs to convert, in order.
+        backend: the backend that converts them.
+        precision: one of its precisions.
+        store: where conversions are kept.
+
+    Returns:
+        What `backend.convert` returns.
+
+    Raises:
+        UnknownNameError: the backend does not know the precision.
+        LoweringError: the converter refused a graph.
+    """
+    key = conversion_key(graphs, backend=backend, precision=precision)
+    return store.get_or_make(f"{key}.graphs", lambda: backend.convert(graphs, precision=precision))
