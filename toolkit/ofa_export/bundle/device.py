@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ofa_export.backends.protocol import GraphRunner
 
 
+CALLS_PER_LOOKUP = 32
+"""Calls of `score` whose candidates are looked up together."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Adaptation:
     """What one forward pass made of a history.
@@ -80,6 +84,8 @@ class Device:
         self._history = np.zeros((1, shapes.history_length, shapes.width), np.float32)
         self._length = np.zeros(1, np.int32)
         self._candidates = np.zeros((1, shapes.candidates, shapes.width), np.float32)
+        # Looking up many rows at once is quicker; a bound keeps the embeddings of a large catalogue out of memory.
+        self._looked_up = CALLS_PER_LOOKUP * shapes.candidates
         self._adaptation: Adaptation | None = None
         self._clock = _Clock()
 
@@ -155,9 +161,9 @@ class Device:
             float32 `[n]`.
         """
         scores = [np.zeros(0, np.float32)]
-        for start in range(0, len(rows), self._candidates.shape[1]):
+        for start in range(0, len(rows), self._looked_up):
             with self._clock.part("lookup"):
-                embeddings = self.table.lookup(rows[start : start + self._candidates.shape[1]])
+                embeddings = self.table.lookup(rows[start : start + self._looked_up])
             scores.append(self.score_embeddings(embeddings))
         return np.concatenate(scores)
 

@@ -1,0 +1,46 @@
+"""Draws docs/budget.svg, the picture of the README, from `ofa-export plan --json`. Run: python docs/make_budget_plot.py"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+
+DOCS = Path(__file__).parent
+
+
+def main() -> None:
+    """Plot NDCG@10 against bytes of the whole bundle, with the baselines as lines."""
+    tool = str(Path(sys.executable).with_name("ofa-export"))
+    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    for backend, colour in (("litert", "#1b7f5c"), ("executorch", "#7a4fbf")):
+        plan = json.loads(subprocess.check_output([tool, "plan", "--budget", "4MB", "--backend", backend, "--json"]))
+        points = plan["alternatives"]
+        axes.plot(
+            [point["budget_bytes"] / 1e6 for point in points],
+            [float(point["ndcg_at_10"]) for point in points],
+            "o-",
+            color=colour,
+            label=f"{backend} bundle, int8 graphs",
+        )
+    measured = json.loads((DOCS.parent / "artifacts/sample/config.json").read_text())["training"]["measured"]
+    baselines = measured["baselines"]
+    names = {"static": "static net, full table (chose its epoch)", "markov": "first-order Markov", "popularity": "popularity"}
+    for name, label in names.items():
+        axes.axhline(baselines[name], color="#888", linewidth=1, linestyle="--")
+        axes.annotate(label, (0.99, baselines[name]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    axes.set(xlabel="budget: bytes of the whole file, MB", ylabel="NDCG@10, validation", ylim=(0, None))
+    axes.legend(loc="center right", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    plt.rcParams["svg.hashsalt"] = "ofa-export"
+    figure.savefig(DOCS / "budget.svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
