@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := artifacts/out
-# A real shopper of the sample data, a validation user: what was bought, oldest first.
-SHOPPER := 85123A,22423
+# Shopper 12355 of the sample data: what was bought before the validation item, oldest first.
+SHOPPER := 22693,23076,23077,22890,22649,22423,85040A,22699,22697,22698,72802A
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format benchmark sample clean

@@ -65,7 +65,9 @@ def compare(path: Path, *, runs: int) -> None:
 
         for call in (graphs_alone, on_embeddings, on_items):
             call()
-        rounds = [(milliseconds(graphs_alone), milliseconds(on_embeddings), milliseconds(on_items)) for _ in range(runs)]
+        rounds = [
+            (milliseconds(graphs_alone), milliseconds(on_embeddings), milliseconds(on_items)) for _ in range(runs)
+        ]
         alone, embeddings, items = (statistics.median(column) for column in zip(*rounds, strict=True))
         print(
             f"{manifest.runtime.name:<10} graphs alone {alone:.3f} ms, device on embeddings {embeddings / alone:.2f} x, "

@@ -29,7 +29,7 @@ from ofa_export.recipes import load_recipe
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.provenance import accepted_finding
 from ofa_export.validation.report import Report, Subject
-from ofa_export.validation.threads import one_torch_thread
+from ofa_export.model.threads import one_torch_thread
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 
@@ -72,8 +72,8 @@ def random_model(seed: int) -> AdaptiveRecommender:
     return model
 
 
-def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Checkpoint:
-    """Write and read back a checkpoint with random probes."""
+def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
+    """Write a checkpoint with random probes."""
     rng = np.random.default_rng(3)
     histories = np.full((PROBES, CONFIG.history_length), -1, np.int32)
     targets = np.empty(PROBES, np.int32)
@@ -101,12 +101,17 @@ def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Checkpoint:
     folder.mkdir()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return load_checkpoint(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed=5))
+def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed=8))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(checkpoint_folder: Path) -> Checkpoint:
+    return load_checkpoint(checkpoint_folder)
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +130,7 @@ class Workshop:
     """Makes bundles of the checkpoint, whole or broken, and validates them."""
 
     checkpoint: Checkpoint
+    checkpoint_folder: Path
     tolerance: TolerancePolicy
     store: ContentCache
     folder: Path
@@ -171,8 +177,16 @@ class Workshop:
 
 
 @pytest.fixture
-def workshop(checkpoint: Checkpoint, tolerance: TolerancePolicy, store: ContentCache, tmp_path: Path) -> Workshop:
-    return Workshop(checkpoint=checkpoint, tolerance=tolerance, store=store, folder=tmp_path)
+def workshop(
+    checkpoint: Checkpoint, checkpoint_folder: Path, tolerance: TolerancePolicy, store: ContentCache, tmp_path: Path
+) -> Workshop:
+    return Workshop(
+        checkpoint=checkpoint,
+        checkpoint_folder=checkpoint_folder,
+        tolerance=tolerance,
+        store=store,
+        folder=tmp_path,
+    )
 
 
 SUBJECT = Subject(

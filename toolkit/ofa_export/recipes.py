@@ -50,4 +50,5 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
         return recipe_class.model_validate(content)
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, item['loc'])) or 'recipe'}: {item['msg']}" for item in error.errors()]
-        raise ConfigError("\n".join([f"Recipe '{path}' has {len(lines)} mistakes:", *lines])) from error
+        count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+        raise ConfigError("\n".join([f"Recipe '{path}' has {count}:", *lines])) from error

@@ -96,7 +96,10 @@ class ElasticTable:
             ConfigError: a row is out of range.
         """
         group = self._groups_of(rows)
-        return dequantise(self.codes(rows), self.planes[group], self.rms[group], self.book)
+        codes = self._codes(rows, group)
+        position = self._value_starts[group] + (codes >> self._absent_bits[group])
+        values: NDArray[np.float32] = self.book.values[position] * self._scales[group] + np.float32(0)
+        return values
 
     def codes(self, rows: Rows) -> NDArray[np.uint8]:
         """Codes of some items, uint8 `[n, d]`; absent bits are 0.
@@ -104,12 +107,16 @@ class ElasticTable:
         Raises:
             ConfigError: a row is out of range.
         """
-        group = self._groups_of(rows)
+        return self._codes(rows, self._groups_of(rows))
+
+    def _codes(self, rows: Rows, group: NDArray[np.int64]) -> NDArray[np.uint8]:
+        if not len(self.tiles):
+            return np.zeros((len(group), self.width), np.uint8)
         inside = np.asarray(rows, np.int64) - (self._stops - self.group_sizes)[group]
-        tile_start = self._tile_starts[group]
-        present = tile_start >= 0
-        packed = np.zeros(tile_start.shape, np.uint8)
-        packed[present] = self.tiles[(tile_start + inside[:, None])[present]]
+        present = self._tile_present[group]
+        # An absent tile reads the first byte there is, and the mask takes it away: quicker than choosing bytes.
+        where = self._tile_starts[group] + inside[:, None] * (present & 1)
+        packed = self.tiles[where] & present
         return codes_of_bytes(packed.reshape(len(packed), self.order.blocks, PLANES))
 
     def all_rows(self) -> NDArray[np.float32]:
@@ -128,10 +135,35 @@ class ElasticTable:
 
     @cached_property
     def _tile_starts(self) -> NDArray[np.int64]:
-        """Where each tile starts, -1 if absent, `[G, N * 8]`."""
-        starts = np.full(len(self.order), -1, np.int64)
+        """Where each tile starts, 0 if absent, `[G, N * 8]`."""
+        starts = np.zeros(len(self.order), np.int64)
         starts[self.order.tiles[: self.tile_count]] = self._starts[: self.tile_count]
         return starts.reshape(self.order.groups, -1)
+
+    @cached_property
+    def _tile_present(self) -> NDArray[np.uint8]:
+        """255 where a tile is present, 0 where it is absent, `[G, N * 8]`."""
+        present = np.zeros(len(self.order), np.uint8)
+        present[self.order.tiles[: self.tile_count]] = 255
+        return present.reshape(self.order.groups, -1)
+
+    @cached_property
+    def _absent_bits(self) -> NDArray[np.uint8]:
+        """Bits that each value's code lacks, `[G, d]`."""
+        return PLANES - np.repeat(self.planes, BLOCK_WIDTH, axis=1)
+
+    @cached_property
+    def _value_starts(self) -> NDArray[np.int32]:
+        """Where the table for each value's planes starts in the code book, `[G, d]`."""
+        present = PLANES - self._absent_bits.astype(np.int32)
+        starts: NDArray[np.int32] = np.maximum((1 << present) - 2, 0)
+        return starts
+
+    @cached_property
+    def _scales(self) -> NDArray[np.float32]:
+        """Scale of each value, 0 where it has no plane, `[G, d]`."""
+        scales = np.where(self.planes > 0, self.rms, np.float32(0))
+        return np.repeat(scales, BLOCK_WIDTH, axis=1)
 
     def _groups_of(self, rows: Rows) -> NDArray[np.int64]:
         wanted = np.asarray(rows, np.int64)

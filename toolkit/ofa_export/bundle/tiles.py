@@ -65,8 +65,20 @@ def codes_of_bytes(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         uint8 `[n, N * 8]`.
     """
-    bits = np.unpackbits(packed[..., None], axis=3, bitorder="little")
-    return np.packbits(bits, axis=2).reshape(len(packed), packed.shape[1] * BLOCK_WIDTH)
+    # The eight bytes of a block are an 8 x 8 bit matrix, planes by dimensions; its transpose holds the codes. Read as
+    # one big-endian number, plane 0 is the highest row and becomes the highest bit. (Hacker's Delight, section 7-3.)
+    matrix = np.ascontiguousarray(packed).view(">u8").astype(np.uint64)
+    for distance, mask in _TRANSPOSE:
+        swapped = (matrix ^ (matrix >> distance)) & mask
+        matrix ^= swapped ^ (swapped << distance)
+    return matrix.astype("<u8").view(np.uint8).reshape(len(packed), packed.shape[1] * BLOCK_WIDTH)
+
+
+_TRANSPOSE = tuple(
+    (np.uint64(distance), np.uint64(mask))
+    for distance, mask in ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0))
+)
+"""Which bits trade places, and how far apart they lie, when corners of 1 x 1, 2 x 2 and 4 x 4 bits are swapped."""
 
 
 def _placements(order: TileOrder, group_sizes: NDArray[np.int64], count: int) -> list[tuple[int, int, slice]]:

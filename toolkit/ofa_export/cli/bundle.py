@@ -21,8 +21,8 @@ from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export bundle --budget 4MB",
-    "ofa-export bundle --budget 650KB --backend litert -o small.ofab",
-    "ofa-export bundle artifacts/sample --budget 1MiB --backend both --recipe int8 -o out --json",
+    "ofa-export bundle --budget 950KB --backend litert -o small.ofab",
+    "ofa-export bundle --budget 1MiB --group all -o out --force --json",
 )
 
 
@@ -40,25 +40,32 @@ def bundle(
     recipe: RecipeOption = "int8",
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File for one bundle, folder for several; named in this folder otherwise."),
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="A file for one bundle, a folder for several; default: here."
+        ),
     ] = None,
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Write one .ofab file per backend and group, never larger than the budget."""
+    """Write a bundle per backend and group, none over the budget."""
     from ofa_export.bundle.writer import write_bundle
-    from ofa_export.cli.progress import spinner
-    from ofa_export.cli.views import plan_json, print_bundles
-    from ofa_export.planning.jobs import make_jobs, output_paths
+    from ofa_export.cli.results import plan_json
+    from ofa_export.cli.spinner import spinner
+    from ofa_export.cli.views import print_bundles
+    from ofa_export.planning.destinations import make_folder, output_paths
+    from ofa_export.planning.jobs import make_jobs
 
     jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe)
-    paths = output_paths(jobs, output, force=force)
-    made = []
-    for job, path in zip(jobs, paths, strict=True):
-        with spinner(f"Bundling {path.name}"):
-            plan = job.plan()
-            write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)
-        made.append((path, plan))
+    paths = output_paths([job.file_name for job in jobs], output, force=force)
+    # All are planned before the first is written: a budget that only one of them meets leaves nothing behind.
+    plans = []
+    for job in jobs:
+        with spinner(f"Planning {job.file_name}"):
+            plans.append(job.plan())
+    for path, plan in zip(paths, plans, strict=True):
+        make_folder(path.parent)
+        write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)
+    made = list(zip(paths, plans, strict=True))
     if json_output:
         print_json([{"path": str(path), **plan_json(plan)} for path, plan in made])
     else:

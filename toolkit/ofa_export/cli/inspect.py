@@ -10,7 +10,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export inspect sample-4MB-litert.ofab",
     "ofa-export inspect sample-4MB-executorch.ofab --json",
-    "ofa-export inspect sample-4MB-litert.ofab --json | jq .embeddings.tiles_kept",
+    "ofa-export inspect small.ofab",
 )
 
 
@@ -21,12 +21,13 @@ def register(app: typer.Typer) -> None:
 
 @reports_errors
 def inspect(bundle: BundleArgument, json_output: JsonOption = False) -> None:
-    """Show what is inside a bundle: parts, bytes, tiles, precision, provenance."""
+    """Show what is inside a bundle and where it comes from."""
     from ofa_export.bundle.reader import Bundle
+    from ofa_export.cli.results import bundle_json
     from ofa_export.cli.views import print_bundle
 
     with Bundle.open(bundle) as opened:
         if json_output:
-            print_json({"file": str(bundle), "bytes": opened.size, **opened.manifest.model_dump(mode="json")})
+            print_json(bundle_json(bundle, opened))
         else:
             print_bundle(str(bundle), opened.size, opened.manifest)

@@ -13,15 +13,17 @@ SAMPLE_CHECKPOINT = shipped("artifacts", "sample")
 
 CheckpointArgument = Annotated[
     Path,
-    typer.Argument(metavar="[CHECKPOINT]", show_default=False, help="Checkpoint folder; the sample one by default."),
+    typer.Argument(
+        metavar="CHECKPOINT", show_default=False, help="Checkpoint folder; without one, the sample checkpoint."
+    ),
 ]
-BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle file, NAME.ofab.")]
+BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle file, NAME.ofab.")]
 BudgetOption = Annotated[
-    str, typer.Option("--budget", metavar="SIZE", help="Bytes of the whole file: 4MB, 4MiB, 512KB or 1500000.")
+    str, typer.Option("--budget", metavar="SIZE", help="Most bytes of a whole file: 4MB, 4MiB, 512KB or 1500000.")
 ]
-GroupOption = Annotated[str, typer.Option("--group", metavar="G", help="User group, counted from 0, or all.")]
+GroupOption = Annotated[str, typer.Option("--group", metavar="G", help="User group: a number from 0, or all.")]
 RecipeOption = Annotated[
-    str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: int8, fp32, or a YAML file.")
+    str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: int8, fp32, or FILE.yaml.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -31,6 +33,7 @@ def examples(*lines: str) -> str:
     """The epilog of a command's help: examples that run as they stand.
 
     Args:
-        lines: one command each.
+        lines: one command each, short enough for a terminal of 80 columns.
     """
-    return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
+    # The backspace tells the help formatter not to join and wrap the lines after it.
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -11,13 +13,17 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from ofa_export.errors import BudgetError, OfaExportError
+from ofa_export.errors import BudgetError, OfaExportError, OutputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 JSON_OPTION = "json_output"
 """Name of the parameter that every command has for --json."""
+
+REQUEST = "This is a defect of ofa-export. Please report it with the lines above."
+INTERRUPTED, CLOSED_PIPE = 130, 141
+"""What shells show for SIGINT and SIGPIPE."""
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -34,20 +40,32 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         as_json = bool(kwargs.get(JSON_OPTION))
         try:
-            return command(*args, **kwargs)
+            result = command(*args, **kwargs)
+            # Here, so that a reader who has left is noticed before the interpreter shuts down.
+            sys.stdout.flush()
+            return result
         except OfaExportError as error:
             _fail(error, as_json=as_json)
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
             print("Stopped.", file=sys.stderr)
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            raise typer.Exit(1) from None
-        except Exception:
+            _abandon_stdout()
+            raise typer.Exit(CLOSED_PIPE) from None
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                _abandon_stdout()
+                _fail(
+                    OutputError("There is no space left for the output. Free some, then run the command again."),
+                    as_json=False,
+                )
             traceback.print_exc()
-            print("This is a defect of ofa-export. Please report it with the lines above.", file=sys.stderr)
-            raise typer.Exit(1) from None
+            print(REQUEST, file=sys.stderr)
+            if as_json:
+                print_json({"error": _described(error, exit_code=OfaExportError.exit_code)})
+            raise typer.Exit(OfaExportError.exit_code) from None
 
     return wrapper
 
@@ -59,14 +77,21 @@ def print_json(result: Any) -> None:
 
 def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
     if as_json:
-        described: dict[str, Any] = {
-            "type": type(error).__name__,
-            "exit_code": error.exit_code,
-            "message": str(error),
-        }
+        described = _described(error, exit_code=error.exit_code)
         if isinstance(error, BudgetError):
             described |= {"needed_bytes": error.needed, "available_bytes": error.available}
             described |= {"shortfall_bytes": error.shortfall, "ways_out": list(error.ways_out)}
         print_json({"error": described})
     print(f"Error: {error}", file=sys.stderr)
+    if error.exit_code == OfaExportError.exit_code:
+        print(REQUEST, file=sys.stderr)
     raise typer.Exit(error.exit_code)
+
+
+def _abandon_stdout() -> None:
+    # The interpreter flushes once more at its end, when nobody can be told that it failed.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _described(error: Exception, *, exit_code: int) -> dict[str, Any]:
+    return {"type": type(error).__name__, "exit_code": exit_code, "message": str(error)}

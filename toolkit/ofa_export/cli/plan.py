@@ -20,9 +20,9 @@ from ofa_export.cli.options import (
 from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
-    "ofa-export plan --budget 700KB",
+    "ofa-export plan --budget 1MB",
     "ofa-export plan --budget 4MB --backend executorch --json",
-    "ofa-export plan --budget 650KB -o plan.yaml --force",
+    "ofa-export plan --budget 950KB -o plan.yaml --force",
 )
 
 
@@ -39,14 +39,16 @@ def plan(
     group: GroupOption = "0",
     recipe: RecipeOption = "int8",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the resolved recipe, which `bundle --recipe` executes.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.yaml", help="Write the resolved recipe for `bundle --recipe`."),
     ] = None,
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Show what would go into a bundle: bytes per part, expected quality, alternatives."""
-    from ofa_export.cli.progress import spinner
-    from ofa_export.cli.views import plan_json, print_plan
+    """Show what a budget buys: bytes per part, quality, alternatives."""
+    from ofa_export.cli.results import plan_json
+    from ofa_export.cli.spinner import spinner
+    from ofa_export.cli.views import print_plan
     from ofa_export.errors import ConfigError
     from ofa_export.output import atomic_write, check_output
     from ofa_export.planning.jobs import make_jobs

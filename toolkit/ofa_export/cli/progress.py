@@ -1,9 +1,6 @@
-"""Progress on stderr: bars and spinners for people, nothing when stderr is not a terminal."""
+"""Progress of training on stderr: bars for people, only the notes when stderr is not a terminal."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -16,35 +13,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-ERRORS = Console(stderr=True)
-
-
-@contextmanager
-def spinner(text: str) -> Iterator[None]:
-    """Show that something is under way.
-
-    Args:
-        text: what.
-    """
-    if not ERRORS.is_terminal:
-        yield
-        return
-    with ERRORS.status(text):
-        yield
-
 
 class TrainingBars:
-    """One bar per stage with the time left; notes above it. Without a terminal, only the notes."""
+    """One bar per stage with the time left; notes above it."""
 
     def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._bars = Progress(
             TextColumn("{task.description:<10}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=ERRORS,
-            disable=not ERRORS.is_terminal,
+            console=self._console,
+            disable=not self._console.is_terminal,
         )
         self._task: TaskID | None = None
 
@@ -66,4 +48,4 @@ class TrainingBars:
 
     def note(self, text: str) -> None:
         """See `training.progress.Progress`."""
-        ERRORS.print(text, highlight=False)
+        self._console.print(text)

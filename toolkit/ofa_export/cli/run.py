@@ -25,13 +25,14 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def run(
     bundle: BundleArgument,
-    history: Annotated[str, typer.Option("--history", metavar="KEYS", help="Item keys, oldest first, with commas.")],
-    k: Annotated[int, typer.Option("-k", help="How many items to show.")] = 10,
+    history: Annotated[str, typer.Option("--history", metavar="KEYS", help="Item keys with commas, oldest first.")],
+    k: Annotated[int, typer.Option("-k", metavar="N", help="How many items to show.")] = 10,
     json_output: JsonOption = False,
 ) -> None:
-    """Adapt to a history and rank every item: which blocks were switched on, the best k items, milliseconds."""
+    """Adapt to a history on this computer and show the best items."""
     from ofa_export.bundle.reader import Bundle
-    from ofa_export.cli.views import print_ranking, ranking_json
+    from ofa_export.cli.results import ranking_json
+    from ofa_export.cli.views import print_ranking
     from ofa_export.session import open_device
 
     keys = [key.strip() for key in history.split(",") if key.strip()]

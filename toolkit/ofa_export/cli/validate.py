@@ -12,8 +12,8 @@ from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
-    "ofa-export validate sample-4MB-litert.ofab sample-4MB-executorch.ofab --junit report.xml --force",
-    "ofa-export validate sample-4MB-litert.ofab --checkpoint artifacts/sample --json",
+    "ofa-export validate sample-4MB-litert.ofab --junit report.xml --force",
+    "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
 )
 
 
@@ -24,19 +24,24 @@ def register(app: typer.Typer) -> None:
 
 @reports_errors
 def validate(
-    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="Bundle files.")],
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundle files, NAME.ofab.")],
     checkpoint: Annotated[
-        Path, typer.Option("--checkpoint", help="The checkpoint they were made from.", show_default=False)
+        Path,
+        typer.Option(
+            "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
+        ),
     ] = SAMPLE_CHECKPOINT,
-    runtime: Annotated[str, typer.Option("--runtime", help="Where the graphs run.")] = "host",
+    runtime: Annotated[str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host.")] = "host",
     tolerance: Annotated[
-        str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, or a YAML file.")
+        str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
     ] = "default",
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write the report as JUnit XML.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+    ] = None,
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Compare bundles with the PyTorch reference. Exit code 4 when out of tolerance, 5 when a bundle is rejected."""
+    """Compare bundles with the PyTorch reference."""
     import json
 
     from ofa_export.output import atomic_write, check_output
@@ -49,7 +54,7 @@ def validate(
 
     from rich.console import Console
 
-    from ofa_export.cli.progress import spinner
+    from ofa_export.cli.spinner import spinner
     from ofa_export.content_cache import ContentCache
     from ofa_export.model.checkpoint_reader import load_checkpoint
     from ofa_export.validation.json_report import reports_to_json

@@ -1,13 +1,12 @@
-"""What commands show: tables for people, plain dictionaries for --json."""
+"""What commands show to people; `results` has the same for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from ofa_export.cli.columns import columns
 
 if TYPE_CHECKING:
     from ofa_export.bundle.device import Ranking
@@ -17,163 +16,102 @@ if TYPE_CHECKING:
     from ofa_export.model.checkpoint import CheckpointConfig
     from ofa_export.planning.plan import Plan
 
-BASELINES = {"popularity": "most popular items", "markov": "first-order Markov", "static": "static net"}
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
-
-
-def _table(*columns: str, title: str | None = None) -> Table:
-    """A table whose columns after the first are numbers, aligned to the right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
-    return table
+MODELS = {"popularity": "most popular items", "markov": "first-order Markov", "static": "static net"}
 
 
 def print_bundle(path: str, size: int, manifest: Manifest) -> None:
     """A bundle's parts, tiles and provenance."""
-    layout, quality, console = manifest.embeddings, manifest.quality, _console()
-    console.print(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}", style="bold")
-    parts = _table("part", "bytes", "share")
-    listed = sum(entry.bytes for entry in manifest.entries)
-    for name, count in [*((e.name, e.bytes) for e in manifest.entries), ("manifest and archive", size - listed)]:
-        parts.add_row(name, f"{count:,}", f"{count / size:.1%}")
-    console.print(parts)
-    facts = _table("", "")
-    facts.columns[1].justify = "left"
-    expected = quality.ndcg_at_10.expected(layout.tiles_kept)
-    for name, value in (
-        ("model", f"{manifest.model_id}, user group {manifest.group}"),
-        (
-            "runtime",
-            f"{manifest.runtime.name} {manifest.runtime.minimum_version} or newer, {manifest.precision} graphs",
-        ),
-        ("graphs", ", ".join(graph.name for graph in manifest.graphs)),
-        ("items", f"{layout.items:,} x {layout.width} in {len(layout.group_sizes)} groups"),
-        ("tiles", f"{layout.tiles_kept} of {layout.tiles_total}, order {layout.order}"),
-        ("NDCG@10", f"{expected} expected, {quality.ndcg_at_10.full_table} full table ({quality.users} histories)"),
-        ("data", f"{manifest.data.name}, {manifest.data.licence}"),
-        ("checkpoint", manifest.checkpoint_sha256),
-        ("made with", ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items()))),
-    ):
-        facts.add_row(name, value)
-    console.print(facts)
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """A plan for --json."""
-    fields = plan.contents.fields
-    return {
-        "backend": fields.runtime.name,
-        "group": fields.group,
-        "budget_bytes": plan.budget,
-        "bytes": plan.bytes,
-        "budget_binds": plan.binds,
-        "parts": {part.name: part.bytes for part in plan.parts},
-        "tiles_kept": plan.tiles,
-        "tiles_total": plan.contents.table.tile_count,
-        "ndcg_at_10": {
-            "expected": plan.ndcg_at_10,
-            "full_table": fields.quality.ndcg_at_10.full_table,
-            "users": fields.quality.users,
-        },
-        "alternatives": [vars(point) for point in plan.alternatives],
-        "recipe": plan.recipe.model_dump(mode="json"),
+    listed = [(entry.name, entry.bytes) for entry in manifest.entries]
+    overhead = ("manifest and archive", size - sum(count for _, count in listed))
+    layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
+    facts = {
+        "model": f"{manifest.model_id}, user group {manifest.group}",
+        "runtime": f"{manifest.runtime.name} {manifest.runtime.minimum_version} or newer, {manifest.precision} graphs",
+        "graphs": ", ".join(graph.name for graph in manifest.graphs),
+        "items": f"{layout.items:,} x {layout.width} dimensions in {len(layout.group_sizes)} groups",
+        "tiles": f"{layout.tiles_kept} of {layout.tiles_total}, order {layout.order}",
+        "NDCG@10": f"{quality.expected(layout.tiles_kept)} expected, {quality.full_table} with the unquantised table "
+        f"({manifest.quality.users} validation histories)",
+        "data": f"{manifest.data.name}, {manifest.data.licence}",
+        "checkpoint": manifest.checkpoint_sha256,
+        "made with": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
     }
+    print(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}\n")
+    print(_parts([*listed, overhead], size), end="\n\n")
+    print(columns(list(facts.items()), align="<<"))
 
 
 def print_plan(plan: Plan) -> None:
     """Where the bytes go, and what other budgets would give."""
-    fields, console = plan.contents.fields, _console()
-    console.print(
+    fields = plan.contents.fields
+    print(
         f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
-        f"{plan.tiles} of {plan.contents.table.tile_count} tiles, NDCG@10 {plan.ndcg_at_10} or a little more "
-        f"(full table {fields.quality.ndcg_at_10.full_table})",
-        style="bold",
+        f"{plan.tiles} of {plan.contents.table.tile_count} tiles\n"
+        f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table\n"
     )
-    parts = _table("part", "bytes", "share")
-    for part in plan.parts:
-        parts.add_row(part.name, f"{part.bytes:,}", f"{part.bytes / plan.bytes:.1%}")
-    console.print(parts)
-    points = _table("budget", "tiles", "NDCG@10", "")
-    for point in plan.alternatives:
-        here = (
-            "<- this plan"
-            if point.tiles == max((p.tiles for p in plan.alternatives if p.tiles <= plan.tiles), default=None)
-            else ""
+    print(_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), end="\n\n")
+    kept = [point.tiles for point in plan.alternatives if point.tiles <= plan.tiles]
+    rows = [
+        (
+            f"{point.budget_bytes:,}",
+            str(point.tiles),
+            point.ndcg_at_10,
+            "<- this plan" if point.tiles == kept[-1] else "",
         )
-        points.add_row(f"{point.budget_bytes:,}", str(point.tiles), point.ndcg_at_10, here)
-    console.print(points)
+        for point in plan.alternatives
+    ]
+    print(columns([("budget", "tiles", "NDCG@10", ""), *rows], align=">>><"))
 
 
 def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
     """The bundles that were written."""
-    table = _table("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
-    for path, plan in made:
-        table.add_row(
+    rows = [
+        (
             str(path),
             f"{plan.bytes:,}",
             f"{plan.budget:,}",
             f"{plan.tiles}/{plan.contents.table.tile_count}",
             str(plan.ndcg_at_10),
-            str(plan.contents.fields.quality.ndcg_at_10.full_table),
+            plan.contents.fields.quality.ndcg_at_10.full_table,
         )
-    _console().print(table)
-
-
-def ranking_json(bundle: Bundle, known: KnownHistory, ranking: Ranking) -> dict[str, Any]:
-    """A ranking for --json."""
-    items = bundle.items
-    return {
-        "runtime": bundle.manifest.runtime.name,
-        "history": [{"item_id": items.keys[row], "title": items.titles[row]} for row in known.rows],
-        "unknown_items": list(known.unknown),
-        "gates": [int(gate) for gate in ranking.adaptation.gates],
-        "blocks_run": list(ranking.adaptation.blocks_run),
-        "items": [
-            {"item_id": items.keys[row], "title": items.titles[row], "score": float(score)}
-            for row, score in zip(ranking.rows, ranking.scores, strict=True)
-        ],
-        "milliseconds": {name: round(value, 4) for name, value in ranking.milliseconds.items()},
-    }
+        for path, plan in made
+    ]
+    print(columns([("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table"), *rows], align="<>>>>>"))
 
 
 def print_ranking(bundle: Bundle, known: KnownHistory, ranking: Ranking) -> None:
     """The shopper's history, the blocks that ran, the best items and the time."""
-    items, console, adaptation = bundle.items, _console(), ranking.adaptation
+    items, adaptation = bundle.items, ranking.adaptation
+    seen = known.rows[-bundle.manifest.shapes.history_length :]
     if known.unknown:
-        console.print(f"Not in this bundle, left out: {', '.join(known.unknown)}", style="yellow")
-    bought = _table("history (oldest first)", "")
-    bought.columns[1].justify = "left"
-    for row in known.rows[-bundle.manifest.shapes.history_length :]:
-        bought.add_row(items.keys[row], items.titles[row])
-    console.print(bought)
+        print(f"Left out, not in this bundle: {', '.join(known.unknown)}")
+    if len(seen) < len(known.rows):
+        print(f"Left out, older than the last {len(seen)}: {len(known.rows) - len(seen)} items")
+    print("History, oldest first")
+    print(columns([(f"  {items.keys[row]}", items.titles[row]) for row in seen], align="<<"), end="\n\n")
     blocks = ", ".join(
         f"block_{index} {'on' if gate else 'off'} ({logits[1] - logits[0]:+.2f})"
         for index, (gate, logits) in enumerate(zip(adaptation.gates, adaptation.keep_logits, strict=True))
     )
-    console.print(f"\nblocks: {blocks}")
     spent = ", ".join(f"{name} {value:.2f}" for name, value in ranking.milliseconds.items())
-    console.print(f"{sum(ranking.milliseconds.values()):.2f} ms on {bundle.manifest.runtime.name}: {spent}\n")
-    table = _table("rank", "score", "item", "title")
-    table.columns[2].justify = table.columns[3].justify = "left"
-    for place, (row, score) in enumerate(zip(ranking.rows, ranking.scores, strict=True), start=1):
-        table.add_row(str(place), f"{score:.3f}", items.keys[row], items.titles[row])
-    console.print(table)
+    print(f"Blocks: {blocks}")
+    print(f"{sum(ranking.milliseconds.values()):.2f} ms on {bundle.manifest.runtime.name}: {spent}\n")
+    best = [
+        (str(place), f"{score:.3f}", items.keys[row], items.titles[row])
+        for place, (row, score) in enumerate(zip(ranking.rows, ranking.scores, strict=True), start=1)
+    ]
+    print(columns([("rank", "score", "item", "title"), *best], align=">><<"))
 
 
 def print_trained(path: str, config: CheckpointConfig) -> None:
     """What training made and measured."""
-    measured, console = config.training["measured"], _console()
-    console.print(
-        f"{path}: {config.model.items:,} items x {config.model.width}, depth {config.model.depth}", style="bold"
-    )
-    table = _table("validation", "NDCG@10")
-    for name, value in measured["baselines"].items():
-        table.add_row(BASELINES.get(name, name), f"{value:.4f}")
-    table.add_row(
-        f"adapted, {measured['mapper']['executed_share']:.0%} of blocks", f"{measured['mapper']['validation']:.4f}"
-    )
-    console.print(table)
+    training = config.training
+    names = MODELS | {"adapted": f"adapted, {training['measured']['mapper']['executed_share']:.0%} of blocks"}
+    rows = [(names[name], f"{value:.4f}") for name, value in training["probe_ndcg_at_10"].items()]
+    print(f"{path}: {config.model.items:,} items x {config.model.width}, depth {config.model.depth}\n")
+    print(columns([("validation", "NDCG@10"), *rows], align="<>"))
+
+
+def _parts(parts: Sequence[tuple[str, int]], total: int) -> str:
+    rows = [(name, f"{count:,}", f"{count / total:.1%}") for name, count in parts]
+    return columns([("part", "bytes", "share"), *rows], align="<>>")

@@ -31,6 +31,7 @@ from ofa_export.model.checkpoint import (
 )
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.transformer_block import LINEARS
 
 PICKLE_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}
 
@@ -51,6 +52,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     files = _read_files(path)
     config = _parse_config(files[CONFIG])
     arrays = _arrays(files[WEIGHTS], WEIGHTS)
+    _check_size(arrays, config.model)
     model = AdaptiveRecommender(config.model).eval()
     G_u, d = config.model.user_groups, config.model.width
     G_v, N = config.model.item_groups, config.model.embedding_blocks
@@ -79,16 +81,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_files(path: Path) -> dict[str, bytes]:
-    if path.suffix in PICKLE_SUFFIXES and path.is_file():
+    try:
+        next(path.iterdir(), None)
+    except NotADirectoryError as error:
+        if path.suffix in PICKLE_SUFFIXES:
+            raise CheckpointError(
+                f"'{path}' is a pickle, which can run code when it is read; it was not opened. "
+                "A checkpoint is a folder made by `ofa-export train`."
+            ) from error
         raise CheckpointError(
-            f"'{path}' is a pickle, which can run code when it is read; it was not opened. "
-            "A checkpoint is a folder made by `ofa-export train`."
-        )
-    if not path.is_dir():
+            f"'{path}' is a file. A checkpoint is a folder made by `ofa-export train online-retail -o CHECKPOINT`."
+        ) from error
+    except (OSError, ValueError) as error:
         raise CheckpointError(
             f"There is no checkpoint folder '{path}'. Make one with `ofa-export train online-retail -o CHECKPOINT`, "
             "or leave the argument out to use the sample checkpoint."
-        )
+        ) from error
     files = {}
     for name in (CONFIG, WEIGHTS, ITEMS, PROBES):
         try:
@@ -103,7 +111,7 @@ def _read_files(path: Path) -> dict[str, bytes]:
 def _parse_config(data: bytes) -> CheckpointConfig:
     try:
         raw = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{CONFIG} is not JSON ({error}). Copy the checkpoint again.") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise CheckpointError(
@@ -123,7 +131,8 @@ def _parse_config(data: bytes) -> CheckpointConfig:
 
 
 def _arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
-    if data[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+    # Safetensors starts with the length of its header in eight bytes, which may be any, and the header with "{".
+    if data[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") and data[8:9] != b"{":
         raise CheckpointError(
             f"{name} is a pickle under another name, which can run code when it is read; it was not opened. "
             "Save the tensors with safetensors."
@@ -132,6 +141,18 @@ def _arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
         return load_arrays(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{name} is truncated or not safetensors ({error}). Copy it again.") from error
+
+
+def _check_size(arrays: dict[str, NDArray[Any]], config: ModelConfig) -> None:
+    """A model takes the memory that config.json claims, so the file must first hold its largest tensors."""
+    tables = config.user_groups * config.items * config.width
+    generators = config.depth * len(LINEARS) * config.rank * config.width**2
+    held = sum(array.size for array in arrays.values())
+    if held < tables + generators:
+        raise CheckpointError(
+            f"{WEIGHTS} does not fit config.json: it holds {held:,} values, and tables and generators of these sizes "
+            f"alone have {tables + generators:,}. Train again or restore the file."
+        )
 
 
 def _check_arrays(arrays: dict[str, NDArray[Any]], expected: dict[str, tuple[tuple[int, ...], str]], file: str) -> None:
@@ -176,7 +197,7 @@ def _parse_items(data: bytes, items: int) -> tuple[tuple[str, ...], tuple[str, .
 
 def _parse_probes(data: bytes, config: ModelConfig) -> Probes:
     arrays = _arrays(data, PROBES)
-    count = len(arrays["targets"]) if "targets" in arrays else 0
+    count = arrays["targets"].size if "targets" in arrays else 0
     if count == 0:
         raise CheckpointError(f"{PROBES} holds no history: plan and validate need real ones. Train again.")
     expected = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,6 +11,15 @@ from ofa_export.contract import DeviceShapes
 
 BLOCK_WIDTH = 8
 """Dimensions of one embedding block: one byte per bit plane and item (bundle.md)."""
+
+
+Width = Annotated[int, Field(ge=8, le=1024, multiple_of=BLOCK_WIDTH)]
+Depth = Annotated[int, Field(ge=1, le=32)]
+Heads = Annotated[int, Field(ge=1, le=64)]
+HistoryLength = Annotated[int, Field(ge=2, le=1024)]
+Rank = Annotated[int, Field(ge=1, le=256)]
+ItemGroups = Annotated[int, Field(ge=1, le=4096)]
+UserGroups = Annotated[int, Field(ge=1, le=4096)]
 
 
 class ModelConfig(BaseModel):
@@ -28,13 +39,13 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     items: int = Field(ge=2, le=2**24)
-    width: int = Field(ge=8, le=1024, multiple_of=BLOCK_WIDTH)
-    depth: int = Field(ge=1, le=32)
-    heads: int = Field(ge=1, le=64)
-    history_length: int = Field(ge=2, le=1024)
-    rank: int = Field(ge=1, le=256)
-    item_groups: int = Field(ge=1, le=4096)
-    user_groups: int = Field(default=1, ge=1, le=4096)
+    width: Width
+    depth: Depth
+    heads: Heads
+    history_length: HistoryLength
+    rank: Rank
+    item_groups: ItemGroups
+    user_groups: UserGroups = 1
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelConfig:

@@ -57,12 +57,12 @@ def keep_planes(
         for count in torch.unique(planes).tolist():
             if count:
                 cells = codes >> (8 - count)
-                read = torch.where(kept == count, _cell_means(normal, cells, 2**count)[cells] * scale, read)
+                read = torch.where(kept == count, _cell_means(normal, cells, scale > 0, 2**count)[cells] * scale, read)
     return torch.where(kept > 0, table + (read - table).detach(), torch.zeros_like(table))
 
 
-def _cell_means(normal: Tensor, cells: Tensor, size: int) -> Tensor:
-    """Mean normalised value of each of `size` cells; cells without a value are never read."""
-    flat = cells.flatten()
-    sums = torch.zeros(size, dtype=normal.dtype).index_add_(0, flat, normal.flatten())
+def _cell_means(normal: Tensor, cells: Tensor, used: Tensor, size: int) -> Tensor:
+    """Mean normalised value of each of `size` cells; blocks of zeros do not count, empty cells are never read."""
+    flat = cells[used]
+    sums = torch.zeros(size, dtype=normal.dtype).index_add_(0, flat, normal[used])
     return sums / torch.bincount(flat, minlength=size).clamp(min=1).to(normal.dtype)

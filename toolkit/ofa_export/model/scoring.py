@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 
 
+@runtime_checkable
 class Adapt(Protocol):
     """From an embedded history [B, T, d] and its valid positions [B, T] to gates and parameters."""
 

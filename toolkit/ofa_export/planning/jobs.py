@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.registry import backend_names, get_backend
 from ofa_export.content_cache import ContentCache
-from ofa_export.errors import CheckpointError, ConfigError, OutputError, UnknownNameError
-from ofa_export.output import check_output
+from ofa_export.errors import CheckpointError, ConfigError, UnknownNameError
 from ofa_export.planning.budget import parse_budget
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.plan import Plan, make_plan
@@ -49,9 +47,8 @@ class Job:
     @property
     def file_name(self) -> str:
         """Name of the bundle when the user gives none."""
-        return f"{self.checkpoint.resolve().name}-{self.budget_text}-{self.backend.name}-g{self.group}.ofab".replace(
-            "-g0.ofab", ".ofab"
-        )
+        group = f"-g{self.group}" if self.group else ""
+        return f"{self.checkpoint.resolve().name}-{self.budget_text}-{self.backend.name}{group}.ofab"
 
 
 def make_jobs(checkpoint: Path, *, budget: str, backend: str, group: str, recipe: str) -> tuple[Job, ...]:
@@ -83,43 +80,11 @@ def make_jobs(checkpoint: Path, *, budget: str, backend: str, group: str, recipe
             group=number,
             recipe=resolved,
             budget=size,
-            budget_text=budget.strip().replace(" ", ""),
+            budget_text=budget,
         )
         for chosen in backends
         for number in groups
     )
-
-
-def output_paths(jobs: Sequence[Job], output: Path | None, *, force: bool) -> tuple[Path, ...]:
-    """Where each bundle goes; every path is checked before the first one is made.
-
-    Args:
-        jobs: what will be made.
-        output: a file for one job, a folder for several, None for this folder.
-        force: whether existing files may be replaced.
-
-    Raises:
-        OutputError: a path exists, cannot be written, or several bundles would go into one file.
-    """
-    if output is not None and len(jobs) == 1 and not output.is_dir():
-        paths: tuple[Path, ...] = (output,)
-    else:
-        folder = output or Path()
-        if folder.suffix == ".ofab" or (folder.exists() and not folder.is_dir()):
-            raise OutputError(
-                f"The output {folder} names one file, and {len(jobs)} bundles will be made: give a folder, "
-                "or choose one with --backend and --group."
-            )
-        if not folder.exists() and not folder.parent.is_dir():
-            raise OutputError(f"The output folder {folder} cannot be made: {folder.parent} does not exist.")
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"The output folder {folder} cannot be made: {error.strerror}.") from error
-        paths = tuple(folder / job.file_name for job in jobs)
-    for path in paths:
-        check_output(path, force=force)
-    return paths
 
 
 def _group(text: str) -> int:

@@ -50,9 +50,9 @@ def make_master(
     """
     config = checkpoint.config
     if not 0 <= group < config.model.user_groups:
-        raise ConfigError(
-            f"There is no user group {group}: this checkpoint has groups 0 to {config.model.user_groups - 1}."
-        )
+        groups = config.model.user_groups
+        has = "only group 0" if groups == 1 else f"groups 0 to {groups - 1}"
+        raise ConfigError(f"There is no user group {group}: this checkpoint has {has}. Correct --group.")
     graphs = convert_cached(
         device_graphs(checkpoint.model, candidates=recipe.candidates),
         backend=backend,

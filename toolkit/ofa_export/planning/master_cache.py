@@ -15,7 +15,7 @@ from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
 from ofa_export.content_cache import ContentCache
-from ofa_export.planning.plan import UNBOUNDED
+from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.recipe import BundleRecipe
 
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "probes.safetensors")

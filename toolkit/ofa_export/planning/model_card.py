@@ -50,10 +50,11 @@ def _recipe(checkpoint: Checkpoint) -> str:
 
 
 def _baselines(checkpoint: Checkpoint) -> str:
-    measured = checkpoint.config.training.get("measured")
-    baselines = measured.get("baselines") if isinstance(measured, dict) else None
-    if not isinstance(baselines, dict):
+    measured = checkpoint.config.training.get("probe_ndcg_at_10")
+    if not isinstance(measured, dict):
         return ""
-    rows = "".join(f"| {name} | {float(value):.4f} |\n" for name, value in sorted(baselines.items()))
-    intro = "\nOn validation histories, measured when the checkpoint was trained:\n"
+    rows = "".join(f"| {name} | {float(value):.4f} |\n" for name, value in measured.items())
+    intro = (
+        "\nThe models of the training run, each with its full table, on the validation histories of all user groups:\n"
+    )
     return f"{intro}\n| model | NDCG@10 |\n| --- | --- |\n{rows}"

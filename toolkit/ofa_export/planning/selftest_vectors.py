@@ -49,10 +49,10 @@ def selftest_vectors(checkpoint: Checkpoint, *, group: int, recipe: SelfTestReci
 
 
 def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> list[np.ndarray]:
-    """Histories of the group's longest probes: the first cut to one item, the last as long as it is."""
+    """Histories of the group's longest probes: the first cut to one item, the last the longest, as it is."""
     probes, mine = checkpoint.probes, group_probes(checkpoint, group)
     longest = mine[np.argsort(-probes.lengths[mine], kind="stable")]
-    chosen = [longest[case % len(longest)] for case in range(cases)]
+    chosen = [longest[case % len(longest)] for case in reversed(range(cases))]
     histories = []
     for case, probe in enumerate(chosen):
         full = probes.histories[probe][probes.histories[probe] >= 0]

@@ -1,30 +1,29 @@
-"""What stands beside every model: popularity and first-order Markov, on the validation users that chose the epochs."""
+"""What stands beside every model: popularity and first-order Markov, on the probes."""
 
 from __future__ import annotations
 
-from ofa_export.data.histories import evaluation_batch
+from ofa_export.data.histories import Histories
 from ofa_export.metrics import ndcg, target_ranks
+from ofa_export.model.checkpoint import Probes
 from ofa_export.training.baselines import MarkovChain, popularity_scores
-from ofa_export.training.session import Session
 
 
-def baseline_quality(session: Session) -> dict[str, float]:
-    """NDCG@10 of the baselines and of the static net, full ranking.
+def baseline_quality(histories: Histories, probes: Probes) -> dict[str, float]:
+    """NDCG@10 of the baselines on the histories that travel with the checkpoint, full ranking.
 
     Args:
-        session: after its stages.
+        histories: what the baselines are fitted on: their training part.
+        probes: what they are measured on.
 
     Returns:
-        `popularity`, `markov` and `static`: the static net before anything else was trained.
+        `popularity` and `markov`.
     """
-    histories, T = session.histories, session.model.config.history_length
-    batch, _, targets = evaluation_batch(histories, session.validation_users, split="validation", history_length=T)
-    seen = batch if histories.exclude_history else None
+    seen = probes.histories if histories.exclude_history else None
     scores = {
-        "popularity": popularity_scores(histories, len(batch)),
-        "markov": MarkovChain.fit(histories).scores(batch),
+        "popularity": popularity_scores(histories, len(probes.targets)),
+        "markov": MarkovChain.fit(histories).scores(probes.histories),
     }
-    measured = {
-        name: float(ndcg(target_ranks(found, targets, history=seen), 10).mean()) for name, found in scores.items()
+    return {
+        name: float(ndcg(target_ranks(found, probes.targets, history=seen), 10).mean())
+        for name, found in scores.items()
     }
-    return measured | {"static": float(session.measured["static"]["best"])}

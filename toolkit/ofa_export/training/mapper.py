@@ -30,7 +30,13 @@ def train_mapper(session: Session) -> None:
     session.measured["mapper"] = fit_adaptive(session, stage="mapper", adapt=model.adapt)
     quality, share = session.validation_ndcg(model.adapt, session.full_tables)
     control, _ = session.validation_ndcg(static_adapt(model), session.full_tables)
-    session.measured["mapper"] |= {"validation": quality, "executed_share": share, "same_net_unadapted": control}
+    probes, _ = session.validation_ndcg(model.adapt, session.full_tables, users=session.probe_users)
+    session.measured["mapper"] |= {
+        "validation": quality,
+        "executed_share": share,
+        "same_net_unadapted": control,
+        "probes": probes,
+    }
 
 
 def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, float | int | list[float]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ofa_export.model.config import ModelConfig
+from ofa_export.errors import ConfigError
+from ofa_export.model.config import Depth, Heads, HistoryLength, ItemGroups, ModelConfig, Rank, UserGroups, Width
 
 
 class _Part(BaseModel):
@@ -16,17 +17,33 @@ class _Part(BaseModel):
 class Sizes(_Part):
     """Sizes of the model that do not depend on the data; see `ModelConfig`."""
 
-    width: int = 64
-    depth: int = 2
-    heads: int = 2
-    history_length: int = 50
-    rank: int = 8
-    item_groups: int = 20
-    user_groups: int = 1
+    width: Width = 64
+    depth: Depth = 2
+    heads: Heads = 2
+    history_length: HistoryLength = 50
+    rank: Rank = 8
+    item_groups: ItemGroups = 20
+    user_groups: UserGroups = 1
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Sizes:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+        return self
 
     def for_items(self, items: int) -> ModelConfig:
-        """The model's sizes for a catalogue of V items."""
-        return ModelConfig(items=items, **self.model_dump())
+        """The model's sizes for a catalogue of V items.
+
+        Raises:
+            ConfigError: the catalogue is too small for that many item groups, or too large for any model.
+        """
+        try:
+            return ModelConfig(items=items, **self.model_dump())
+        except ValidationError as error:
+            problems = "; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())
+            raise ConfigError(
+                f"The recipe's model does not fit {items:,} items: {problems}. Change `model` in the recipe."
+            ) from error
 
 
 class Optimiser(_Part):

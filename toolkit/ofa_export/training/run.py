@@ -17,8 +17,9 @@ from ofa_export import __version__
 from ofa_export.bundle.order import TileOrder
 from ofa_export.data.histories import Histories, build_histories
 from ofa_export.data.sample import DataSet
-from ofa_export.errors import ConfigError, OutputError
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
+from ofa_export.errors import ConfigError, InteractionsError, OutputError
+from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
+from ofa_export.model.threads import one_torch_thread
 from ofa_export.output import atomic_folder, atomic_write
 from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.groups import train_groups
@@ -72,17 +73,23 @@ def train(
         The checkpoint that was written.
 
     Raises:
-        ConfigError: there is an unfinished run and neither `resume` nor `force`, or it is of another job.
+        ConfigError: there is an unfinished run and neither `resume` nor `force`, or it is of another job; or
+            the recipe's model does not fit the catalogue.
         InteractionsError: the data are too small to train on.
+        MissingToolError: user groups are asked for and scikit-learn is not installed.
+        NumericsError: a loss is not finite.
         OutputError: the output exists or cannot be written.
     """
     histories = build_histories(data.interactions, recipe=data.recipe, seed=seed)
-    folder = _work_folder(output, _job(histories, recipe, seed), resume=resume, force=force)
-    # One thread was faster than two for tensors this small, and is the same on every machine.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        session = initial_session(histories, recipe, seed=seed, folder=folder, progress=progress)
+    _check_free(output, force=force)
+    folder = output.absolute().with_name(f".{output.name}.training")
+    session = initial_session(histories, recipe, seed=seed, folder=folder, progress=progress)
+    if not len(session.windows.rows):
+        raise InteractionsError(
+            "No history has two items left to train on after its last two are held out. Give longer histories."
+        )
+    _enter(folder, _job(histories, recipe, seed), resume=resume, force=force)
+    with one_torch_thread():
         for number, stage in enumerate(STAGES, start=1):
             done = folder / f"{number}-{stage.name}.done"
             if done.exists():
@@ -94,15 +101,13 @@ def train(
         with atomic_folder(output) as part:
             for name, content in checkpoint_files(checkpoint).items():
                 (part / name).write_bytes(content)
-    finally:
-        torch.set_num_threads(threads)
     shutil.rmtree(folder)
     return checkpoint
 
 
 def _job(histories: Histories, recipe: TrainRecipe, seed: int) -> dict[str, Any]:
     """What a run is about; a run resumes only its own job."""
-    digest = hashlib.sha256(json.dumps([histories.item_keys, histories.user_keys]).encode())
+    digest = hashlib.sha256(json.dumps([histories.item_keys, histories.user_keys, histories.exclude_history]).encode())
     digest.update(histories.rows.tobytes() + histories.offsets.tobytes())
     return {
         "version": __version__,
@@ -112,10 +117,21 @@ def _job(histories: Histories, recipe: TrainRecipe, seed: int) -> dict[str, Any]
     }
 
 
-def _work_folder(output: Path, job: dict[str, Any], *, resume: bool, force: bool) -> Path:
+def _described(job: dict[str, Any]) -> bytes:
+    return json.dumps(job, indent=2).encode()
+
+
+def _check_free(output: Path, *, force: bool) -> None:
     if output.exists() and not force:
         raise OutputError(f"The output '{output}' exists. Add --force to replace it, or choose another name.")
-    folder = output.with_name(f".{output.name}.training")
+    if output.exists() and not (output / CONFIG).is_file():
+        raise OutputError(
+            f"The output '{output}' exists and is not a checkpoint; --force replaces only checkpoints. "
+            "Choose another name, or remove it yourself."
+        )
+
+
+def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:
     if folder.exists() and not resume:
         if not force:
             raise ConfigError(
@@ -126,17 +142,16 @@ def _work_folder(output: Path, job: dict[str, Any], *, resume: bool, force: bool
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"The output '{output}' cannot be written: {error.strerror}. Create '{output.parent}' or choose another."
+            f"'{folder}' cannot be created: {error.strerror}. Create '{folder.parent}' or choose another output."
         ) from error
     described = folder / "job.json"
-    if described.exists() and json.loads(described.read_text()) != job:
+    if described.exists() and described.read_bytes() != _described(job):
         raise ConfigError(
             f"The unfinished run in '{folder}' used other data, another recipe, another seed or another version. "
             "Repeat it with the same ones, or add --force without --resume to start over."
         )
     with atomic_write(described) as file:
-        file.write(json.dumps(job, indent=2).encode())
-    return folder
+        file.write(_described(job))
 
 
 def _stored(session: Session) -> dict[str, Any]:
@@ -165,7 +180,7 @@ def _restore(session: Session, stored: dict[str, Any]) -> None:
 
 
 def _checkpoint(session: Session, data: DataSet) -> Checkpoint:
-    histories = session.histories
+    histories, probes, measured = session.histories, choose_probes(session), session.measured
     card = DataCard(
         name=data.name,
         licence=data.licence,
@@ -177,7 +192,12 @@ def _checkpoint(session: Session, data: DataSet) -> Checkpoint:
         "seed": session.seed,
         "users": histories.users,
         "interactions": len(histories.rows),
-        "measured": {**session.measured, "baselines": baseline_quality(session)},
+        "measured": measured,
+        "probe_ndcg_at_10": {
+            **baseline_quality(histories, probes),
+            "static": measured["static"]["probes"],
+            "adapted": measured["mapper"]["probes"],
+        },
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     return Checkpoint(
@@ -190,5 +210,5 @@ def _checkpoint(session: Session, data: DataSet) -> Checkpoint:
         centroids=session.centroids,
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        probes=choose_probes(session),
+        probes=probes,
     )

@@ -38,7 +38,7 @@ class Session:
         seed: of everything.
         folder: where the run keeps its state.
         progress: who is told.
-        model: the network.
+        model: the network, in evaluation mode between optimisations.
         importance: float32 [G_u, G_v, N], PEEL's block weights.
         tile_orders: order of the tiles of each group's table, G_u of them.
         centroids: float32 [G_u, d].
@@ -64,6 +64,8 @@ class Session:
         self.windows = cut_windows(self.histories, users, history_length=self.model.config.history_length)
         chosen = np.random.default_rng(stage_seed(self.seed, "validation")).permutation(self.histories.evaluation_users)
         self.validation_users = np.sort(chosen[:VALIDATION_USERS])
+        drawn = np.random.default_rng(stage_seed(self.seed, "probes")).permutation(self.histories.evaluation_users)
+        self.probe_users = np.sort(drawn[: self.recipe.probes.users])
 
     def snapshot(self, stage: str) -> Path:
         """Where a stage keeps the state of its optimisation."""
@@ -82,20 +84,24 @@ class Session:
         """Number of batches of an epoch, for `Task.steps_per_epoch`."""
         return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
 
-    def validation_ndcg(self, adapt: Adapt, tables: Callable[[int], Tensor]) -> tuple[float, float]:
-        """NDCG@10 on validation users, and the share of blocks that were executed.
+    def validation_ndcg(
+        self, adapt: Adapt, tables: Callable[[int], Tensor], *, users: NDArray[np.int64] | None = None
+    ) -> tuple[float, float]:
+        """NDCG@10 on validation items, and the share of blocks that were executed.
 
         Args:
-                adapt: `model.adapt` or the static control.
+            adapt: `model.adapt` or the static control.
             tables: user group -> item table [V, d].
+            users: whose; those of early stopping when None.
         """
+        chosen = self.validation_users if users is None else users
         qualities, gates = [], []
         for group in range(self.model.config.user_groups):
-            users = self.validation_users[self.user_groups[self.validation_users] == group]
-            if len(users) == 0:
+            members = chosen[self.user_groups[chosen] == group]
+            if len(members) == 0:
                 continue
             history, _, targets = evaluation_batch(
-                self.histories, users, split="validation", history_length=self.model.config.history_length
+                self.histories, members, split="validation", history_length=self.model.config.history_length
             )
             scores, executed = score_histories(self.model, adapt, tables(group), history)
             seen = history if self.histories.exclude_history else None
@@ -145,7 +151,9 @@ def initial_session(
         seed=seed,
         folder=folder,
         progress=progress,
-        model=AdaptiveRecommender(config, dropout=recipe.static.dropout, mapper_dropout=recipe.mapper.mapper_dropout),
+        model=AdaptiveRecommender(
+            config, dropout=recipe.static.dropout, mapper_dropout=recipe.mapper.mapper_dropout
+        ).eval(),
         importance=np.ones((G_u, G_v, N), np.float32),
         tile_orders=[plane_order(G_v, N)] * G_u,
         centroids=np.zeros((G_u, config.width), np.float32),

@@ -39,6 +39,6 @@ def load_snapshot(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
         raise CheckpointError(
-            f"Training state '{path}' cannot be read ({error}). Start over with --force instead of --resume."
+            f"Training state '{path}' is damaged or not ours. Start over with --force instead of --resume."
         ) from error
     return state

@@ -41,6 +41,9 @@ def train_static(session: Session) -> None:
         progress=session.progress,
     )
     model.tables.data[:] = model.tables.data[0]
+    session.measured["static"]["probes"] = session.validation_ndcg(
+        static_adapt(model), session.full_tables, users=session.probe_users
+    )[0]
 
 
 def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:

@@ -112,10 +112,10 @@ def _remember_losses(session: Session, module: _Bilevel, batch: Batch, alpha: Te
 
 def _split(session: Session, group: int) -> tuple[Windows, Windows]:
     generator = np.random.default_rng(stage_seed(session.seed, "controller users"))
-    members = generator.permutation(np.flatnonzero(session.user_groups == group))
-    outer = members[: max(1, int(CONTROLLER_USERS * len(members)))]
     windows = session.windows
-    mine, held_out = session.user_groups[windows.users] == group, np.isin(windows.users, outer)
+    mine = session.user_groups[windows.users] == group
+    members = generator.permutation(np.unique(windows.users[mine]))
+    held_out = np.isin(windows.users, members[: max(1, int(CONTROLLER_USERS * len(members)))])
     inner = mine & ~held_out
     return Windows(windows.rows[inner], windows.users[inner]), Windows(windows.rows[held_out], windows.users[held_out])
 

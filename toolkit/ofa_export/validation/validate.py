@@ -26,6 +26,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.errors import BundleError, NumericsError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.threads import one_torch_thread
 from ofa_export.validation import provenance
 from ofa_export.validation.conversion import conversion_findings
 from ofa_export.validation.environment import environment
@@ -41,7 +42,6 @@ from ofa_export.validation.report import Report, Subject
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
 from ofa_export.validation.tables import expected_table, table_findings
-from ofa_export.validation.threads import one_torch_thread
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
 
 RUNTIMES = ("host",)

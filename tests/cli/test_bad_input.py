@@ -1,0 +1,143 @@
+"""Wrong input of every kind, and the exit code and sentence that it ends with."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BAD_BUDGETS = ["0", "-1", "4mb!", "10TB", "", "4 mb", "1e6", "٤MB"]
+
+
+@pytest.fixture
+def checkpoint(toy_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the toy checkpoint to break."""
+    return Path(shutil.copytree(toy_checkpoint, tmp_path / "checkpoint"))
+
+
+def fails(result: Any, code: int, *parts: str) -> None:
+    assert result.exit_code == code, result.output
+    assert not result.stdout
+    for part in parts:
+        assert part in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "bundle"])
+@pytest.mark.parametrize("budget", BAD_BUDGETS)
+def test_a_budget_that_is_no_size(invoke, toy_checkpoint: Path, command: str, budget: str) -> None:
+    fails(invoke(command, toy_checkpoint, f"--budget={budget}"), 2, f"'{budget}'", "Write it like 4MB")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["plan", "--budget", "4MB", "--backend", "litrt"], "Did you mean 'litert'? Valid: both, executorch, litert."),
+        (["bundle", "--budget", "4MB", "--backend", "executorh"], "Did you mean 'executorch'?"),
+        (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: fp32, int8."),
+        (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),
+        (["train", "planted", "-o", "x", "--recipe", "plantd"], "Did you mean 'planted'?"),
+        (["train", "online-retial", "-o", "x"], "Did you mean 'online-retail'?"),
+        (["inspekt", "x.ofab"], "Did you mean 'inspect'?"),
+        (["plan", "--bugdet", "4MB"], "--budget"),
+    ],
+)
+def test_an_unknown_name_suggests_the_nearest_and_does_not_use_it(
+    invoke, arguments: list[str], near: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fails(invoke(*arguments), 2, near)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_runtime_lists_the_valid_ones(invoke, toy_checkpoint: Path, tmp_path: Path) -> None:
+    result = invoke("validate", tmp_path / "x.ofab", "--checkpoint", toy_checkpoint, "--runtime", "hst")
+    fails(result, 2, "There is no runtime 'hst'.", "Did you mean 'host'?")
+
+
+def test_a_plan_is_for_one_bundle(invoke, toy_checkpoint: Path) -> None:
+    for option in (["--backend", "both"], ["--group", "all"]):
+        fails(invoke("plan", toy_checkpoint, "--budget", "4MB", *option), 2, "choose one backend and one group")
+
+
+@pytest.mark.parametrize("group", ["2", "first"])
+def test_a_group_that_is_not_there(invoke, toy_checkpoint: Path, group: str) -> None:
+    fails(invoke("plan", toy_checkpoint, "--budget", "4MB", "--group", group), 2, group)
+
+
+def truncate(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def newer(folder: Path) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": "2.0"}))
+
+
+def pickled(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(pickle.dumps({"weights": [1.0]}))
+
+
+@pytest.mark.parametrize(
+    ("breakage", "sentence"),
+    [
+        (lambda folder: truncate(folder, "model.safetensors"), "model.safetensors is truncated"),
+        (lambda folder: truncate(folder, "probes.safetensors"), "probes.safetensors is truncated"),
+        (lambda folder: truncate(folder, "items.parquet"), "items.parquet is truncated"),
+        (lambda folder: truncate(folder, "config.json"), "config.json is not JSON"),
+        (lambda folder: (folder / "probes.safetensors").unlink(), "probes.safetensors"),
+        (newer, "schema version 2.0"),
+        (pickled, "pickle"),
+    ],
+    ids=["weights", "probes", "items", "config", "missing", "newer", "pickle"],
+)
+def test_a_checkpoint_that_is_rejected(
+    invoke, checkpoint: Path, tmp_path: Path, breakage: Callable[[Path], None], sentence: str
+) -> None:
+    breakage(checkpoint)
+    fails(invoke("bundle", checkpoint, "--budget", "4MB", "-o", tmp_path / "out"), 5, sentence)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_that_is_a_pickle_or_not_there(invoke, tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(pickle.dumps([1]))
+    fails(invoke("plan", tmp_path / "model.pt", "--budget", "4MB"), 5, "is a pickle", "not opened")
+    fails(invoke("plan", tmp_path / "nothing", "--budget", "4MB"), 5, "There is no checkpoint folder", "train")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("user_id,item_id\na,b\n", "timestamp"),
+        ("user_id,item_id,timestamp\n", "no "),
+        ("user_id,item_id,timestamp\na,b,yesterday\n", "yesterday"),
+        ("", "empty"),
+    ],
+    ids=["column", "rows", "time", "empty"],
+)
+def test_interactions_that_cannot_be_trained_on(invoke, tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "sales.csv").write_text(content)
+    result = invoke("train", tmp_path / "sales.csv", "-o", tmp_path / "out", "--recipe", "ci")
+    fails(result, 2, "sales.csv", sentence)
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_mistakes_of_a_recipe_are_printed_together(invoke, toy_checkpoint: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("description: x\nprecision: int4\ncandidates: 0\nselftest: {min_snr_db: 20.0}\n")
+    result = invoke("plan", toy_checkpoint, "--budget", "4MB", "--recipe", recipe)
+    fails(result, 2, "2 mistakes", "precision", "candidates")
+
+
+@pytest.mark.parametrize("command", ["inspect", "run", "validate"])
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_a_bundle_that_cannot_be_read(invoke, toy_checkpoint: Path, tmp_path: Path, command: str, kind: str) -> None:
+    path = tmp_path if kind == "folder" else tmp_path / "no.ofab"
+    options = {"run": ["--history", "K1"], "validate": ["--checkpoint", toy_checkpoint]}.get(command, [])
+    fails(invoke(command, path, *options), 2, "cannot be read")

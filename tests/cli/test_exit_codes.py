@@ -1,0 +1,70 @@
+"""The exit codes that no other test here reaches: a tool that is missing, and defects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ofa_export.resources import shipped
+
+pytestmark = pytest.mark.integration
+
+BACKEND = """
+class {name}:
+    name, entry_name, minimum_runtime, precisions = "{lower}", "graphs.{lower}", "1", ("fp32", "int8")
+
+    def tool_versions(self):
+        {versions}
+
+    def convert(self, graphs, *, precision):
+        from ofa_export.errors import LoweringError
+        raise LoweringError(backend="{lower}", stage="export", graph="adapt", detail="no such operator")
+"""
+
+
+def backend(name: str, versions: str) -> str:
+    return BACKEND.format(name=name, lower=name.lower(), versions=versions)
+
+
+def test_an_unexpected_exception_is_a_traceback_and_a_request(
+    ofa, backend_site, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    site = backend_site("broken", backend("Broken", "return {'x': 1 / 0}"))
+    result = ofa(
+        "bundle", toy_checkpoint, "--budget", "1MB", "--backend", "broken", "-o", tmp_path / "x", PYTHONPATH=site
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("Traceback")
+    assert "ZeroDivisionError" in result.stderr
+    assert result.stderr.endswith("Please report it with the lines above.\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_converter_that_refuses_names_graph_and_stage(
+    ofa, backend_site, toy_checkpoint: Path, tmp_path: Path
+) -> None:
+    site = backend_site("strict", backend("Strict", "return {}"))
+    result = ofa(
+        "bundle", toy_checkpoint, "--budget", "1MB", "--backend", "strict", "-o", tmp_path / "x", PYTHONPATH=site
+    )
+    assert result.returncode == 1
+    assert "strict: export failed for graph adapt: no such operator" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_dependency_names_the_command_that_installs_it(ofa, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sklearn.py").write_text("raise ModuleNotFoundError(\"No module named 'sklearn'\")\n")
+    recipe = yaml.safe_load(shipped("export_recipes", "train", "ci.yaml").read_text())
+    recipe["model"] |= {"user_groups": 2, "width": 16, "history_length": 6}
+    recipe["static"]["epochs"] = 1
+    (tmp_path / "groups.yaml").write_text(yaml.safe_dump(recipe))
+    rows = [f"u{user},i{(user + step) % 20},{step}" for user in range(40) for step in range(12)]
+    (tmp_path / "sales.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]))
+    result = ofa("train", "sales.csv", "-o", "out", "--recipe", "groups.yaml", cwd=tmp_path, PYTHONPATH=str(site))
+    assert result.returncode == 6
+    assert "pip install" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,82 @@
+"""Which packages a command loads: what decides how soon it answers, and that a device needs neither framework."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+FRAMEWORKS = {"torch", "tensorflow", "jax"}
+LIGHT = {"ofa_export.errors", "ofa_export.resources"}
+SCRIPT = """
+import json, sys
+
+class Watch:
+    '''Notes who imports torch first.'''
+    importer = None
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch" and self.importer is None:
+            frame = sys._getframe(1)
+            while "importlib" in frame.f_globals.get("__name__", ""):
+                frame = frame.f_back
+            self.importer = frame.f_globals.get("__name__")
+
+watch = Watch()
+sys.meta_path.insert(0, watch)
+from ofa_export.cli.app import main
+code = 0
+try:
+    main()
+except SystemExit as end:
+    code = end.code or 0
+print(json.dumps({"code": code, "loaded": sorted(sys.modules), "importer": watch.importer}), file=sys.stderr)
+"""
+
+
+def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
+    """Modules that are loaded when a command ends, and the one that imported torch first."""
+    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = json.loads(finished.stderr.splitlines()[-1])
+    assert said["code"] == 0, finished.stderr
+    return set(said["loaded"]), said["importer"]
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["plan"], ["bundle"], ["inspect"], ["validate"], ["run"]])
+def test_help_loads_nothing_heavy(command: list[str]) -> None:
+    loaded, _ = loaded_by(*command, "--help")
+    assert not loaded & (FRAMEWORKS | {"polars", "numpy", "rich"})
+    assert {name for name in loaded if name.startswith("ofa_export.") and ".cli" not in name} <= LIGHT
+    # Typer itself loads pydantic to parse the arguments of a command.
+    assert command or "pydantic" not in loaded
+
+
+def test_inspect_loads_numpy_and_nothing_heavier(litert: Path) -> None:
+    loaded, _ = loaded_by("inspect", litert)
+    assert not loaded & (FRAMEWORKS | {"polars", "rich", "ai_edge_litert", "executorch"})
+
+
+def test_a_second_budget_loads_no_framework(bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    loaded, _ = loaded_by("bundle", toy_checkpoint, "--budget", "900KB", "-o", tmp_path)
+    assert not loaded & (FRAMEWORKS | {"polars", "rich"})
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_running_a_litert_bundle_loads_no_framework(litert: Path) -> None:
+    loaded, _ = loaded_by("run", litert, "--history", "K1")
+    assert not loaded & (FRAMEWORKS | {"polars", "rich"})
+    assert "ai_edge_litert" in loaded
+
+
+def test_running_an_executorch_bundle_loads_torch_only_because_executorch_does(executorch: Path) -> None:
+    # The Python binding in ExecuTorch's wheel is linked to torch's libraries, so the adapter has to load them first.
+    # The exporter and the reference model stay out of it; on a phone the runtime is C++ without torch.
+    loaded, importer = loaded_by("run", executorch, "--history", "K1")
+    assert importer == "ofa_export.backends.executorch"
+    assert not loaded & {"tensorflow", "jax", "polars", "executorch.exir", "ofa_export.model", "ofa_export.graphs"}

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from ofa_export.data.planted import planted_interactions
+from ofa_export.resources import shipped
+
+pytestmark = pytest.mark.integration
+
+PAGE = Path(__file__).parents[2] / "docs" / "cli-json.md"
+RECIPE = """
+description: For tests, seconds.
+model: {width: 16, depth: 2, heads: 2, history_length: 6, rank: 2, item_groups: 3, user_groups: 1}
+static: {epochs: 1, learning_rate: 5.0e-3}
+groups: {epochs: 1, learning_rate: 5.0e-3}
+weights: {epochs: 1, learning_rate: 1.0e-3, controller_learning_rate: 1.0e-2}
+tiles: {epochs: 1, learning_rate: 1.0e-3}
+mapper: {epochs: 1, learning_rate: 3.0e-3, backbone_learning_rate: 1.0e-3, target_positions: 3}
+probes: {users: 20}
+"""
+
+
+def documented(section: str) -> set[str]:
+    """Keys that the page lists under a heading."""
+    text = re.split(rf"^## `?{section}`?$", PAGE.read_text(encoding="utf-8"), flags=re.M)[1].partition("\n## ")[0]
+    return set(re.findall(r"^\| `(.+?)` \|", text, flags=re.M))
+
+
+def printed(value: Any, path: str = "") -> Iterator[str]:
+    """Paths of the leaves: a.b, a[].b; a list of plain values is a leaf."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from printed(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        yield from printed(value[0], f"{path}[]")
+    else:
+        yield path
+
+
+def assert_documented(result: Any, section: str) -> None:
+    keys, paths = documented(section), set(printed(result))
+    # Square brackets are a character class to fnmatch.
+    patterns = {key: key.replace("[]", "[[]]") for key in keys}
+    assert keys
+    for path in paths:
+        assert any(fnmatchcase(path, pattern) for pattern in patterns.values()), f"{path} is not documented"
+    for key, pattern in patterns.items():
+        assert any(fnmatchcase(path, pattern) for path in paths), f"{key} is documented, but not printed"
+
+
+def only_json(finished: Any) -> Any:
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def test_plan(ofa, bundles: Path, toy_checkpoint: Path) -> None:
+    plan = only_json(ofa("plan", toy_checkpoint, "--budget", "1MB", "--json"))
+    assert_documented(plan, "plan")
+    assert sum(plan["parts"].values()) == plan["bytes"] <= plan["budget_bytes"]
+
+
+def test_bundle(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    made = only_json(ofa("bundle", toy_checkpoint, "--budget", "1MB", "-o", tmp_path, "--json"))
+    assert_documented(made, "bundle")
+    assert set(made[0]) == {"path", *only_json(ofa("plan", toy_checkpoint, "--budget", "1MB", "--json"))}
+    for bundle in made:
+        assert Path(bundle["path"]).stat().st_size == bundle["bytes"]
+
+
+def test_inspect(ofa, litert: Path) -> None:
+    inside = only_json(ofa("inspect", litert, "--json"))
+    schema = json.loads(PAGE.with_name("bundle-manifest.schema.json").read_text())
+    own = {key: inside.pop(key) for key in documented("inspect")}
+    assert own == {"file": str(litert), "bytes": litert.stat().st_size}
+    jsonschema.validate(inside, schema)
+
+
+def test_run(ofa, litert: Path) -> None:
+    ranking = only_json(ofa("run", litert, "--history", "K1,K2,nowhere", "--json"))
+    assert_documented(ranking, "run")
+
+
+def test_train(ofa, tmp_path: Path) -> None:
+    planted_interactions(users=60, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    trained = only_json(
+        ofa("train", "sales.csv", "-o", "out", "--recipe", "tiny.yaml", "--seed", "3", "--json", cwd=tmp_path)
+    )
+    assert_documented(trained, "train")
+    assert (trained["path"], trained["seed"]) == ("out", 3)
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("limit", [30, 300])
+def test_validate_with_its_exit_code(ofa, litert: Path, toy_checkpoint: Path, tmp_path: Path, limit: int) -> None:
+    tolerance = yaml.safe_load(shipped("export_recipes", "tolerance", "default.yaml").read_text())
+    tolerance["precisions"]["int8"]["graph_snr_db"]["limit"] = limit
+    for metric in ("session_snr_db", "top10_overlap_share"):
+        tolerance["precisions"]["int8"][metric]["limit"] = 0
+    tolerance["precisions"]["int8"]["ndcg_drop"]["limit"] = 1
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tolerance))
+    finished = ofa("validate", litert, "--checkpoint", toy_checkpoint, "--tolerance", tmp_path / "mine.yaml", "--json")
+    report = json.loads(finished.stdout)
+    jsonschema.validate(report, json.loads(PAGE.with_name("validation-report.schema.json").read_text()))
+    failed = {finding["assertion"] for finding in report["reports"][0]["findings"] if finding["status"] == "fail"}
+    assert finished.returncode == report["exit_code"] == (4 if limit == 300 else 0), failed
+    assert all(name.startswith("quantisation") for name in failed)
+
+
+def test_errors(ofa, bundles: Path, toy_checkpoint: Path) -> None:
+    finished = ofa("plan", toy_checkpoint, "--budget", "1KB", "--json")
+    assert finished.returncode == 3
+    result = json.loads(finished.stdout)
+    assert_documented(result, "Errors")
+    assert finished.stderr == f"Error: {result['error']['message']}\n"

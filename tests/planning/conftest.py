@@ -1,0 +1,66 @@
+"""The toy checkpoint, a backend that converts in no time, and the master that both make."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from ofa_export.bundle.writer import BundleContents
+from ofa_export.content_cache import ContentCache
+from ofa_export.graphs.device import DeviceGraph
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.master import make_master
+from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
+
+
+@dataclass
+class DigestBackend:
+    """A third-party backend: its "file" is a digest of the weights, so the tiles are most of a bundle."""
+
+    name: str = "digest"
+    version: str = "1.0"
+    entry_name: str = "graphs.digest"
+    minimum_runtime: str = "1.0"
+    precisions: tuple[str, ...] = ("fp32", "int8")
+    conversions: list[str] = field(default_factory=list)
+
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+        self.conversions.append(precision)
+        digest = hashlib.sha256(precision.encode())
+        for graph in graphs:
+            for value in graph.module.state_dict().values():
+                digest.update(value.numpy().tobytes())
+        return digest.digest()
+
+    def load(self, graphs: object, contract: object) -> NoReturn:
+        raise NotImplementedError
+
+    def tool_versions(self) -> dict[str, str]:
+        return {"digest": self.version}
+
+
+@pytest.fixture(scope="session")
+def recipe() -> BundleRecipe:
+    return BundleRecipe(description="toy", precision="int8", candidates=25, selftest=SelfTestRecipe(min_snr_db=20.0))
+
+
+@pytest.fixture
+def backend() -> DigestBackend:
+    return DigestBackend()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(toy_checkpoint: Path) -> Checkpoint:
+    return load_checkpoint(toy_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def master(checkpoint: Checkpoint, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
+    store = ContentCache(tmp_path_factory.mktemp("masters"))
+    return make_master(checkpoint, backend=DigestBackend(), group=0, recipe=recipe, store=store)

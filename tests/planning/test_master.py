@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ofa_export import __version__
+from ofa_export.bundle.writer import BundleContents
+from ofa_export.content_cache import ContentCache
+from ofa_export.errors import ConfigError
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.master import make_master
+from ofa_export.planning.recipe import BundleRecipe
+
+
+@pytest.fixture
+def store(tmp_path) -> ContentCache:
+    return ContentCache(tmp_path)
+
+
+def test_the_manifest_says_where_everything_comes_from(
+    checkpoint: Checkpoint, master: BundleContents, recipe: BundleRecipe
+) -> None:
+    fields = master.fields
+    assert fields.checkpoint_sha256 == checkpoint.sha256
+    assert fields.model_id == f"toy-{checkpoint.sha256[:12]}"
+    assert fields.tools == {"ofa-export": __version__, "digest": "1.0"}
+    assert (fields.runtime.name, fields.runtime.minimum_version) == ("digest", "1.0")
+    assert fields.ranking.exclude_history
+    assert fields.data.licence == "CC0-1.0"
+    assert fields.recipe == recipe.model_dump(mode="json", exclude={"tiles"})
+    assert (fields.shapes.candidates, fields.shapes.history_length, fields.shapes.width) == (25, 8, 16)
+
+
+def test_each_group_gets_its_own_table(
+    checkpoint: Checkpoint, recipe: BundleRecipe, backend, store: ContentCache
+) -> None:
+    first, second = (
+        make_master(checkpoint, backend=backend, group=group, recipe=recipe, store=store) for group in (0, 1)
+    )
+    assert (first.fields.group, second.fields.group) == ("0", "1")
+    assert np.allclose(second.table.all_rows(), checkpoint.table(1), atol=0.02)
+    assert not np.allclose(first.table.all_rows(), second.table.all_rows(), atol=0.02)
+    assert bytes(first.graphs) == bytes(second.graphs)
+
+
+def test_the_groups_share_one_conversion(
+    checkpoint: Checkpoint, recipe: BundleRecipe, backend, store: ContentCache
+) -> None:
+    for group in (0, 1):
+        make_master(checkpoint, backend=backend, group=group, recipe=recipe, store=store)
+    assert backend.conversions == ["int8"]
+
+
+@pytest.mark.parametrize("group", [-1, 2])
+def test_a_group_that_is_not_there_is_named(
+    checkpoint: Checkpoint, recipe: BundleRecipe, backend, store: ContentCache, group: int
+) -> None:
+    with pytest.raises(ConfigError, match=f"no user group {group}: this checkpoint has groups 0 to 1"):
+        make_master(checkpoint, backend=backend, group=group, recipe=recipe, store=store)
+    assert not backend.conversions
+
+
+def test_tiles_of_the_recipe_do_not_reach_the_master(
+    checkpoint: Checkpoint, master: BundleContents, recipe: BundleRecipe, backend, store: ContentCache
+) -> None:
+    fixed = recipe.model_copy(update={"tiles": 5})
+    other = make_master(checkpoint, backend=backend, group=0, recipe=fixed, store=store)
+    assert other.table.tile_count == 48
+    assert other.fields == master.fields

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from safetensors.numpy import load, save
+
+import ofa_export
+from ofa_export.bundle.writer import BundleContents, write_bundle
+from ofa_export.content_cache import ContentCache
+from ofa_export.errors import CheckpointError
+from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.master_cache import load_master
+from ofa_export.planning.recipe import BundleRecipe
+
+
+@pytest.fixture
+def folder(toy_checkpoint: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(toy_checkpoint, tmp_path / "checkpoint"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ContentCache:
+    return ContentCache(tmp_path / "store")
+
+
+def masters(store: ContentCache) -> int:
+    return len(list(store.root.glob("*.master")))
+
+
+def written(contents: BundleContents, path: Path, *, tiles: int) -> bytes:
+    write_bundle(path, contents, tiles=tiles, budget=UNBOUNDED, force=True)
+    return path.read_bytes()
+
+
+def test_a_master_from_the_cache_is_the_one_that_was_made(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, master: BundleContents, tmp_path: Path
+) -> None:
+    arguments = {"backend": backend, "group": 0, "recipe": recipe, "store": store}
+    for _ in range(2):
+        again = load_master(folder, **arguments)
+        for tiles in (3, 17, 48):
+            assert written(again, tmp_path / "a", tiles=tiles) == written(master, tmp_path / "b", tiles=tiles)
+    assert backend.conversions == ["int8"]
+    assert masters(store) == 1
+
+
+def change_config(folder: Path) -> None:
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace("Drawn by nobody.", "Drawn by somebody."))
+
+
+def change_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    arrays = load(path.read_bytes())
+    name = next(name for name, value in arrays.items() if value.dtype == "float32" and value.ndim == 2)
+    arrays[name] = arrays[name] * 2
+    path.write_bytes(save(arrays))
+
+
+def change_items(folder: Path) -> None:
+    path = folder / "items.parquet"
+    frame = pl.read_parquet(path)
+    frame.with_columns(title=pl.col("title") + "!").write_parquet(path)
+
+
+def change_probes(folder: Path) -> None:
+    path = folder / "probes.safetensors"
+    arrays = load(path.read_bytes())
+    path.write_bytes(save(arrays | {"targets": (arrays["targets"] + 1) % 60}))
+
+
+@pytest.mark.parametrize("change", [change_config, change_weights, change_items, change_probes])
+def test_any_file_of_the_checkpoint_makes_another_master(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, change: Callable[[Path], None], tmp_path: Path
+) -> None:
+    before = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    change(folder)
+    after = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    assert masters(store) == 2
+    assert written(before, tmp_path / "a", tiles=48) != written(after, tmp_path / "b", tiles=48)
+
+
+def test_group_recipe_backend_and_tools_make_another_master(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, backend
+) -> None:
+    def made(**changes: object) -> int:
+        load_master(folder, **({"backend": backend, "group": 0, "recipe": recipe, "store": store} | changes))
+        return masters(store)
+
+    assert made() == 1
+    assert made(group=1) == 2
+    assert made(recipe=recipe.model_copy(update={"precision": "fp32"})) == 3
+    assert made(recipe=recipe.model_copy(update={"candidates": 26})) == 4
+    selftest = recipe.selftest.model_copy(update={"cases": 2})
+    assert made(recipe=recipe.model_copy(update={"selftest": selftest})) == 5
+    assert made(backend=type(backend)(name="other")) == 6
+    assert made(backend=type(backend)(version="1.1")) == 7
+    # The tiles of a recipe are chosen after the master is made.
+    assert made(recipe=recipe.model_copy(update={"tiles": 9})) == 7
+
+
+def test_a_damaged_entry_is_made_again(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, tmp_path: Path
+) -> None:
+    before = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    (entry,) = store.root.glob("*.master")
+    sound = entry.read_bytes()
+    entry.write_bytes(sound[:-10] + bytes(10))
+    after = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    assert written(before, tmp_path / "a", tiles=48) == written(after, tmp_path / "b", tiles=48)
+    assert entry.read_bytes() == sound
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "items.parquet", "probes.safetensors"])
+def test_a_missing_file_is_rejected_and_nothing_is_kept(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, name: str
+) -> None:
+    (folder / name).unlink()
+    with pytest.raises(CheckpointError, match=name):
+        load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    assert not store.root.exists() or not masters(store)
+
+
+@pytest.mark.integration
+def test_another_source_of_this_package_makes_another_master(toy_checkpoint: Path, tmp_path: Path) -> None:
+    package = shutil.copytree(Path(ofa_export.__file__).parent, tmp_path / "site" / "ofa_export")
+    script = (
+        "import sys, pathlib\n"
+        "from ofa_export.backends.registry import get_backend\n"
+        "from ofa_export.planning import master_cache\n"
+        "from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe\n"
+        "assert master_cache.__file__.startswith(sys.argv[2])\n"
+        "recipe = BundleRecipe(description='x', precision='int8', selftest=SelfTestRecipe(min_snr_db=9.0))\n"
+        "print(master_cache._key(pathlib.Path(sys.argv[1]), backend=get_backend('litert'), group=0, recipe=recipe))"
+    )
+
+    def key() -> str:
+        command = [sys.executable, "-c", script, str(toy_checkpoint), str(tmp_path)]
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    before = key()
+    assert key() == before
+    with (package / "planning" / "quality.py").open("a") as source:
+        source.write("# another version\n")
+    assert key() != before

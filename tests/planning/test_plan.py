@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.writer import BundleContents, bundle_bytes, write_bundle
+from ofa_export.errors import BudgetError, ConfigError
+from ofa_export.planning.budget import UNBOUNDED, parse_budget
+from ofa_export.planning.plan import make_plan, smallest_budget
+from ofa_export.planning.recipe import BundleRecipe
+
+
+def everything(master: BundleContents) -> int:
+    """The smallest budget that does not bind."""
+    return smallest_budget(master, master.table.tile_count)
+
+
+def least(master: BundleContents) -> int:
+    """The smallest budget that works."""
+    return smallest_budget(master, master.floor_tiles)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_plan_spends_its_budget_and_no_byte_more(
+    master: BundleContents, recipe: BundleRecipe, data: st.DataObject
+) -> None:
+    budget = data.draw(st.integers(least(master), everything(master) + 500))
+    plan = make_plan(master, recipe=recipe, budget=budget)
+    assert plan.bytes == bundle_bytes(master, tiles=plan.tiles, budget=budget) <= budget
+    assert plan.binds == (plan.tiles < master.table.tile_count)
+    if plan.binds:
+        # Whatever is left does not hold the next tile, whose cost is its items, rounded by the alignment.
+        assert bundle_bytes(master, tiles=plan.tiles + 1, budget=budget) > budget
+        assert budget - plan.bytes < max(master.table.group_sizes) + 64 + 4
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_a_larger_budget_keeps_what_a_smaller_one_keeps(
+    master: BundleContents, recipe: BundleRecipe, data: st.DataObject
+) -> None:
+    budgets = sorted(data.draw(st.lists(st.integers(least(master), everything(master)), min_size=2, max_size=4)))
+    tables = [master.table.with_tiles(make_plan(master, recipe=recipe, budget=budget).tiles) for budget in budgets]
+    for smaller, larger in zip(tables, tables[1:], strict=False):
+        assert smaller.tile_count <= larger.tile_count
+        kept = larger.with_tiles(smaller.tile_count)
+        assert np.array_equal(kept.all_rows(), smaller.all_rows())
+
+
+@settings(deadline=None, max_examples=15)
+@given(data=st.data())
+def test_the_file_has_the_planned_size_and_parts(
+    master: BundleContents, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    budget = data.draw(st.integers(least(master), everything(master)))
+    path = tmp_path_factory.mktemp("plan") / "a.ofab"
+    plan = make_plan(master, recipe=recipe, budget=budget)
+    manifest = write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget)
+    assert path.stat().st_size == plan.bytes
+    *entries, overhead = plan.parts
+    assert [(part.name, part.bytes) for part in entries] == [(entry.name, entry.bytes) for entry in manifest.entries]
+    assert overhead.bytes > 0
+    with Bundle.open(path) as bundle:
+        assert bundle.table.tile_count == plan.tiles
+
+
+def test_the_edges_of_the_range(master: BundleContents, recipe: BundleRecipe) -> None:
+    total, floor = master.table.tile_count, master.floor_tiles
+    # Entries start at multiples of 64 bytes: what holds the floor may hold another small tile.
+    assert floor <= make_plan(master, recipe=recipe, budget=least(master)).tiles < floor + 3
+    assert make_plan(master, recipe=recipe, budget=everything(master)).tiles == total
+    assert not make_plan(master, recipe=recipe, budget=everything(master)).binds
+    assert make_plan(master, recipe=recipe, budget=everything(master) - 1).tiles < total
+    assert make_plan(master, recipe=recipe, budget=UNBOUNDED).tiles == total
+    with pytest.raises(BudgetError) as caught:
+        make_plan(master, recipe=recipe, budget=least(master) - 1)
+    assert (caught.value.needed, caught.value.available) == (least(master), least(master) - 1)
+    assert caught.value.shortfall == 1
+
+
+@pytest.mark.parametrize("short_by", [1, 700, 10**9])
+def test_every_budget_that_the_error_names_works(master: BundleContents, recipe: BundleRecipe, short_by: int) -> None:
+    with pytest.raises(BudgetError) as caught:
+        make_plan(master, recipe=recipe, budget=max(1, least(master) - short_by))
+    named = re.findall(r"--budget (\S+?)[,:]", str(caught.value))
+    assert len(named) == 2
+    for text in named:
+        make_plan(master, recipe=recipe, budget=parse_budget(text))
+    (promised,) = re.findall(r"(\d+) tiles, NDCG", str(caught.value))
+    assert make_plan(master, recipe=recipe, budget=parse_budget(named[1])).tiles >= int(promised)
+
+
+def test_int8_is_a_way_out_only_where_it_would_do(master: BundleContents, recipe: BundleRecipe) -> None:
+    full = recipe.model_copy(update={"precision": "fp32"})
+    large = replace(master, graphs=bytes(100_000))
+    with pytest.raises(BudgetError, match="--recipe int8"):
+        make_plan(large, recipe=full, budget=least(large) - 1)
+    with pytest.raises(BudgetError) as caught:
+        make_plan(large, recipe=full, budget=1000)
+    assert "int8" not in str(caught.value)
+
+
+def test_the_alternatives_are_the_smallest_budgets_of_the_measured_points(
+    master: BundleContents, recipe: BundleRecipe
+) -> None:
+    plan = make_plan(master, recipe=recipe, budget=everything(master))
+    assert [(p.tiles, p.ndcg_at_10) for p in plan.alternatives] == list(master.fields.quality.ndcg_at_10.by_tiles)
+    for point in plan.alternatives:
+        assert make_plan(master, recipe=recipe, budget=point.budget_bytes).tiles >= point.tiles
+        if point.tiles > master.floor_tiles:
+            assert make_plan(master, recipe=recipe, budget=point.budget_bytes - 1).tiles < point.tiles
+
+
+def test_the_resolved_recipe_gives_the_same_bytes(master: BundleContents, recipe: BundleRecipe, tmp_path: Path) -> None:
+    first = make_plan(master, recipe=recipe, budget=everything(master) - 300)
+    resolved = BundleRecipe.model_validate(yaml.safe_load(first.recipe_yaml()))
+    assert resolved == recipe.model_copy(update={"tiles": first.tiles})
+    second = make_plan(master, recipe=resolved, budget=first.budget)
+    for plan, name in ((first, "a"), (second, "b")):
+        write_bundle(tmp_path / name, plan.contents, tiles=plan.tiles, budget=plan.budget)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_recipe_with_tiles_keeps_them_whatever_the_budget(master: BundleContents, recipe: BundleRecipe) -> None:
+    fixed = recipe.model_copy(update={"tiles": 20})
+    assert make_plan(master, recipe=fixed, budget=UNBOUNDED).tiles == 20
+    needed = smallest_budget(master, 20)
+    assert make_plan(master, recipe=fixed, budget=needed).tiles == 20
+    with pytest.raises(BudgetError) as caught:
+        make_plan(master, recipe=fixed, budget=needed - 1)
+    first, second = caught.value.ways_out
+    assert f"--budget {needed}" in first
+    (fits,) = re.findall(r"`tiles: (\d+)`", second)
+    refitted = recipe.model_copy(update={"tiles": int(fits)})
+    assert make_plan(master, recipe=refitted, budget=needed - 1).tiles == int(fits) < 20
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 49])
+def test_tiles_that_no_table_has_are_refused(master: BundleContents, recipe: BundleRecipe, tiles: int) -> None:
+    with pytest.raises(ConfigError, match=r"can keep 3 to 48\. Correct `tiles`"):
+        make_plan(master, recipe=recipe.model_copy(update={"tiles": tiles}), budget=UNBOUNDED)

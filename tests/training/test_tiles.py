@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from ofa_export.bundle.order import check_order, floor_tiles, plane_order, planes_of_prefix
+from ofa_export.model.elastic_table import keep_planes
+from ofa_export.training.session import Session
+from ofa_export.training.tiles import prefix_table, train_tiles
+
+MakeSession = Callable[..., Session]
+
+
+@pytest.fixture
+def session(session_of: MakeSession) -> Session:
+    return session_of(model={"user_groups": 2})
+
+
+def possible_tables(session: Session, group: int) -> list[np.ndarray]:
+    """The table of a group under every prefix from the floor on."""
+    order, table = session.tile_orders[group], session.model.tables[group].detach()
+    return [
+        keep_planes(
+            table, torch.from_numpy(planes_of_prefix(order, count).astype(np.int64)), session.item_groups
+        ).numpy()
+        for count in range(floor_tiles(order), len(order) + 1)
+    ]
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_a_random_table_is_that_of_a_prefix_of_the_order(session: Session, group: int) -> None:
+    allowed = {table.tobytes() for table in possible_tables(session, group)}
+    drawn = {
+        prefix_table(session, group, np.random.default_rng(seed), full_share=0.0).detach().numpy().tobytes()
+        for seed in range(200)
+    }
+    assert drawn <= allowed
+    assert len(drawn) > 0.8 * len(allowed)
+
+
+def test_every_item_keeps_something_under_the_smallest_budget(session: Session) -> None:
+    smallest = possible_tables(session, 0)[0]
+    assert (np.abs(smallest).max(axis=1) > 0).all()
+
+
+def test_some_steps_see_the_full_table(session: Session) -> None:
+    table = session.model.tables[1].detach()
+    draws = [
+        torch.equal(prefix_table(session, 1, np.random.default_rng(seed), full_share=0.25).detach(), table)
+        for seed in range(400)
+    ]
+    assert np.mean(draws) == pytest.approx(0.25, abs=0.08)
+    assert torch.equal(prefix_table(session, 1, np.random.default_rng(0), full_share=1.0).detach(), table)
+
+
+def test_the_same_step_draws_the_same_table(session: Session) -> None:
+    first, again = (prefix_table(session, 0, np.random.default_rng(3), full_share=0.0) for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_gradients_reach_the_groups_own_table(session: Session) -> None:
+    generator = np.random.default_rng(0)
+    prefix_table(session, 1, generator, full_share=0.0).sum().backward()
+    assert session.model.tables.grad is not None
+    assert session.model.tables.grad[0].abs().sum() == 0
+    assert session.model.tables.grad[1].abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["planes", "peel", "magnitude"])
+def test_every_order_is_valid_and_says_its_name(session_of: MakeSession, name: str) -> None:
+    session = session_of(model={"user_groups": 2}, tiles={"order": name, "epochs": 0})
+    session.importance[:] = np.random.default_rng(0).random(session.importance.shape)
+    train_tiles(session)
+    for order in session.tile_orders:
+        assert order.name == name
+        check_order(order.tiles, groups=3, blocks=2)
+
+
+def first_block(session: Session, user_group: int) -> tuple[int, int]:
+    """Item group and block of the most important tile."""
+    return divmod(int(session.tile_orders[user_group].tiles[0]) // 8, 2)
+
+
+def test_planes_come_first_whatever_the_importance(session: Session) -> None:
+    train_tiles(session)
+    for order in session.tile_orders:
+        assert np.array_equal(order.tiles, plane_order(3, 2).tiles)
+
+
+def test_peel_goes_by_importance_of_the_users_group(session_of: MakeSession) -> None:
+    session = session_of(model={"user_groups": 2}, tiles={"order": "peel", "epochs": 0})
+    session.importance[0, 2, 1] = session.importance[1, 1, 0] = 9
+    train_tiles(session)
+    assert first_block(session, 0) == (2, 1)
+    assert first_block(session, 1) == (1, 0)
+
+
+def test_magnitude_goes_by_the_size_of_the_blocks(session_of: MakeSession) -> None:
+    session = session_of(model={"user_groups": 2}, tiles={"order": "magnitude", "epochs": 0})
+    with torch.no_grad():
+        session.model.tables[0, session.item_groups == 1, :8] *= 5
+        session.model.tables[1, session.item_groups == 2, 8:] *= 5
+    train_tiles(session)
+    assert first_block(session, 0) == (1, 0)
+    assert first_block(session, 1) == (2, 1)
+
+
+@pytest.mark.integration
+def test_training_under_prefixes_keeps_the_best_state(session_of: MakeSession) -> None:
+    session = session_of(static={"epochs": 8})
+    train_tiles(session)
+    measured = session.measured["tiles"]
+    assert measured["best"] == max(measured["history"])
+    assert len(measured["history"]) == 3

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ofa_export.data.histories import PAD, Histories, build_histories
+from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.training.windows import Windows, batches_per_epoch, cut_windows, epoch_batches
+
+
+def histories_of(lengths: list[int]) -> Histories:
+    """User u has `length` items of its own, so that every item row tells its user and position."""
+    rows = [(f"u{u:02}", f"i{u:02}-{t:02}", t) for u, length in enumerate(lengths) for t in range(length)]
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    return build_histories(frame, recipe=HistoryRecipe(min_count=1, repeats="all", ties="file"), seed=0)
+
+
+lengths = st.lists(st.integers(1, 15), min_size=2, max_size=6).filter(lambda values: max(values) >= 3)
+
+
+@given(lengths=lengths, T=st.integers(2, 6))
+def test_every_training_item_but_the_first_is_a_target_exactly_once(lengths: list[int], T: int) -> None:
+    histories = histories_of(lengths)
+    windows = cut_windows(histories, np.arange(histories.users), history_length=T)
+    targets: Counter[int] = Counter()
+    shown: set[int] = set()
+    if len(windows.rows):
+        batch = windows.batch(np.arange(len(windows.rows)), group=0)
+        assert ((batch.targets == PAD) == (batch.inputs == PAD)).all()
+        targets.update(batch.targets[batch.targets != PAD].tolist())
+        shown = set(windows.rows[windows.rows != PAD].tolist())
+    parts = [histories.training_rows(user) for user in range(histories.users)]
+    assert targets == Counter(int(row) for part in parts for row in part[1:])
+    held_out = {int(row) for user in range(histories.users) for row in histories.sequence(user)[len(parts[user]) :]}
+    assert shown.isdisjoint(held_out)
+
+
+@given(lengths=lengths, T=st.integers(2, 6))
+def test_a_window_is_a_piece_of_its_users_history(lengths: list[int], T: int) -> None:
+    histories = histories_of(lengths)
+    windows = cut_windows(histories, np.arange(histories.users), history_length=T)
+    assert windows.rows.shape == (len(windows.users), T + 1)
+    for row, user in zip(windows.rows, windows.users, strict=True):
+        real = row[row != PAD]
+        assert (row[: len(row) - len(real)] == PAD).all()
+        sequence = histories.training_rows(int(user)).tolist()
+        start = sequence.index(real[0])
+        assert real.tolist() == sequence[start : start + len(real)]
+
+
+def test_windows_by_hand() -> None:
+    histories = histories_of([7, 3, 2])
+    row = {key: row for row, key in enumerate(histories.item_keys)}
+    windows = cut_windows(histories, np.arange(3), history_length=3)
+    # Five training items: the last four are one window; the rest of the targets, the second item, another.
+    expected = [
+        ["i00-01", "i00-02", "i00-03", "i00-04"],
+        [None, None, "i00-00", "i00-01"],
+        [None, None, "i02-00", "i02-01"],
+    ]
+    assert windows.rows.tolist() == [[row[key] if key else PAD for key in keys] for keys in expected]
+    assert windows.users.tolist() == [0, 0, 2]
+
+
+def test_a_batch_pairs_each_item_with_the_next() -> None:
+    windows = Windows(np.array([[PAD, 4, 5, 6]], np.int32), np.array([0]))
+    batch = windows.batch(np.array([0]), group=3)
+    assert batch.inputs.tolist() == [[PAD, 4, 5]]
+    assert batch.targets.tolist() == [[PAD, 5, 6]]
+    assert batch.lengths.tolist() == [2]
+    assert batch.group == 3
+
+
+def many_windows() -> tuple[Windows, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return Windows(np.arange(37 * 3, dtype=np.int32).reshape(37, 3), rng.integers(0, 10, 37)), rng.integers(
+        0, 3, 10
+    ).astype(np.int32)
+
+
+def test_batches_are_one_pass_and_hold_one_group_each() -> None:
+    windows, user_groups = many_windows()
+    batches = list(epoch_batches(windows, user_groups, batch_size=4, seed=(1, 2)))
+    assert len(batches) == batches_per_epoch(windows, user_groups, batch_size=4)
+    seen = [int(first) // 3 for batch in batches for first in batch.inputs[:, 0]]
+    assert sorted(seen) == list(range(37))
+    for batch in batches:
+        members = batch.inputs[:, 0].numpy() // 3
+        assert (user_groups[windows.users[members]] == batch.group).all()
+        assert 1 <= len(members) <= 4
+
+
+def test_the_seed_decides_the_order_and_nothing_else_does() -> None:
+    windows, user_groups = many_windows()
+
+    def order(seed: tuple[int, ...]) -> list[list[list[int]]]:
+        return [batch.inputs.tolist() for batch in epoch_batches(windows, user_groups, batch_size=4, seed=seed)]
+
+    assert order((1, 2)) == order((1, 2))
+    assert order((1, 2)) != order((1, 3))
+
+
+def test_no_windows_are_no_batches() -> None:
+    windows = Windows(np.empty((0, 3), np.int32), np.empty(0, np.int64))
+    assert list(epoch_batches(windows, np.zeros(4, np.int32), batch_size=4, seed=(0,))) == []
+    assert batches_per_epoch(windows, np.zeros(4, np.int32), batch_size=4) == 0

@@ -1,0 +1,58 @@
+"""The real converters: sound bundles pass for both runtimes, and damage is found through them too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.validation.report import exit_code
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(("backend", "precision"), [("litert", "fp32"), ("litert", "int8"), ("executorch", "int8")])
+def test_a_sound_bundle_of_a_real_runtime_passes(workshop: Any, backend: str, precision: str) -> None:
+    report = workshop.report(workshop.master(backend=backend, precision=precision))
+    assert workshop.failed(report) == set()
+    assert exit_code([report]) == 0
+    assert report.environment["torch"]
+
+
+def test_a_damaged_generator_is_blamed_alone_on_a_real_runtime(workshop: Any) -> None:
+    def scale_generator(model: AdaptiveRecommender) -> None:
+        model.mapper.generators[1].out.weight.mul_(1.3)
+
+    failed = workshop.failed(workshop.with_model(scale_generator, backend="litert"))
+    assert {name for name in failed if name.startswith("quantisation.")} == {"quantisation.adapt.theta_1.snr_db"}
+    assert not any(name.startswith("conversion.") for name in failed)
+
+
+def test_validating_imports_no_converter(workshop: Any) -> None:
+    # They take longer to import than a bundle takes to be validated, once its conversion is in the cache.
+    path = workshop.write(workshop.master(backend="litert", precision="fp32"))
+    code = f"""
+import sys
+from pathlib import Path
+from ofa_export.content_cache import ContentCache
+from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.recipes import load_recipe
+from ofa_export.validation.tolerance import TolerancePolicy
+from ofa_export.validation.validate import validate
+report = validate(
+    Path({str(path)!r}),
+    load_checkpoint(Path({str(workshop.checkpoint_folder)!r})),
+    tolerance=load_recipe("tolerance", "default", TolerancePolicy),
+    store=ContentCache(Path({str(workshop.folder)!r})),
+)
+assert report.status == "pass", report.status
+loaded = {{"litert_torch", "ai_edge_quantizer", "executorch", "torchao", "tensorflow"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

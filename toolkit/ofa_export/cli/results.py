@@ -1,0 +1,71 @@
+"""Results of commands as plain dictionaries, for --json; docs/cli-json.md describes their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ofa_export.bundle.device import Ranking
+    from ofa_export.bundle.items import KnownHistory
+    from ofa_export.bundle.reader import Bundle
+    from ofa_export.model.checkpoint import CheckpointConfig
+    from ofa_export.planning.plan import Plan
+
+
+def bundle_json(path: Path, bundle: Bundle) -> dict[str, Any]:
+    """What is inside a bundle: its manifest, and the file around it."""
+    return {"file": str(path), "bytes": bundle.size, **bundle.manifest.model_dump(mode="json")}
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """What a budget buys."""
+    fields = plan.contents.fields
+    return {
+        "backend": fields.runtime.name,
+        "group": fields.group,
+        "budget_bytes": plan.budget,
+        "bytes": plan.bytes,
+        "budget_binds": plan.binds,
+        "parts": {part.name: part.bytes for part in plan.parts},
+        "tiles_kept": plan.tiles,
+        "tiles_total": plan.contents.table.tile_count,
+        "ndcg_at_10": {
+            "expected": plan.ndcg_at_10,
+            "full_table": fields.quality.ndcg_at_10.full_table,
+            "users": fields.quality.users,
+        },
+        "alternatives": [vars(point) for point in plan.alternatives],
+        "recipe": plan.recipe.model_dump(mode="json"),
+    }
+
+
+def ranking_json(bundle: Bundle, known: KnownHistory, ranking: Ranking) -> dict[str, Any]:
+    """A ranking for one shopper."""
+    items = bundle.items
+    seen = known.rows[-bundle.manifest.shapes.history_length :]
+    return {
+        "runtime": bundle.manifest.runtime.name,
+        "history": [{"item_id": items.keys[row], "title": items.titles[row]} for row in seen],
+        "older_items": len(known.rows) - len(seen),
+        "unknown_items": list(known.unknown),
+        "gates": [int(gate) for gate in ranking.adaptation.gates],
+        "blocks_run": list(ranking.adaptation.blocks_run),
+        "items": [
+            {"item_id": items.keys[row], "title": items.titles[row], "score": float(score)}
+            for row, score in zip(ranking.rows, ranking.scores, strict=True)
+        ],
+        "milliseconds": {name: round(value, 4) for name, value in ranking.milliseconds.items()},
+    }
+
+
+def trained_json(path: Path, config: CheckpointConfig, *, seed: int) -> dict[str, Any]:
+    """A trained checkpoint and what each stage measured."""
+    return {
+        "path": str(path),
+        "items": config.model.items,
+        "seed": seed,
+        "measured": config.training["measured"],
+        "probe_ndcg_at_10": config.training["probe_ndcg_at_10"],
+    }
