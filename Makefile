@@ -31,7 +31,7 @@ check: $(VENV)/installed ## Format, lint, types and the fast tests; under two mi
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not integration and not slow and not android"
+	$(BIN)/pytest -q -n 2 --jaxtyping-packages=ofa_export.model,beartype.beartype -m "not integration and not slow and not android"
 
 test: check ## Everything: the fast tier, then conversions, training, kills and whole commands.
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "integration or slow or android"

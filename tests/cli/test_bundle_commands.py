@@ -62,9 +62,9 @@ def test_a_damaged_bundle_is_rejected(
     assert "Traceback" not in result.stderr
 
 
-def test_run_shows_history_blocks_times_and_titles(invoke, bundle: Path) -> None:
-    result = invoke("run", bundle, "--history", "K1, K2,nowhere", "-k", "4")
-    assert (result.exit_code, result.stderr) == (0, "")
+def test_run_shows_history_blocks_times_and_titles(ofa, bundle: Path) -> None:
+    result = ofa("run", bundle, "--history", "K1, K2,nowhere", "-k", "4")
+    assert (result.returncode, result.stderr) == (0, "")
     for part in ("not in this bundle: nowhere", "  K2  Title 2", "block_0 o", "block_1 o", " ms on ", "rank  score"):
         assert part in result.stdout
     ranks = [line for line in result.stdout.splitlines() if line.strip()[:1] in {"1", "2", "3", "4", "5"}]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_a_larger_budget_keeps_what_a_smaller_one_keeps(
 ) -> None:
     budgets = sorted(data.draw(st.lists(st.integers(least(master), everything(master)), min_size=2, max_size=4)))
     tables = [master.table.with_tiles(make_plan(master, recipe=recipe, budget=budget).tiles) for budget in budgets]
-    for smaller, larger in zip(tables, tables[1:], strict=False):
+    for smaller, larger in itertools.pairwise(tables):
         assert smaller.tile_count <= larger.tile_count
         kept = larger.with_tiles(smaller.tile_count)
         assert np.array_equal(kept.all_rows(), smaller.all_rows())

@@ -13,8 +13,8 @@ app = typer.Typer(
     name="ofa-export",
     help="Turn a trained recommender into files of any byte budget for a phone that adapts to its user in one forward "
     "pass.",
-    epilog="Exit codes: 0 done, 2 wrong usage, 3 budget cannot be met, 4 numbers out of tolerance, 5 bundle or checkpoint "
-    "rejected, 6 a tool is missing, 1 a defect of ours.",
+    epilog="Exit codes: 0 done, 2 wrong usage, 3 budget cannot be met, 4 numbers out of tolerance, 5 bundle or "
+    "checkpoint rejected, 6 a tool is missing, 1 a defect of ours.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab --junit report.xml --force",
     "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
 )
+
+LOG_WIDTH = 120
+"""Columns of a report that does not go to a terminal."""
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +72,7 @@ def validate(
         with spinner(f"Validating {path.name}"):
             reports.append(validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime))
         if not json_output:
-            print_report(reports[-1], Console(highlight=False))
+            print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)
     if junit is not None:
         with atomic_write(junit) as file:

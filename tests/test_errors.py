@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ofa_export import errors
+from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, UnknownNameError
+
+LINE = re.compile(r"^(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
+
+
+def tree(root: type[OfaExportError], depth: int = 0) -> Iterator[tuple[int, str, int]]:
+    """Every error class with its depth and exit code."""
+    yield depth, root.__name__, root.exit_code
+    for child in root.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from tree(child, depth + 1)
+
+
+def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None:
+    drawn = [
+        (len(line["indent"]) // 4, line["name"], int(line["code"])) for line in LINE.finditer(errors.__doc__ or "")
+    ]
+    assert sorted(drawn) == sorted(tree(OfaExportError))
+    assert len(drawn) == len({name for _, name, _ in drawn})
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("OfaExportError", 1),
+        ("LoweringError", 1),
+        ("ConfigError", 2),
+        ("UnknownNameError", 2),
+        ("InteractionsError", 2),
+        ("HistoryError", 2),
+        ("OutputError", 2),
+        ("BudgetError", 3),
+        ("NumericsError", 4),
+        ("CheckpointError", 5),
+        ("BundleError", 5),
+        ("MissingToolError", 6),
+    ],
+)
+def test_exit_codes_are_those_of_the_documentation(name: str, code: int) -> None:
+    assert getattr(errors, name).exit_code == code
+
+
+def test_the_nearest_name_is_suggested_and_all_are_listed() -> None:
+    error = UnknownNameError("backend", "litrt", ["litert", "executorch"])
+    assert str(error) == "There is no backend 'litrt'. Did you mean 'litert'? Valid: executorch, litert."
+
+
+def test_nothing_is_suggested_for_a_name_like_no_other() -> None:
+    assert str(UnknownNameError("recipe", "zzz", ["int8"])) == "There is no recipe 'zzz'. Valid: int8."
+
+
+@given(st.text(max_size=20), st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=5))
+def test_a_suggestion_is_always_one_of_the_choices(given_name: str, choices: list[str]) -> None:
+    error = UnknownNameError("thing", given_name, choices)
+    assert error.choices == tuple(sorted(choices))
+    head, near, _ = str(error).partition("Did you mean ")
+    assert head.startswith(f"There is no thing '{given_name}'.")
+    if near:
+        assert any(f"'{choice}'?" in str(error) for choice in choices)
+
+
+def test_a_budget_error_counts_and_numbers_its_ways_out() -> None:
+    error = BudgetError(needed=12_345, available=345, ways_out=["Pay more.", "Want less."])
+    assert error.shortfall == 12_000
+    assert str(error).splitlines() == [
+        "The budget cannot be met: needed 12,345 bytes, available 345 bytes, shortfall 12,000 bytes.",
+        "  1. Pay more.",
+        "  2. Want less.",
+    ]
+
+
+def test_a_bundle_error_names_the_entry() -> None:
+    assert str(BundleError("it is empty.", entry="items.bin")) == "Bundle rejected at items.bin: it is empty."
+    assert str(BundleError("it is empty.")) == "Bundle rejected: it is empty."
+
+
+def test_a_lowering_error_names_backend_stage_and_graph() -> None:
+    error = LoweringError(backend="litert", stage="export", graph="adapt", detail="no such operator")
+    assert str(error) == "litert: export failed for graph adapt: no such operator"
+    assert str(LoweringError(backend="litert", stage="export", graph=None, detail="no")) == "litert: export failed: no"
