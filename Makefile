@@ -16,8 +16,8 @@ help: ## Show the targets.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade uv || true
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev]" \
-	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev,train]" \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,train]"
 	touch $@
 
 demo: $(VENV)/installed ## Bundle the sample at 4 MB for both runtimes, validate, rank for a real shopper.

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
+from safetensors.torch import save as save_tensors
 
 from ofa_export.errors import CheckpointError
 from ofa_export.model.checkpoint import CONFIG, ITEMS, PROBES, WEIGHTS
@@ -171,6 +172,11 @@ class TestTensors:
     def test_mistyped(self, folder: Path, dtype: str) -> None:
         change_arrays(folder, WEIGHTS, lambda arrays: arrays.update({BIAS: arrays[BIAS].astype(dtype)}))
         assert f"tensor '{BIAS}' is {dtype}[16], expected float32[16]" in rejection(folder)
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
+    def test_of_a_type_that_numpy_lacks(self, folder: Path, dtype: torch.dtype) -> None:
+        (folder / WEIGHTS).write_bytes(save_tensors({BIAS: torch.ones(16, dtype=dtype)}))
+        assert "model.safetensors" in rejection(folder)
 
     @pytest.mark.parametrize("name", ["tables", BIAS, "importance", "centroids"])
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from ofa_export.model.extractor import PairExtractor
 
@@ -8,6 +10,23 @@ from ofa_export.model.extractor import PairExtractor
 def extractor() -> PairExtractor:
     torch.manual_seed(0)
     return PairExtractor(8).eval().requires_grad_(False)
+
+
+def test_it_pools_products_of_an_item_and_the_one_before_it() -> None:
+    pool, query, x = extractor(), torch.randn(8), torch.randn(3, 8)
+    weights = pool.state_dict()
+
+    def linear(name: str, value: Tensor) -> Tensor:
+        return value @ weights[f"{name}.weight"].T + weights.get(f"{name}.bias", 0)
+
+    normed = [F.layer_norm(item, (8,)) for item in x]
+    features = [
+        linear("mix", linear("current", item) * linear("previous", before))
+        for item, before in zip(normed, [torch.zeros(8), *normed], strict=False)
+    ]
+    shares = torch.softmax(torch.stack([linear("key", feature) @ query / 8**0.5 for feature in features]), dim=0)
+    expected = F.layer_norm(sum(share * feature for share, feature in zip(shares, features, strict=True)), (8,))
+    assert torch.allclose(pool(x[None], torch.ones(1, 3), query[None])[0], expected, atol=1e-5)
 
 
 def test_padding_has_no_influence() -> None:

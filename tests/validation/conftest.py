@@ -23,13 +23,13 @@ from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, 
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.master import make_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.recipes import load_recipe
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.provenance import accepted_finding
 from ofa_export.validation.report import Report, Subject
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 
