@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-BAD_BUDGETS = ["0", "-1", "4mb!", "10TB", "", "4 mb", "1e6", "٤MB"]
+BAD_BUDGETS = ["0", "-1", "4mb!", "10TB", "", "4 mb", "1e6", "\u0664MB"]
 
 
 @pytest.fixture

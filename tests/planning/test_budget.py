@@ -40,8 +40,9 @@ def test_no_byte_is_lost_to_binary_fractions() -> None:
     "text",
     [
         "0", "0MB", "-1", "-4MB", "+4MB", "4mb!", "4mb", "4mB", "4 mb", "4 MB", " 4MB", "4MB ", "4MB\n", "10TB", "1TiB",
-        "", " ", "MB", "1e6", "1_000", "1,000", "4.MB", ".5MB", "4..5MB", "0.0001KB", "nan", "inf", "infMB", "٤MB",
-        "４MB", "4ＭＢ", "0x10", "4M", "4B", "4MBMB", "9" * 30 + "GB", str(UNBOUNDED + 1),
+        "", " ", "MB", "1e6", "1_000", "1,000", "4.MB", ".5MB", "4..5MB", "0.0001KB", "nan", "inf", "infMB",
+        "\u0664MB",
+        "\uff14MB", "4\uff2d\uff22", "0x10", "4M", "4B", "4MBMB", "9" * 30 + "GB", str(UNBOUNDED + 1),
     ],
 )  # fmt: skip
 def test_anything_else_is_an_error_that_shows_the_forms(text: str) -> None:

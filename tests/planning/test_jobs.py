@@ -42,7 +42,7 @@ def test_an_unknown_backend_suggests_the_nearest(toy_checkpoint: Path, given: st
         jobs(toy_checkpoint, backend=given)
 
 
-@pytest.mark.parametrize("group", ["-1", "x", "", "1.0", "١", "ALL"])
+@pytest.mark.parametrize("group", ["-1", "x", "", "1.0", "\u0661", "ALL"])
 def test_a_group_is_all_or_a_number(toy_checkpoint: Path, group: str) -> None:
     with pytest.raises(ConfigError, match="neither all nor a number"):
         jobs(toy_checkpoint, group=group)

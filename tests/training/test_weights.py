@@ -37,7 +37,7 @@ def test_importance_is_finite_positive_and_one_on_average_and_the_model_stays_as
 
 
 @pytest.mark.integration
-def test_the_mode_the_model_was_left_in_does_not_matter(session_of: MakeSession) -> None:
+def test_the_same_seed_gives_the_same_importance(session_of: MakeSession) -> None:
     found = []
     for _ in range(2):
         session = session_of()

@@ -63,6 +63,7 @@ def keep_planes(
 
 def _cell_means(normal: Tensor, cells: Tensor, used: Tensor, size: int) -> Tensor:
     """Mean normalised value of each of `size` cells; blocks of zeros do not count, empty cells are never read."""
-    flat = cells[used]
-    sums = torch.zeros(size, dtype=normal.dtype).index_add_(0, flat, normal[used])
-    return sums / torch.bincount(flat, minlength=size).clamp(min=1).to(normal.dtype)
+    flat = cells.flatten()
+    sums = torch.zeros(size, dtype=normal.dtype).index_add_(0, flat, normal.flatten())
+    counts = torch.bincount(flat, weights=used.flatten().double(), minlength=size)
+    return sums / counts.clamp(min=1).to(normal.dtype)
