@@ -135,6 +135,26 @@ def test_all_mistakes_of_a_recipe_are_printed_together(invoke, toy_checkpoint: P
     fails(result, 2, "2 mistakes", "precision", "candidates")
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect", "{}"],
+        ["plan", "{}", "--budget", "4MB"],
+        ["plan", "--budget", "4MB", "-o", "{}"],
+        ["plan", "--budget", "4MB", "--recipe", "{}.yaml"],
+        ["bundle", "--budget", "4MB", "-o", "{}"],
+        ["train", "planted", "-o", "{}"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_a_name_that_the_system_refuses_is_no_defect(ofa, tmp_path: Path, arguments: list[str]) -> None:
+    result = ofa(*(part.format("n" * 300) for part in arguments), cwd=tmp_path)
+    assert result.returncode in {2, 5}
+    assert result.stderr.startswith("Error: ")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("command", ["inspect", "run", "validate"])
 @pytest.mark.parametrize("kind", ["missing", "folder"])
 def test_a_bundle_that_cannot_be_read(invoke, toy_checkpoint: Path, tmp_path: Path, command: str, kind: str) -> None:

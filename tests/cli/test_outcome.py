@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 from pathlib import Path
@@ -65,6 +66,17 @@ def test_an_unexpected_exception_shows_the_traceback_and_asks_for_a_report() -> 
     assert json.loads(result.stdout)["error"]["exit_code"] == 1
 
 
+def test_what_the_system_refuses_is_not_a_defect() -> None:
+    result = run(OSError(errno.EACCES, "Permission denied", "/vault/x.ofab"), "--json")
+    sentence = "'/vault/x.ofab' cannot be used: Permission denied. Choose another place."
+    assert (result.exit_code, result.stderr) == (2, f"Error: {sentence}\n")
+    assert json.loads(result.stdout)["error"]["message"] == sentence
+
+
+def test_another_error_of_the_system_is_one() -> None:
+    assert "Traceback" in run(OSError(errno.EBADF, "Bad file descriptor")).stderr
+
+
 def test_a_converter_that_refuses_is_to_be_reported_without_a_traceback() -> None:
     result = run(LoweringError(backend="litert", stage="export", graph="adapt", detail="no such operator"))
     assert result.exit_code == 1
@@ -79,7 +91,7 @@ def test_an_interrupt_is_not_a_defect() -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("pipe", "code", "said"),
-    [("| exit 0", 141, ""), ("> /dev/full", 2, "Error: There is no space left for the output.")],
+    [("| exit 0", 141, ""), ("> /dev/full", 2, "Error: The output cannot be used: No space left on device.")],
 )
 def test_a_reader_who_leaves_and_a_full_disk_behind_stdout(
     script: Path, litert: Path, pipe: str, code: int, said: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from ofa_export.cli.options import BundleArgument, JsonOption, examples
@@ -22,6 +24,9 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def inspect(bundle: BundleArgument, json_output: JsonOption = False) -> None:
     """Show what is inside a bundle and where it comes from."""
+    # A third of numpy's start-up is threads for linear algebra, of which there is none here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
     from ofa_export.bundle.reader import Bundle
     from ofa_export.cli.results import bundle_json
     from ofa_export.cli.views import print_bundle

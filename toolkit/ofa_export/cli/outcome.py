@@ -22,6 +22,9 @@ JSON_OPTION = "json_output"
 """Name of the parameter that every command has for --json."""
 
 REQUEST = "This is a defect of ofa-export. Please report it with the lines above."
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EROFS}
+"""What the system says when a path or a disk is at fault, and not this package."""
+
 INTERRUPTED, CLOSED_PIPE = 130, 141
 """What shells show for SIGINT and SIGPIPE."""
 
@@ -55,17 +58,9 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             _abandon_stdout()
             raise typer.Exit(CLOSED_PIPE) from None
         except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                _abandon_stdout()
-                _fail(
-                    OutputError("There is no space left for the output. Free some, then run the command again."),
-                    as_json=False,
-                )
-            traceback.print_exc()
-            print(REQUEST, file=sys.stderr)
-            if as_json:
-                print_json({"error": _described(error, exit_code=OfaExportError.exit_code)})
-            raise typer.Exit(OfaExportError.exit_code) from None
+            if isinstance(error, OSError) and error.errno in REFUSALS:
+                _refused(error, as_json=as_json)
+            _defect(error, as_json=as_json)
 
     return wrapper
 
@@ -86,6 +81,22 @@ def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
     if error.exit_code == OfaExportError.exit_code:
         print(REQUEST, file=sys.stderr)
     raise typer.Exit(error.exit_code)
+
+
+def _refused(error: OSError, *, as_json: bool) -> NoReturn:
+    if error.filename is None:
+        # It was stdout itself that the system refused to write to.
+        _abandon_stdout()
+    place = "The output" if error.filename is None else f"'{error.filename}'"
+    _fail(OutputError(f"{place} cannot be used: {error.strerror}. Choose another place."), as_json=as_json)
+
+
+def _defect(error: Exception, *, as_json: bool) -> NoReturn:
+    traceback.print_exc()
+    print(REQUEST, file=sys.stderr)
+    if as_json:
+        print_json({"error": _described(error, exit_code=OfaExportError.exit_code)})
+    raise typer.Exit(OfaExportError.exit_code) from None
 
 
 def _abandon_stdout() -> None:

@@ -67,7 +67,7 @@ class Optimiser(_Part):
 
 
 class WeightsStage(Optimiser):
-    """PEEL's bi-level training of the block weights.
+    """PEEL's bi-level training of the block weights; runs without dropout whatever the recipe says.
 
     Args:
         controller_learning_rate: of the controller.

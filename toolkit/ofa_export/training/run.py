@@ -97,6 +97,8 @@ def train(
                 continue
             stage.run(session)
             save_snapshot(done, _stored(session))
+            for running in folder.glob("*.running"):
+                running.unlink()
         checkpoint = _checkpoint(session, data)
         with atomic_folder(output) as part:
             for name, content in checkpoint_files(checkpoint).items():

@@ -1,7 +1,8 @@
 """Stage `weights`: importance weights of the embedding blocks, trained bi-level (PEEL, section 3.4).
 
 The weights decide an order and nothing else: their scale is not identified, because the table can undo it, so the
-table that is trained under the weights is thrown away (our choice).
+table that is trained under the weights is thrown away (our choice). The backbone stays in evaluation mode: weights
+should tell blocks apart, not noise, so the recipe's dropout does not apply here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 
 from ofa_export.model.importance import ImportanceController, block_diversity, popularity_features, weigh
 from ofa_export.model.network import lookup
-from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, optimise, stage_seed
 from ofa_export.training.recipe import Optimiser
 from ofa_export.training.session import Session
@@ -53,7 +53,6 @@ def train_weights(session: Session) -> None:
     Args:
         session: its importance is replaced; its model stays as it was.
     """
-    set_dropout(session.model, session.recipe.weights.dropout)
     for group in range(session.model.config.user_groups):
         session.importance[group] = _train_group(session, group)
     session.measured["weights"] = {"spread": [float(alpha.std()) for alpha in session.importance]}
