@@ -91,7 +91,7 @@ class ItemCatalogue:
             hint = f" The key nearest to '{unknown[-1]}' is '{near[0]}'." if near else ""
             raise HistoryError(
                 f"None of the {len(keys)} items of the history is in this bundle of {len(self):,} items "
-                f"(first: '{unknown[0]}').{hint} Give keys as `inspect` lists them, for example '{self.keys[0]}'."
+                f"(first: '{unknown[0]}').{hint} Its keys look like '{self.keys[0]}'."
             )
         return KnownHistory(rows=tuple(self._rows[key] for key in keys if key in self._rows), unknown=unknown)
 
