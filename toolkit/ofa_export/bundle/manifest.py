@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from ofa_export.bundle.order import MAX_TILES, OrderName
+from ofa_export.bundle.layout import MAX_TILES, OrderName
 from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, device_contract
 from ofa_export.errors import BundleError
 

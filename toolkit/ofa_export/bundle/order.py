@@ -13,11 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ofa_export.bundle.codes import PLANES
+from ofa_export.bundle.layout import MAX_TILES, OrderName
 from ofa_export.errors import ConfigError
-
-OrderName = Literal["planes", "peel", "magnitude"]
-
-MAX_TILES = 2**16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import typer
 
 from ofa_export.cli.options import BundleArgument, JsonOption, examples
@@ -24,15 +22,12 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def inspect(bundle: BundleArgument, json_output: JsonOption = False) -> None:
     """Show what is inside a bundle and where it comes from."""
-    # A third of numpy's start-up is threads for linear algebra, of which there is none here.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-    from ofa_export.bundle.reader import Bundle
+    from ofa_export.bundle.envelope import map_bundle, read_envelope
     from ofa_export.cli.results import bundle_json
     from ofa_export.cli.views import print_bundle
 
-    with Bundle.open(bundle) as opened:
-        if json_output:
-            print_json(bundle_json(bundle, opened))
-        else:
-            print_bundle(str(bundle), opened.size, opened.manifest)
+    envelope = read_envelope(memoryview(map_bundle(bundle)))
+    if json_output:
+        print_json(bundle_json(bundle, envelope))
+    else:
+        print_bundle(str(bundle), envelope.size, envelope.manifest)

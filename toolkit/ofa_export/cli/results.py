@@ -8,13 +8,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ofa_export.bundle.device import Ranking
+    from ofa_export.bundle.envelope import Envelope
     from ofa_export.bundle.items import KnownHistory
     from ofa_export.bundle.reader import Bundle
     from ofa_export.model.checkpoint import CheckpointConfig
     from ofa_export.planning.plan import Plan
 
 
-def bundle_json(path: Path, bundle: Bundle) -> dict[str, Any]:
+def bundle_json(path: Path, bundle: Envelope) -> dict[str, Any]:
     """What is inside a bundle: its manifest, and the file around it."""
     return {"file": str(path), "bytes": bundle.size, **bundle.manifest.model_dump(mode="json")}
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
-from ofa_export.bundle.order import OrderName, TileOrder
+from ofa_export.bundle.layout import OrderName
+from ofa_export.bundle.order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 
