@@ -129,7 +129,7 @@ class Device:
         if not len(history):
             raise HistoryError("The history is empty; adapting needs at least one item.")
         recent = history[-self._history.shape[1] :]
-        self._history[:] = 0
+        self._history[0, : -len(recent)] = 0
         self._history[0, -len(recent) :] = recent
         self._length[0] = len(recent)
         with self._clock.part("adapt"):
@@ -186,8 +186,8 @@ class Device:
         scores = [np.zeros(0, np.float32)]
         for start in range(0, len(candidates), self._candidates.shape[1]):
             chunk = candidates[start : start + self._candidates.shape[1]]
-            self._candidates[:] = 0
             self._candidates[0, : len(chunk)] = chunk
+            self._candidates[0, len(chunk) :] = 0
             with self._clock.part("score"):
                 outputs = self._run("score", {"hidden": self._adaptation.hidden, "candidates": self._candidates})
             scores.append(outputs["scores"][0, : len(chunk)])
@@ -244,8 +244,7 @@ class Device:
             found = outputs[name].shape if name in outputs else "nothing"
             reason = f"graph {graph.name} returned {found} for {name}; the manifest says {shape}."
             raise BundleError(reason, entry=self.bundle.manifest.entries[0].name)
-        # A copy, because a runtime may use its output buffers again in the next call.
-        value = np.array(outputs[name], np.float32)
+        value = np.asarray(outputs[name], np.float32)
         if not np.isfinite(value).all():
             raise NumericsError(f"Graph {graph.name} returned values in {name} that are not finite.")
         return value
