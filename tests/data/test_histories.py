@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ofa_export.data.histories import PAD, Histories, build_histories, evaluation_batch, left_pad
+from ofa_export.data.histories import PAD, Histories, build_histories, held_out_items, left_pad
 from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.errors import HistoryError, InteractionsError
 
@@ -92,21 +92,38 @@ def test_short_histories_are_training_data_and_are_not_evaluated() -> None:
     assert len(histories.training_rows(0)) == 2
     assert histories.popularity.sum() == 4
     with pytest.raises(HistoryError, match="user 'u' has fewer than 3"):
-        evaluation_batch(histories, np.array([0]), split="test", history_length=2)
+        held_out_items(histories, np.array([0]), split="test", history_length=2)
 
 
 def test_the_last_two_items_are_held_out_and_test_sees_the_validation_item() -> None:
     histories = build_histories(frame_of_histories(u="abcde", v="abc"), recipe=EVERYTHING, seed=0)
     row = {key: row for row, key in enumerate(histories.item_keys)}
     users = histories.evaluation_users
-    history, lengths, targets = evaluation_batch(histories, users, split="validation", history_length=3)
-    assert history.tolist() == [[row["a"], row["b"], row["c"]], [PAD, PAD, row["a"]]]
-    assert (lengths.tolist(), targets.tolist()) == ([3, 1], [row["d"], row["b"]])
-    history, lengths, targets = evaluation_batch(histories, users, split="test", history_length=3)
-    assert history.tolist() == [[row["b"], row["c"], row["d"]], [PAD, row["a"], row["b"]]]
-    assert (lengths.tolist(), targets.tolist()) == ([3, 2], [row["e"], row["c"]])
-    assert {history.dtype, lengths.dtype, targets.dtype} == {np.dtype(np.int32)}
+    found = held_out_items(histories, users, split="validation", history_length=3)
+    assert found.history.tolist() == [[row["a"], row["b"], row["c"]], [PAD, PAD, row["a"]]]
+    assert (found.lengths.tolist(), found.targets.tolist()) == ([3, 1], [row["d"], row["b"]])
+    found = held_out_items(histories, users, split="test", history_length=3)
+    assert found.history.tolist() == [[row["b"], row["c"], row["d"]], [PAD, row["a"], row["b"]]]
+    assert (found.lengths.tolist(), found.targets.tolist()) == ([3, 2], [row["e"], row["c"]])
+    assert {found.history.dtype, found.lengths.dtype, found.targets.dtype} == {np.dtype(np.int32)}
     assert [histories.item_keys[i] for i in histories.training_rows(0)] == ["a", "b", "c"]
+
+
+def test_several_positions_can_be_held_out_each_with_all_that_came_before() -> None:
+    recipe = HistoryRecipe(min_count=1, repeats="all", ties="file", held_out=2)
+    histories = build_histories(frame_of_histories(u="abcdefg", v="abcd", w="fghab"), recipe=recipe, seed=0)
+    row = {key: row for row, key in enumerate(histories.item_keys)}
+    assert [histories.user_keys[user] for user in histories.evaluation_users] == ["u", "w"]
+    assert [histories.item_keys[i] for i in histories.training_rows(0)] == ["a", "b", "c"]
+    assert len(histories.training_rows(1)) == 4
+    assert histories.popularity.sum() == 3 + 4 + 1
+    found = held_out_items(histories, np.array([0]), split="validation", history_length=4)
+    assert found.history.tolist() == [[PAD, *(row[key] for key in "abc")], [row[key] for key in "abcd"]]
+    assert found.targets.tolist() == [row["d"], row["e"]]
+    found = held_out_items(histories, histories.evaluation_users, split="test", history_length=4)
+    assert found.users.tolist() == [0, 0, 2, 2]
+    assert found.history[:2].tolist() == [[row[key] for key in "bcde"], [row[key] for key in "cdef"]]
+    assert found.targets.tolist() == [row["f"], row["g"], row["a"], row["b"]]
 
 
 def test_too_small_a_core_says_what_is_left_and_what_to_change() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ofa_export.data.histories import build_histories
-from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.sample import SAMPLE_FOLDER, SAMPLES, load_dataset
 from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
 
@@ -52,9 +52,21 @@ def test_a_file_is_loaded_with_its_titles_and_recipe(tmp_path: Path) -> None:
     path.write_text("user_id,item_id,timestamp\na,x,1\nb,y,2\na,x,1\n")
     titles.write_text("item_id,title\nx,Mug\n")
     recipe = HistoryRecipe(min_count=1)
-    data = load_dataset(path, titles=titles, recipe=recipe)
+    data = load_dataset(path, titles=titles, recipe=DataRecipe(histories=recipe))
     assert (data.name, data.titles, data.recipe) == ("shop", {"x": "Mug"}, recipe)
     assert [warning.endswith("item and time): 1.") for warning in data.warnings] == [True]
+
+
+def test_files_may_call_their_columns_what_they_like(tmp_path: Path) -> None:
+    path, titles = tmp_path / "ratings.csv", tmp_path / "movies.csv"
+    path.write_text("userId,movieId,rating,timestamp\n1,7,4.0,10\n2,9,3.5,20\n")
+    titles.write_text("movieId,title,genres\n7,Heat,Crime\n")
+    columns = {"user_id": "userId", "item_id": "movieId"}
+    data = load_dataset(path, titles=titles, recipe=DataRecipe(columns=columns))
+    assert data.interactions.rows() == [("1", "7", 10), ("2", "9", 20)]
+    assert data.titles == {"7": "Heat"}
+    with pytest.raises(InteractionsError, match="filmId"):
+        load_dataset(path, recipe=DataRecipe(columns={"item_id": "filmId"}))
 
 
 def test_an_unknown_name_suggests_the_nearest_sample() -> None:
@@ -70,4 +82,4 @@ def test_a_missing_file_is_not_mistaken_for_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_a_sample_does_not_take_another_recipe(name: str) -> None:
     with pytest.raises(ConfigError, match="has its own"):
-        load_dataset(name, recipe=HistoryRecipe())
+        load_dataset(name, recipe=DataRecipe())

@@ -34,7 +34,10 @@ def train(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="NAME|FILE", help="Train recipe: base, ci, planted, or FILE.yaml.")
+        str,
+        typer.Option(
+            "--recipe", metavar="NAME|FILE", help="Train recipe: a name from export_recipes/train, or FILE.yaml."
+        ),
     ] = "base",
     titles: Annotated[
         Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
@@ -56,7 +59,7 @@ def train(
     from ofa_export.data.sample import load_dataset
     from ofa_export.training.run import train as train_checkpoint
 
-    data = load_dataset(interactions, titles=titles)
+    data = load_dataset(interactions, titles=titles, recipe=resolved.data.resolved() if resolved.data else None)
     for warning in data.warnings:
         print(f"Note: {warning}", file=sys.stderr)
     with TrainingBars() as bars:

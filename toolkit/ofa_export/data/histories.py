@@ -18,17 +18,13 @@ Split = Literal["validation", "test"]
 PAD = -1
 """Item row that stands for "nothing here"; histories are padded on the left."""
 
-SHORTEST = 3
-"""Items that a history needs for one to train on, one to validate on and one to test on."""
-
-_HELD_OUT = {"validation": 2, "test": 1}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Histories:
-    """All histories of a data set, split leave-one-out: last item test, last but one validation, the rest training.
+    """All histories of a data set: the last k items test, the k before them validation, the rest training.
 
-    Histories of fewer than `SHORTEST` items hold nothing out and are training data as a whole.
+    With k = 1 that is leave-one-out. Histories of fewer than `shortest` items hold nothing out and are training data
+    as a whole.
 
     Args:
         item_keys: `[V]` key of each item row; most popular first, ties by key.
@@ -37,6 +33,7 @@ class Histories:
         offsets: `[U+1]` history u is `rows[offsets[u]:offsets[u+1]]`.
         popularity: `[V]` occurrences of each item in the training part.
         exclude_history: items of the visible history are never right answers, so rankings leave them out.
+        held_out: k.
     """
 
     item_keys: tuple[str, ...]
@@ -45,6 +42,12 @@ class Histories:
     offsets: NDArray[np.int64]
     popularity: NDArray[np.int64]
     exclude_history: bool
+    held_out: int = 1
+
+    @property
+    def shortest(self) -> int:
+        """Items that a history needs for one to train on, k to validate on and k to test on."""
+        return 2 * self.held_out + 1
 
     @property
     def users(self) -> int:
@@ -58,8 +61,8 @@ class Histories:
 
     @property
     def evaluation_users(self) -> NDArray[np.int64]:
-        """Users whose history is long enough to hold two items out, ascending."""
-        return np.flatnonzero(np.diff(self.offsets) >= SHORTEST)
+        """Users whose history is long enough to hold items out, ascending."""
+        return np.flatnonzero(np.diff(self.offsets) >= self.shortest)
 
     def sequence(self, user: int) -> NDArray[np.int32]:
         """The whole history of a user, oldest item first."""
@@ -68,7 +71,7 @@ class Histories:
     def training_rows(self, user: int) -> NDArray[np.int32]:
         """The part of a user's history that may be trained on, oldest item first."""
         sequence = self.sequence(user)
-        return sequence[:-2] if len(sequence) >= SHORTEST else sequence
+        return sequence[: -2 * self.held_out] if len(sequence) >= self.shortest else sequence
 
 
 def build_histories(frame: pl.DataFrame, *, recipe: HistoryRecipe, seed: int) -> Histories:
@@ -97,12 +100,13 @@ def build_histories(frame: pl.DataFrame, *, recipe: HistoryRecipe, seed: int) ->
             f"{recipe.min_count} interactions (min_count). At least 2 of each are needed: lower min_count or add data."
         )
     user_keys, lengths = np.unique(core["user_id"].to_numpy(), return_counts=True)
-    if lengths.max() < SHORTEST:
+    shortest = 2 * recipe.held_out + 1
+    if lengths.max() < shortest:
         raise InteractionsError(
-            f"The longest history has {lengths.max()} items, and {SHORTEST} are needed: one each to train on, "
-            "to validate on and to test on. Give longer histories."
+            f"The longest history has {lengths.max()} items, and {shortest} are needed: one to train on, "
+            f"{recipe.held_out} to validate on and {recipe.held_out} to test on (held_out). Give longer histories."
         )
-    return _assemble(core, user_keys, np.concatenate([[0], np.cumsum(lengths)]), recipe.repeats == "first")
+    return _assemble(core, user_keys, np.concatenate([[0], np.cumsum(lengths)]), recipe)
 
 
 def _core(frame: pl.DataFrame, min_count: int) -> pl.DataFrame:
@@ -116,12 +120,12 @@ def _core(frame: pl.DataFrame, min_count: int) -> pl.DataFrame:
 
 
 def _assemble(
-    core: pl.DataFrame, user_keys: NDArray[np.object_], offsets: NDArray[np.int64], exclude_history: bool
+    core: pl.DataFrame, user_keys: NDArray[np.object_], offsets: NDArray[np.int64], recipe: HistoryRecipe
 ) -> Histories:
     keys, codes = np.unique(core["item_id"].to_numpy(), return_inverse=True)
     lengths = np.diff(offsets)
     from_end = np.repeat(offsets[1:], lengths) - np.arange(len(codes))
-    training = (from_end > 2) | np.repeat(lengths < SHORTEST, lengths)
+    training = (from_end > 2 * recipe.held_out) | np.repeat(lengths < 2 * recipe.held_out + 1, lengths)
     popularity = np.bincount(codes[training], minlength=len(keys))
     # Keys are sorted, so a stable sort breaks ties by key.
     order = np.argsort(-popularity, kind="stable")
@@ -133,7 +137,8 @@ def _assemble(
         rows=row_of_code[codes],
         offsets=offsets.astype(np.int64),
         popularity=popularity[order].astype(np.int64),
-        exclude_history=exclude_history,
+        exclude_history=recipe.repeats == "first",
+        held_out=recipe.held_out,
     )
 
 
@@ -153,32 +158,57 @@ def left_pad(rows: NDArray[np.int32], history_length: int) -> NDArray[np.int32]:
     return padded
 
 
-def evaluation_batch(
-    histories: Histories, users: NDArray[np.int64], *, split: Split, history_length: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """What each user had seen before a held-out item, and that item.
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Held-out items and what their users had seen before each of them.
+
+    Args:
+        users: int64 `[B]`, whose they are; a user's k positions lie behind each other, oldest first.
+        history: int32 `[B, T]`, padded on the left.
+        targets: int32 `[B]`.
+    """
+
+    users: NDArray[np.int64]
+    history: NDArray[np.int32]
+    targets: NDArray[np.int32]
+
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """Real items of each history, int32 `[B]`, 1 to T."""
+        lengths: NDArray[np.int32] = np.sum(self.history != PAD, axis=1, dtype=np.int32)
+        return lengths
+
+
+def held_out_items(histories: Histories, users: NDArray[np.int64], *, split: Split, history_length: int) -> HeldOut:
+    """What users had seen before each of their held-out items, and that item.
 
     Args:
         histories: the data set.
-        users: `[B]` users, of `histories.evaluation_users`.
-        split: "validation" or "test"; before the test item, the validation item is part of the history.
+        users: `[U]` users, of `histories.evaluation_users`.
+        split: "validation" or "test"; a history holds everything before its target, held-out items among it.
         history_length: T.
 
     Returns:
-        History `[B, T]` padded on the left, its real lengths `[B]` (1 … T), targets `[B]`.
+        k positions of each user, `[U * k]`.
 
     Raises:
         HistoryError: a user's history is too short to hold anything out.
     """
+    k = histories.held_out
     seen = [histories.sequence(int(user)) for user in users]
-    short = [histories.user_keys[user] for user, rows in zip(users, seen, strict=True) if len(rows) < SHORTEST]
+    short = [
+        histories.user_keys[user] for user, rows in zip(users, seen, strict=True) if len(rows) < histories.shortest
+    ]
     if short:
         raise HistoryError(
-            f"The history of user {short[0]!r} has fewer than {SHORTEST} items, so nothing is held out. "
+            f"The history of user {short[0]!r} has fewer than {histories.shortest} items, so nothing is held out. "
             "Evaluate users of Histories.evaluation_users."
         )
-    held_out = _HELD_OUT[split]
-    history = np.stack([left_pad(rows[:-held_out], history_length) for rows in seen])
-    lengths = np.array([min(len(rows) - held_out, history_length) for rows in seen], dtype=np.int32)
-    targets = np.array([rows[-held_out] for rows in seen], dtype=np.int32)
-    return history, lengths, targets
+    first = 2 * k if split == "validation" else k
+    ends = [(rows, len(rows) - back) for rows in seen for back in range(first, first - k, -1)]
+    history = [left_pad(rows[:end], history_length) for rows, end in ends]
+    return HeldOut(
+        users=np.repeat(np.asarray(users, np.int64), k),
+        history=np.array(history, np.int32).reshape(-1, history_length),
+        targets=np.array([rows[end] for rows, end in ends], np.int32),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +47,14 @@ def read_interactions(path: Path) -> pl.DataFrame:
     return read_interactions_with_report(path)[0]
 
 
-def read_interactions_with_report(path: Path) -> tuple[pl.DataFrame, ReadReport]:
+def read_interactions_with_report(
+    path: Path, *, columns: Mapping[str, str] | None = None
+) -> tuple[pl.DataFrame, ReadReport]:
     """Reads and checks a CSV or Parquet file with the columns `user_id`, `item_id` and `timestamp`.
 
     Args:
         path: the file; other columns are ignored. Times are numbers, in seconds.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         The frame (`user_id` and `item_id` text, `timestamp` Int64, or Float64 where seconds have fractions), rows in
@@ -59,7 +63,7 @@ def read_interactions_with_report(path: Path) -> tuple[pl.DataFrame, ReadReport]
     Raises:
         InteractionsError: the file, a column or a row cannot be used; the sentence names it and says what to do.
     """
-    table = read_columns(path, COLUMNS).with_row_index(_ROW, offset=1)
+    table = read_columns(path, COLUMNS, named=columns).with_row_index(_ROW, offset=1)
     rows = table.filter(~pl.all_horizontal(pl.col(COLUMNS).is_null()))
     if rows.is_empty():
         raise InteractionsError(f"{path} has a header but no interactions. Add one row per interaction.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ofa_export.errors import ConfigError, UnknownNameError
@@ -20,19 +21,36 @@ class HistoryRecipe:
         repeats: "first" keeps the first interaction of each user with each item, "all" keeps every one.
         ties: order among equal times: "shuffle" by seed, because a file sorted by item leaks the answer; "file" only
             where the order of rows is real.
+        held_out: k, the last k items of a history are test, the k before them validation; 1 is leave-one-out.
 
     Raises:
-        ConfigError: `min_count` is below 1.
+        ConfigError: `min_count` or `held_out` is below 1.
         UnknownNameError: `repeats` or `ties` is none of the above.
     """
 
     min_count: int = 5
     repeats: Repeats = "first"
     ties: Ties = "shuffle"
+    held_out: int = 1
 
     def __post_init__(self) -> None:
         if self.min_count < 1:
             raise ConfigError(f"min_count is {self.min_count}; it must be 1 or more (1 keeps everyone).")
+        if self.held_out < 1:
+            raise ConfigError(f"held_out is {self.held_out}; it must be 1 or more (1 is leave-one-out).")
         for kind, given, choices in (("repeats", self.repeats, Repeats), ("ties", self.ties, Ties)):
             if given not in get_args(choices):
                 raise UnknownNameError(kind, given, get_args(choices))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRecipe:
+    """How files are read and their interactions become histories.
+
+    Args:
+        histories: which interactions count.
+        columns: our name of a column -> its name in the files; columns that are not named keep ours.
+    """
+
+    histories: HistoryRecipe = field(default_factory=HistoryRecipe)
+    columns: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import polars as pl
 
 from ofa_export.data.interactions import read_interactions_with_report
 from ofa_export.data.planted import planted_interactions
-from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.titles import read_titles
 from ofa_export.errors import ConfigError, UnknownNameError
 
@@ -72,15 +72,13 @@ SAMPLES: Mapping[str, Callable[[], DataSet]] = {"online-retail": _online_retail,
 """Name of each packaged data set -> how to load it."""
 
 
-def load_dataset(
-    name_or_path: str | Path, *, titles: Path | None = None, recipe: HistoryRecipe | None = None
-) -> DataSet:
+def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe: DataRecipe | None = None) -> DataSet:
     """Loads a packaged sample or an interactions file.
 
     Args:
         name_or_path: a name of `SAMPLES`, or a CSV or Parquet file (write `./planted` for a file of a sample's name).
         titles: CSV or Parquet file with the columns `item_id` and `title`; only for an interactions file.
-        recipe: how interactions become histories; for a file only, and `HistoryRecipe()` by default.
+        recipe: how files are read; for a file only, and `DataRecipe()` by default.
 
     Returns:
         The data set.
@@ -93,16 +91,20 @@ def load_dataset(
     name = str(name_or_path)
     if name in SAMPLES:
         if titles is not None or recipe is not None:
-            raise ConfigError(f"The sample '{name}' has its own titles and recipe: leave out titles and recipe.")
+            raise ConfigError(
+                f"The sample '{name}' has its own titles and columns: leave out titles, "
+                "and use a recipe without a `data` part."
+            )
         return SAMPLES[name]()
     path = Path(name_or_path)
     if not path.exists() and not path.suffix and len(path.parts) == 1:
         raise UnknownNameError("sample data set or interactions file", name, SAMPLES)
-    interactions, report = read_interactions_with_report(path)
+    recipe = recipe or DataRecipe()
+    interactions, report = read_interactions_with_report(path, columns=recipe.columns)
     return DataSet(
         name=path.stem,
         interactions=interactions,
-        titles=read_titles(titles) if titles else {},
-        recipe=recipe or HistoryRecipe(),
+        titles=read_titles(titles, columns=recipe.columns) if titles else {},
+        recipe=recipe.histories,
         warnings=report.warnings(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -20,19 +20,22 @@ _ALIASES = {
 }
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+def read_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None) -> pl.DataFrame:
     """Reads the named columns; all others are ignored.
 
     Args:
         path: a `.csv` file (UTF-8, commas, a header line) or a `.parquet` file.
         columns: the names wanted.
+        named: name wanted -> name in the file, where that differs.
 
     Returns:
-        The columns in the order asked for, rows in file order. CSV values are text, not yet interpreted.
+        The columns under the names wanted, in the order asked for, rows in file order. CSV values are text, not yet
+        interpreted.
 
     Raises:
         InteractionsError: no such file, a folder, another file type, unreadable content, or a column that is missing.
     """
+    theirs = [(named or {}).get(column, column) for column in columns]
     suffix = path.suffix.lower()
     if path.is_dir():
         raise InteractionsError(f"{path} is a folder. Name one CSV or Parquet file.")
@@ -42,10 +45,12 @@ def read_columns(path: Path, columns: Sequence[str]) -> pl.DataFrame:
         raise InteractionsError(f"{path} ends in '{suffix}'. Give a file that ends in .csv or .parquet.")
     try:
         found = _csv_header(path) if suffix == ".csv" else list(pl.read_parquet_schema(path))
-        _require(path, columns, found)
+        _require(path, theirs, found)
         if suffix == ".csv":
-            return pl.read_csv(path, columns=columns, infer_schema=False, glob=False).select(columns)
-        return pl.read_parquet(path, columns=list(columns), glob=False, hive_partitioning=False).select(columns)
+            table = pl.read_csv(path, columns=theirs, infer_schema=False, glob=False)
+        else:
+            table = pl.read_parquet(path, columns=theirs, glob=False, hive_partitioning=False)
+        return table.select(pl.col(theirs[i]).alias(column) for i, column in enumerate(columns))
     except OSError as error:
         raise InteractionsError(f"{path} cannot be read: {error.strerror or error}.") from error
     # A damaged Parquet file can end in a Rust panic, which is no PolarsError.

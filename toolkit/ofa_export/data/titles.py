@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -10,11 +11,12 @@ from ofa_export.data.tables import as_text, read_columns
 from ofa_export.errors import InteractionsError
 
 
-def read_titles(path: Path) -> dict[str, str]:
+def read_titles(path: Path, *, columns: Mapping[str, str] | None = None) -> dict[str, str]:
     """Reads a CSV or Parquet file with the columns `item_id` and `title`.
 
     Args:
         path: the file; rows without a title are skipped, other columns ignored.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         Item key -> title, in file order.
@@ -22,8 +24,8 @@ def read_titles(path: Path) -> dict[str, str]:
     Raises:
         InteractionsError: the file cannot be read, or gives two titles for one item.
     """
-    columns = read_columns(path, ("item_id", "title"))
-    table = pl.DataFrame([as_text(path, column) for column in columns]).drop_nulls().unique(maintain_order=True)
+    found = read_columns(path, ("item_id", "title"), named=columns)
+    table = pl.DataFrame([as_text(path, column) for column in found]).drop_nulls().unique(maintain_order=True)
     twice = table.filter(pl.col("item_id").is_duplicated())["item_id"]
     if len(twice):
         raise InteractionsError(f"{path} has more than one title for item {twice[0]!r}. Keep one row per item.")

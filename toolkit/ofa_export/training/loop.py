@@ -94,7 +94,8 @@ def optimise(
     Raises:
         NumericsError: the loss is not finite.
     """
-    total = settings.epochs * task.steps_per_epoch
+    epochs = settings.passes(task.steps_per_epoch)
+    total = epochs * task.steps_per_epoch
     optimiser = torch.optim.Adam(task.groups, betas=(0.9, 0.98))
     peaks = [group["lr"] for group in optimiser.param_groups]
     run = _resume(task, optimiser, snapshot) if snapshot.exists() else _Run()
@@ -102,7 +103,7 @@ def optimise(
     if run.step == 0:
         _validate(task, run, epoch=0, progress=progress)
     saved = time.monotonic()
-    for epoch in range(run.step // max(task.steps_per_epoch, 1), settings.epochs):
+    for epoch in range(run.step // max(task.steps_per_epoch, 1), epochs):
         for index, batch in enumerate(task.batches(epoch)):
             step = epoch * task.steps_per_epoch + index
             if step < run.step:

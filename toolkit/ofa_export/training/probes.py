@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ofa_export.data.histories import evaluation_batch
+from ofa_export.data.histories import held_out_items
 from ofa_export.model.checkpoint import Probes
 from ofa_export.training.session import Session
 
 
 def choose_probes(session: Session) -> Probes:
-    """What the probe users had seen before their validation item, and that item.
+    """What the probe users had seen before their validation items, and those items.
 
     Args:
         session: gives data and users.
@@ -16,10 +16,10 @@ def choose_probes(session: Session) -> Probes:
     Returns:
         Probes in the order of users.
     """
-    histories, _, targets = evaluation_batch(
+    found = held_out_items(
         session.histories,
         session.probe_users,
         split="validation",
         history_length=session.model.config.history_length,
     )
-    return Probes(histories=histories, targets=targets, user_groups=session.user_groups[session.probe_users])
+    return Probes(histories=found.history, targets=found.targets, user_groups=session.user_groups[found.users])

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ofa_export.data.recipe import DataRecipe, HistoryRecipe, Repeats, Ties
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import Depth, Heads, HistoryLength, ItemGroups, ModelConfig, Rank, UserGroups, Width
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ColumnNames(_Part):
+    """What the columns are called in the files."""
+
+    user_id: str = "user_id"
+    item_id: str = "item_id"
+    timestamp: str = "timestamp"
+    title: str = "title"
+
+
+class Data(_Part):
+    """How an interactions file is read; the packaged samples know this themselves. See `HistoryRecipe`."""
+
+    min_count: int = Field(default=5, ge=1)
+    repeats: Repeats = "first"
+    ties: Ties = "shuffle"
+    held_out: int = Field(default=1, ge=1, le=1000)
+    columns: ColumnNames = ColumnNames()
+
+    def resolved(self) -> DataRecipe:
+        """The recipe as the readers take it."""
+        return DataRecipe(
+            histories=HistoryRecipe(
+                min_count=self.min_count, repeats=self.repeats, ties=self.ties, held_out=self.held_out
+            ),
+            columns=self.columns.model_dump(),
+        )
 
 
 class Sizes(_Part):
@@ -51,6 +81,7 @@ class Optimiser(_Part):
 
     Args:
         epochs: passes over the training windows.
+        min_steps: more passes where the epochs have fewer steps than this, so that few data are learnt too.
         batch_size: windows of one step.
         learning_rate: peak learning rate.
         warmup_steps: steps until the peak.
@@ -59,11 +90,20 @@ class Optimiser(_Part):
     """
 
     epochs: int = Field(ge=0, le=1000)
+    min_steps: int = Field(default=0, ge=0)
     batch_size: int = Field(default=16, ge=1, le=4096)
     learning_rate: float = Field(gt=0, le=1)
     warmup_steps: int = Field(default=100, ge=0)
     clip_norm: float = Field(default=5.0, gt=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+
+    def passes(self, steps_per_epoch: int) -> int:
+        """Epochs that a run takes.
+
+        Args:
+            steps_per_epoch: batches of one pass over the data.
+        """
+        return max(self.epochs, math.ceil(self.min_steps / max(1, steps_per_epoch)))
 
 
 class WeightsStage(Optimiser):
@@ -121,6 +161,7 @@ class TrainRecipe(_Part):
 
     Args:
         description: what the recipe is for and how long it takes.
+        data: how the interactions file is read; None for the defaults, and for the packaged samples.
         model: sizes.
         static: the static backbone.
         groups: refinement of each user group's table; skipped when there is one group.
@@ -131,6 +172,7 @@ class TrainRecipe(_Part):
     """
 
     description: str
+    data: Data | None = None
     model: Sizes
     static: Optimiser
     groups: Optimiser

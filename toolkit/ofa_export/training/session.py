@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ofa_export.bundle.order import TileOrder, plane_order
-from ofa_export.data.histories import Histories, evaluation_batch
+from ofa_export.data.histories import Histories, held_out_items
 from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
@@ -100,12 +100,12 @@ class Session:
             members = chosen[self.user_groups[chosen] == group]
             if len(members) == 0:
                 continue
-            history, _, targets = evaluation_batch(
+            found = held_out_items(
                 self.histories, members, split="validation", history_length=self.model.config.history_length
             )
-            scores, executed = score_histories(self.model, adapt, tables(group), history)
-            seen = history if self.histories.exclude_history else None
-            qualities.append(ndcg(target_ranks(scores, targets, history=seen), 10))
+            scores, executed = score_histories(self.model, adapt, tables(group), found.history)
+            seen = found.history if self.histories.exclude_history else None
+            qualities.append(ndcg(target_ranks(scores, found.targets, history=seen), 10))
             gates.append(executed)
         return float(np.concatenate(qualities).mean()), float(np.concatenate(gates).mean())
 
