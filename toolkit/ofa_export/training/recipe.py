@@ -123,11 +123,13 @@ class TilesStage(Optimiser):
 
     Args:
         order: how tiles are ordered.
-        full_share: share of steps with the full-precision table.
+        full_share: share of steps with the full-precision table alone.
+        distill: weight of what a prefix learns from the full table in the same step; 0 leaves it to the targets.
     """
 
     order: Literal["planes", "peel", "magnitude"] = "planes"
-    full_share: float = Field(default=0.25, ge=0, le=1)
+    full_share: float = Field(default=0.0, ge=0, le=1)
+    distill: float = Field(default=1.0, ge=0)
 
 
 class MapperStage(Optimiser):

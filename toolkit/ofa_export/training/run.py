@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -10,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ofa_export import __version__
-from ofa_export.bundle.order import TileOrder
-from ofa_export.data.histories import Histories, build_histories
+from ofa_export.data.histories import build_histories
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
@@ -29,6 +26,7 @@ from ofa_export.training.progress import Progress
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.session import Session, initial_session
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
+from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static import train_static
 from ofa_export.training.tiles import train_tiles
 from ofa_export.training.weights import train_weights
@@ -88,15 +86,15 @@ def train(
         raise InteractionsError(
             "No history has two items left to train on after its last two are held out. Give longer histories."
         )
-    _enter(folder, _job(histories, recipe, seed), resume=resume, force=force)
+    _enter(folder, job_of(histories, recipe, seed=seed), resume=resume, force=force)
     with one_torch_thread():
         for number, stage in enumerate(STAGES, start=1):
             done = folder / f"{number}-{stage.name}.done"
             if done.exists():
-                _restore(session, load_snapshot(done))
+                restore_state(session, load_snapshot(done))
                 continue
             stage.run(session)
-            save_snapshot(done, _stored(session))
+            save_snapshot(done, stored_state(session))
             for running in folder.glob("*.running"):
                 running.unlink()
         checkpoint = _checkpoint(session, data)
@@ -105,18 +103,6 @@ def train(
                 (part / name).write_bytes(content)
     shutil.rmtree(folder)
     return checkpoint
-
-
-def _job(histories: Histories, recipe: TrainRecipe, seed: int) -> dict[str, Any]:
-    """What a run is about; a run resumes only its own job."""
-    digest = hashlib.sha256(json.dumps([histories.item_keys, histories.user_keys, histories.exclude_history]).encode())
-    digest.update(histories.rows.tobytes() + histories.offsets.tobytes())
-    return {
-        "version": __version__,
-        "data_sha256": digest.hexdigest(),
-        "recipe": recipe.model_dump(mode="json"),
-        "seed": seed,
-    }
 
 
 def _described(job: dict[str, Any]) -> bytes:
@@ -154,31 +140,6 @@ def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> N
         )
     with atomic_write(described) as file:
         file.write(_described(job))
-
-
-def _stored(session: Session) -> dict[str, Any]:
-    return {
-        "model": session.model.state_dict(),
-        "importance": torch.from_numpy(session.importance),
-        "order_name": session.tile_orders[0].name,
-        "tiles": torch.from_numpy(np.stack([order.tiles for order in session.tile_orders]).astype(np.int32)),
-        "centroids": torch.from_numpy(session.centroids),
-        "user_groups": torch.from_numpy(session.user_groups),
-        "measured": session.measured,
-    }
-
-
-def _restore(session: Session, stored: dict[str, Any]) -> None:
-    config = session.model.config
-    session.model.load_state_dict(stored["model"])
-    session.importance = stored["importance"].numpy()
-    session.tile_orders = [
-        TileOrder(name=stored["order_name"], groups=config.item_groups, blocks=config.embedding_blocks, tiles=tiles)
-        for tiles in stored["tiles"].numpy().astype(np.uint16)
-    ]
-    session.centroids = stored["centroids"].numpy()
-    session.user_groups = stored["user_groups"].numpy()
-    session.measured = stored["measured"]
 
 
 def _checkpoint(session: Session, data: DataSet) -> Checkpoint:

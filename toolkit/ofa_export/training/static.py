@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
-from ofa_export.training.session import Session, next_item_loss
+from ofa_export.training.session import Session
 from ofa_export.training.windows import Batch
 
 
@@ -57,8 +58,18 @@ def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tens
     Returns:
         Mean cross-entropy over all real positions, a scalar.
     """
+    where = batch.inputs >= 0
+    return F.cross_entropy(static_states(model, batch, table)[where] @ table.T, batch.targets[where])
+
+
+def static_states(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:
+    """User states of the static net at every position of a batch, [B, T, d].
+
+    Args:
+        model: the network.
+        batch: windows.
+        table: [V, d], which the history is read from.
+    """
     valid = model.valid(batch.lengths)
-    hidden = model.assemble(
-        model.embed(lookup(table, batch.inputs), valid), valid, model.static_adaptation(len(batch.inputs))
-    )
-    return next_item_loss(model, hidden, batch.targets, table, batch.inputs >= 0)
+    x = model.embed(lookup(table, batch.inputs), valid)
+    return model.states(model.assemble(x, valid, model.static_adaptation(len(batch.inputs))))

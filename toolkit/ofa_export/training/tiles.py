@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ofa_export.bundle.order import TileOrder, block_order, floor_tiles, plane_order, planes_of_prefix
 from ofa_export.model.elastic_table import block_rms, keep_planes
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
+from ofa_export.training.recipe import TilesStage
 from ofa_export.training.session import Session
-from ofa_export.training.static import static_loss
+from ofa_export.training.static import static_loss, static_states
 from ofa_export.training.windows import Batch
 
-PROBED_PLANES = (2, 4, 8)
+PROBED_PLANES = (1, 2, 3, 4, 8)
 """Early stopping looks at the mean quality with this many planes of every block."""
+
+WHOLE_PLANES_SHARE = 0.5
+"""Half of the random budgets keep whole planes, low ones more often: what most budgets of a phone come to."""
+
+PLANE_ODDS = {1: 0.3, 2: 0.25, 3: 0.2, 4: 0.15, 5: 0.05, 8: 0.05}
+
+Compress = Callable[[Tensor, int, np.random.Generator], Tensor]
+"""From a full table [V, d], its user group and this step's generator to the table that a device reads, [V, d]."""
 
 
 def train_tiles(session: Session) -> None:
@@ -25,30 +38,142 @@ def train_tiles(session: Session) -> None:
     Args:
         session: its tile order is replaced and its model trained in place.
     """
-    settings, model = session.recipe.tiles, session.model
-    for group in range(model.config.user_groups):
+    for group in range(session.model.config.user_groups):
         session.tile_orders[group] = _order(session, group)
+
+    def probed(table: Tensor, group: int) -> list[Tensor]:
+        order = session.tile_orders[group]
+        return [keep_prefix(session, table, group, len(order) * planes // 8) for planes in PROBED_PLANES]
+
+    session.measured["tiles"] = fit_compressed(
+        session,
+        session.recipe.tiles,
+        stage="tiles",
+        compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
+        probed=probed,
+    )
+
+
+def fit_compressed(
+    session: Session,
+    settings: TilesStage,
+    *,
+    stage: str,
+    compress: Compress,
+    probed: Callable[[Tensor, int], list[Tensor]],
+) -> dict[str, float | int | list[float]]:
+    """Fine-tune table and backbone so that the compressed table ranks as the full one does.
+
+    Args:
+        session: its model is trained in place.
+        settings: epochs, rates and the weight of distillation.
+        stage: name, part of every seed.
+        compress: what a device reads in this step, differentiable.
+        probed: compressed tables of a user group whose mean quality early stopping looks at.
+
+    Returns:
+        What `optimise` returns.
+    """
+    model = session.model
     set_dropout(model, settings.dropout)
     parameters = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
 
     def step(batch: Batch, generator: np.random.Generator) -> Tensor:
-        return static_loss(model, batch, prefix_table(session, batch.group, generator, full_share=settings.full_share))
+        table = model.tables[batch.group]
+        if generator.random() < settings.full_share:
+            return static_loss(model, batch, table)
+        return compressed_loss(model, batch, table, compress(table, batch.group, generator), distill=settings.distill)
 
-    session.measured["tiles"] = optimise(
+    def validate() -> Verdict:
+        tables = [probed(session.full_tables(group), group) for group in range(model.config.user_groups)]
+        adapt, qualities = static_adapt(model), []
+        for one_of_each_group in zip(*tables, strict=True):
+            qualities.append(session.validation_ndcg(adapt, one_of_each_group.__getitem__)[0])
+        return Verdict(quality=float(np.mean(qualities)))
+
+    return optimise(
         Task(
-            stage="tiles",
+            stage=stage,
             model=model,
             groups=[{"params": parameters, "lr": settings.learning_rate}],
-            batches=session.batches("tiles", settings, session.windows),
+            batches=session.batches(stage, settings, session.windows),
             steps_per_epoch=session.steps_per_epoch(settings, session.windows),
             step=step,
-            validate=lambda: Verdict(quality=float(np.mean([_quality(session, planes) for planes in PROBED_PLANES]))),
+            validate=validate,
         ),
         settings,
         seed=session.seed,
-        snapshot=session.snapshot("tiles"),
+        snapshot=session.snapshot(stage),
         progress=session.progress,
     )
+
+
+def compressed_loss(
+    model: AdaptiveRecommender, batch: Batch, table: Tensor, compressed: Tensor, *, distill: float
+) -> Tensor:
+    """Loss with a compressed table, which learns from the full one in the same step.
+
+    Source: our choice, after in-place distillation (Yu and Huang, "Universally slimmable networks", section 3.3).
+
+    Args:
+        model: the network.
+        batch: windows.
+        table: [V, d], the full table.
+        compressed: [V, d].
+        distill: weight of the divergence from the full table's ranking; 0 leaves the full table out of the step.
+
+    Returns:
+        Mean over all real positions, a scalar.
+    """
+    where = batch.inputs >= 0
+    targets = batch.targets[where]
+    student = static_states(model, batch, compressed)[where] @ compressed.T
+    loss = F.cross_entropy(student, targets)
+    if distill == 0:
+        return loss
+    teacher = static_states(model, batch, table)[where] @ table.T
+    divergence = F.kl_div(
+        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="batchmean"
+    )
+    return loss + F.cross_entropy(teacher, targets) + distill * divergence
+
+
+def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:
+    """Tiles of a random budget: whole planes, or any number drawn evenly on a logarithmic scale.
+
+    Args:
+        order: the tile order.
+        generator: of this step.
+
+    Returns:
+        At least `floor_tiles(order)`.
+    """
+    if generator.random() < WHOLE_PLANES_SHARE:
+        planes = int(generator.choice(list(PLANE_ODDS), p=list(PLANE_ODDS.values())))
+        return max(floor_tiles(order), len(order) * planes // 8)
+    low, high = np.log([floor_tiles(order), len(order)])
+    return max(floor_tiles(order), round(float(np.exp(generator.uniform(low, high)))))
+
+
+def keep_prefix(session: Session, table: Tensor, group: int, count: int) -> Tensor:
+    """A table as a device reads it that has the first tiles only.
+
+    Args:
+        session: gives the tile order.
+        table: [V, d], full.
+        group: the user group.
+        count: tiles.
+
+    Returns:
+        [V, d], with straight-through gradients.
+    """
+    planes = torch.from_numpy(planes_of_prefix(session.tile_orders[group], count).astype(np.int64))
+    return keep_planes(table, planes, session.item_groups)
+
+
+def random_prefix_table(session: Session, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
+    """A table as a device of a random budget reads it; see `random_prefix` and `keep_prefix`."""
+    return keep_prefix(session, table, group, random_prefix(session.tile_orders[group], generator))
 
 
 def prefix_table(session: Session, group: int, generator: np.random.Generator, *, full_share: float) -> Tensor:
@@ -66,10 +191,7 @@ def prefix_table(session: Session, group: int, generator: np.random.Generator, *
     table = session.model.tables[group]
     if generator.random() < full_share:
         return table
-    order = session.tile_orders[group]
-    count = int(generator.integers(floor_tiles(order), len(order), endpoint=True))
-    planes = torch.from_numpy(planes_of_prefix(order, count).astype(np.int64))
-    return keep_planes(table, planes, session.item_groups)
+    return random_prefix_table(session, table, group, generator)
 
 
 def _order(session: Session, group: int) -> TileOrder:
@@ -79,12 +201,3 @@ def _order(session: Session, group: int) -> TileOrder:
     if name == "peel":
         return block_order(session.importance[group], name=name)
     return block_order(block_rms(session.full_tables(group), session.item_groups).numpy(), name=name)
-
-
-def _quality(session: Session, count: int) -> float:
-    config = session.model.config
-    planes = torch.full((config.item_groups, config.embedding_blocks), count)
-    return session.validation_ndcg(
-        static_adapt(session.model),
-        lambda group: keep_planes(session.full_tables(group), planes, session.item_groups),
-    )[0]
