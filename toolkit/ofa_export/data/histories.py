@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,9 @@ from ofa_export.errors import HistoryError, InteractionsError
 
 Split = Literal["validation", "test"]
 """Which held-out position of a history is the target: the last but one, or the last."""
+
+_COLD = 1
+"""Second part of the seed that cold users are drawn with."""
 
 PAD = -1
 """Item row that stands for "nothing here"; histories are padded on the left."""
@@ -34,6 +37,7 @@ class Histories:
         popularity: `[V]` occurrences of each item in the training part.
         exclude_history: items of the visible history are never right answers, so rankings leave them out.
         held_out: k.
+        cold_users: users that training never sees, ascending.
     """
 
     item_keys: tuple[str, ...]
@@ -43,6 +47,12 @@ class Histories:
     popularity: NDArray[np.int64]
     exclude_history: bool
     held_out: int = 1
+    cold_users: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def cold(self) -> NDArray[np.bool_]:
+        """Whether each user is kept out of training, `[U]`."""
+        return np.isin(np.arange(self.users), self.cold_users)
 
     @property
     def shortest(self) -> int:
@@ -69,7 +79,9 @@ class Histories:
         return self.rows[self.offsets[user] : self.offsets[user + 1]]
 
     def training_rows(self, user: int) -> NDArray[np.int32]:
-        """The part of a user's history that may be trained on, oldest item first."""
+        """The part of a user's history that may be trained on, oldest item first; nothing of a cold user's."""
+        if user in self.cold_users:
+            return self.rows[:0]
         sequence = self.sequence(user)
         return sequence[: -2 * self.held_out] if len(sequence) >= self.shortest else sequence
 
@@ -106,7 +118,10 @@ def build_histories(frame: pl.DataFrame, *, recipe: HistoryRecipe, seed: int) ->
             f"The longest history has {lengths.max()} items, and {shortest} are needed: one to train on, "
             f"{recipe.held_out} to validate on and {recipe.held_out} to test on (held_out). Give longer histories."
         )
-    return _assemble(core, user_keys, np.concatenate([[0], np.cumsum(lengths)]), recipe)
+    cold = np.sort(
+        np.random.default_rng((seed, _COLD)).permutation(len(user_keys))[: round(recipe.cold_users * len(user_keys))]
+    )
+    return _assemble(core, user_keys, np.concatenate([[0], np.cumsum(lengths)]), recipe, cold)
 
 
 def _core(frame: pl.DataFrame, min_count: int) -> pl.DataFrame:
@@ -120,12 +135,17 @@ def _core(frame: pl.DataFrame, min_count: int) -> pl.DataFrame:
 
 
 def _assemble(
-    core: pl.DataFrame, user_keys: NDArray[np.object_], offsets: NDArray[np.int64], recipe: HistoryRecipe
+    core: pl.DataFrame,
+    user_keys: NDArray[np.object_],
+    offsets: NDArray[np.int64],
+    recipe: HistoryRecipe,
+    cold: NDArray[np.int64],
 ) -> Histories:
     keys, codes = np.unique(core["item_id"].to_numpy(), return_inverse=True)
     lengths = np.diff(offsets)
     from_end = np.repeat(offsets[1:], lengths) - np.arange(len(codes))
     training = (from_end > 2 * recipe.held_out) | np.repeat(lengths < 2 * recipe.held_out + 1, lengths)
+    training &= ~np.repeat(np.isin(np.arange(len(lengths)), cold), lengths)
     popularity = np.bincount(codes[training], minlength=len(keys))
     # Keys are sorted, so a stable sort breaks ties by key.
     order = np.argsort(-popularity, kind="stable")
@@ -139,6 +159,7 @@ def _assemble(
         popularity=popularity[order].astype(np.int64),
         exclude_history=recipe.repeats == "first",
         held_out=recipe.held_out,
+        cold_users=cold,
     )
 
 

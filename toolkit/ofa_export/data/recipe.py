@@ -22,9 +22,10 @@ class HistoryRecipe:
         ties: order among equal times: "shuffle" by seed, because a file sorted by item leaks the answer; "file" only
             where the order of rows is real.
         held_out: k, the last k items of a history are test, the k before them validation; 1 is leave-one-out.
+        cold_users: share of users that training never sees, drawn by seed; they are evaluated like the others.
 
     Raises:
-        ConfigError: `min_count` or `held_out` is below 1.
+        ConfigError: `min_count` or `held_out` is below 1, or `cold_users` is not a share.
         UnknownNameError: `repeats` or `ties` is none of the above.
     """
 
@@ -32,12 +33,15 @@ class HistoryRecipe:
     repeats: Repeats = "first"
     ties: Ties = "shuffle"
     held_out: int = 1
+    cold_users: float = 0.0
 
     def __post_init__(self) -> None:
         if self.min_count < 1:
             raise ConfigError(f"min_count is {self.min_count}; it must be 1 or more (1 keeps everyone).")
         if self.held_out < 1:
             raise ConfigError(f"held_out is {self.held_out}; it must be 1 or more (1 is leave-one-out).")
+        if not 0 <= self.cold_users < 1:
+            raise ConfigError(f"cold_users is {self.cold_users}; it must be a share from 0 to less than 1.")
         for kind, given, choices in (("repeats", self.repeats, Repeats), ("ties", self.ties, Ties)):
             if given not in get_args(choices):
                 raise UnknownNameError(kind, given, get_args(choices))

@@ -32,13 +32,18 @@ class Data(_Part):
     repeats: Repeats = "first"
     ties: Ties = "shuffle"
     held_out: int = Field(default=1, ge=1, le=1000)
+    cold_users: float = Field(default=0.0, ge=0, lt=1)
     columns: ColumnNames = ColumnNames()
 
     def resolved(self) -> DataRecipe:
         """The recipe as the readers take it."""
         return DataRecipe(
             histories=HistoryRecipe(
-                min_count=self.min_count, repeats=self.repeats, ties=self.ties, held_out=self.held_out
+                min_count=self.min_count,
+                repeats=self.repeats,
+                ties=self.ties,
+                held_out=self.held_out,
+                cold_users=self.cold_users,
             ),
             columns=self.columns.model_dump(),
         )

@@ -1,0 +1,71 @@
+"""Quality per byte: NDCG@10 of the static net with item tables of different sizes and methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ofa_export.data.histories import HeldOut
+from ofa_export.evaluation.contenders import network_score
+from ofa_export.evaluation.controls import STARTS, ControlRuns
+from ofa_export.evaluation.quality import Quality, measure
+from ofa_export.evaluation.table_methods import TableMethod
+from ofa_export.model.scoring import static_adapt
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SizedQuality:
+    """One table and how well it ranks.
+
+    Args:
+        method: name of the method.
+        bytes: of the table.
+        share: of the bytes of the fp32 table.
+        quality: on the held-out items.
+    """
+
+    method: str
+    bytes: int
+    share: float
+    quality: Quality
+
+
+def byte_curve(runs: ControlRuns, held_out: HeldOut, methods: tuple[TableMethod, ...]) -> tuple[SizedQuality, ...]:
+    """Measure every method at each of its sizes, and the full fp32 table of the first method's net as `full_table`.
+
+    Args:
+        runs: trains what is not in the cache.
+        held_out: positions to predict.
+        methods: ours first.
+
+    Returns:
+        `full_table`, then method by method in rising bytes.
+    """
+    histories, points = runs.subject.histories, []
+    ours = runs.session(methods[0].control)
+    full = ours.full_tables(0)
+    fp32 = 4 * full.numel()
+    quality = measure(network_score(ours.model, static_adapt(ours.model), full), held_out, histories)
+    points.append(SizedQuality(method="full_table", bytes=fp32, share=1.0, quality=quality))
+    for method in methods:
+        session = runs.session(method.control)
+        with torch.no_grad():
+            for count, table in method.sized(session):
+                score = network_score(session.model, static_adapt(session.model), table)
+                points.append(
+                    SizedQuality(
+                        method=method.name,
+                        bytes=count,
+                        share=count / fp32,
+                        quality=measure(score, held_out, histories),
+                    )
+                )
+    return tuple(points)
+
+
+def static_start(runs: ControlRuns, held_out: HeldOut) -> Quality:
+    """The static net that every method starts from, with its fp32 table."""
+    session = runs.session(STARTS["static"])
+    score = network_score(session.model, static_adapt(session.model), session.full_tables(0))
+    return measure(score, held_out, runs.subject.histories)

@@ -1,0 +1,214 @@
+"""Tables of every size by every method, each trained from the same static net for the same number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ofa_export.bundle.order import TileOrder, block_order, plane_order, planes_of_prefix, prefix_bytes
+from ofa_export.evaluation.controls import STARTS, Control
+from ofa_export.evaluation.table_codes import ProductCode, uniform_bytes, uniform_code
+from ofa_export.model.elastic_table import block_rms
+from ofa_export.model.importance import weigh
+from ofa_export.training.loop import stage_seed
+from ofa_export.training.session import Session
+from ofa_export.training.tiles import fit_compressed, keep_prefix, random_prefix_table
+
+SHARES = (0.02, 0.03125, 0.046875, 0.0625, 0.09375, 0.125, 0.1875, 0.25)
+"""Bytes as a share of the fp32 table. 1/32 is one bit per value; a code of 8 bits is a quarter."""
+
+Sized = Iterator[tuple[int, Tensor]]
+"""Bytes and the table [V, d] that they hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableMethod:
+    """A way to spend bytes on an item table.
+
+    Args:
+        name: for programs.
+        label: for people.
+        control: the net that it is used with.
+        sized: the trained session to tables of rising bytes.
+        elastic: one trained net serves every size; otherwise this size has a net of its own.
+    """
+
+    name: str
+    label: str
+    control: Control
+    sized: Callable[[Session], Sized]
+    elastic: bool
+
+
+def table_methods() -> tuple[TableMethod, ...]:
+    """Every method; ours first."""
+    return (
+        TableMethod(
+            name="tiles",
+            label="bit-plane tiles, one table",
+            control=STARTS["tiles"],
+            sized=lambda session: _prefixes(session, SHARES),
+            elastic=True,
+        ),
+        *(_ordered(name, label, order) for name, label, order in _BLOCK_ORDERS),
+        TableMethod(
+            name="peel_untrained",
+            label="PEEL as published: fp32 blocks, not retrained",
+            control=STARTS["weights"],
+            sized=_published_blocks,
+            elastic=True,
+        ),
+        *(_dedicated_planes(planes) for planes in (1, 2, 4)),
+        *(_uniform(bits) for bits in (2, 3, 4, 8)),
+        *(_product(subspaces) for subspaces in (16, 32, 64)),
+    )
+
+
+def _controller_order(session: Session) -> TileOrder:
+    return block_order(session.importance[0], name="peel")
+
+
+def _random_order(session: Session) -> TileOrder:
+    chance = np.random.default_rng(stage_seed(session.seed, "random blocks"))
+    return block_order(chance.random(session.importance[0].shape), name="peel")
+
+
+def _magnitude_order(session: Session) -> TileOrder:
+    return block_order(block_rms(session.full_tables(0), session.item_groups).numpy(), name="magnitude")
+
+
+def _truncation_order(session: Session) -> TileOrder:
+    groups, blocks = session.importance[0].shape
+    return block_order(np.tile(np.arange(blocks, 0, -1), (groups, 1)), name="magnitude")
+
+
+_BLOCK_ORDERS = (
+    ("peel_controller", "PEEL's blocks, controller's order, 8 bits", _controller_order),
+    ("peel_random", "PEEL's blocks, random order, 8 bits", _random_order),
+    ("peel_magnitude", "PEEL's blocks, magnitude order, 8 bits", _magnitude_order),
+    ("truncation", "trained truncation: first dimensions, 8 bits", _truncation_order),
+)
+
+
+def _ordered(name: str, label: str, order: Callable[[Session], TileOrder]) -> TableMethod:
+    return TableMethod(
+        name=name,
+        label=label,
+        control=Control(name=name, label=label, start="weights", train=partial(_train_order, name, order)),
+        sized=lambda session: _prefixes(session, SHARES),
+        elastic=True,
+    )
+
+
+def _train_order(name: str, order: Callable[[Session], TileOrder], session: Session) -> None:
+    session.tile_orders = [order(session)]
+    _fit(
+        session,
+        name,
+        compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
+        probed=lambda table: [kept for _, kept in _prefixes_of(session, table, (0.03125, 0.0625, 0.125, 0.25))],
+    )
+
+
+def _dedicated_planes(planes: int) -> TableMethod:
+    name, label = f"planes_{planes}_only", f"bit-plane tiles, trained for {planes} plane{'s' * (planes > 1)} only"
+    share = planes / 32
+
+    def train(session: Session) -> None:
+        groups, blocks = session.importance[0].shape
+        session.tile_orders = [plane_order(groups, blocks)]
+        count = len(session.tile_orders[0]) * planes // 8
+        _fit(
+            session,
+            name,
+            compress=lambda table, group, _: keep_prefix(session, table, group, count),
+            probed=lambda table: [keep_prefix(session, table, 0, count)],
+        )
+
+    return TableMethod(
+        name=name,
+        label=label,
+        control=Control(name=name, label=label, start="weights", train=train),
+        sized=lambda session: _prefixes(session, (share,)),
+        elastic=False,
+    )
+
+
+def _uniform(bits: int) -> TableMethod:
+    name, label = f"uniform_{bits}_bits", f"uniform code of {bits} bits, trained for it"
+
+    def train(session: Session) -> None:
+        _fit(
+            session,
+            name,
+            compress=lambda table, group, generator: uniform_code(table, bits),
+            probed=lambda table: [uniform_code(table, bits)],
+        )
+
+    def sized(session: Session) -> Sized:
+        table = session.full_tables(0)
+        yield uniform_bytes(len(table), table.shape[1], bits), uniform_code(table, bits)
+
+    control = Control(name=name, label=label, start="weights", train=train)
+    return TableMethod(name=name, label=label, control=control, sized=sized, elastic=False)
+
+
+def _product(subspaces: int) -> TableMethod:
+    name, label = f"product_{subspaces}", f"product quantisation (faiss), {subspaces} codes of 4 bits, trained for it"
+
+    def train(session: Session) -> None:
+        code = ProductCode(subspaces=subspaces)
+        _fit(
+            session,
+            name,
+            compress=lambda table, group, generator: code.read(table),
+            probed=lambda table: [ProductCode(subspaces=subspaces).read(table)],
+        )
+
+    def sized(session: Session) -> Sized:
+        table, code = session.full_tables(0), ProductCode(subspaces=subspaces)
+        yield code.size(len(table), table.shape[1]), code.read(table)
+
+    control = Control(name=name, label=label, start="weights", train=train)
+    return TableMethod(name=name, label=label, control=control, sized=sized, elastic=False)
+
+
+def _fit(
+    session: Session,
+    name: str,
+    *,
+    compress: Callable[[Tensor, int, np.random.Generator], Tensor],
+    probed: Callable[[Tensor], list[Tensor]],
+) -> None:
+    session.measured[name] = fit_compressed(
+        session, session.recipe.tiles, stage=name, compress=compress, probed=lambda table, _: probed(table)
+    )
+
+
+def _prefixes(session: Session, shares: tuple[float, ...]) -> Sized:
+    yield from _prefixes_of(session, session.full_tables(0), shares)
+
+
+def _prefixes_of(session: Session, table: Tensor, shares: tuple[float, ...]) -> Sized:
+    """The longest prefix of whole tiles within each share of the fp32 table's bytes."""
+    sizes = prefix_bytes(session.tile_orders[0], np.array(session.model.config.group_sizes))
+    for share in shares:
+        count = int(np.searchsorted(sizes, share * 4 * table.numel(), side="right")) - 1
+        yield int(sizes[count]), keep_prefix(session, table, 0, count)
+
+
+def _published_blocks(session: Session) -> Sized:
+    """Whole fp32 blocks by the controller's weights; what is not kept is 0."""
+    session.tile_orders = [_controller_order(session)]
+    order, table = session.tile_orders[0], session.full_tables(0)
+    sizes = prefix_bytes(order, np.array(session.model.config.group_sizes))
+    for share in (*SHARES, 0.5, 1.0):
+        count = int(np.searchsorted(sizes, share * table.numel(), side="right")) - 1
+        blocks = count // 8 * 8
+        kept = torch.from_numpy(planes_of_prefix(order, blocks) > 0)
+        yield 4 * int(sizes[blocks]), weigh(table, kept.to(table.dtype), session.item_groups)
