@@ -118,9 +118,8 @@ def build_histories(frame: pl.DataFrame, *, recipe: HistoryRecipe, seed: int) ->
             f"The longest history has {lengths.max()} items, and {shortest} are needed: one to train on, "
             f"{recipe.held_out} to validate on and {recipe.held_out} to test on (held_out). Give longer histories."
         )
-    cold = np.sort(
-        np.random.default_rng((seed, _COLD)).permutation(len(user_keys))[: round(recipe.cold_users * len(user_keys))]
-    )
+    drawn = np.random.default_rng((seed, _COLD)).permutation(len(user_keys))
+    cold = np.sort(drawn[: round(recipe.cold_users * len(user_keys))])
     return _assemble(core, user_keys, np.concatenate([[0], np.cumsum(lengths)]), recipe, cold)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Segment:
 
 
 def user_segments(histories: Histories, users: NDArray[np.int64], table: NDArray[np.float32]) -> tuple[Segment, ...]:
-    """Thirds of the users by length, breadth and shift of their training histories (our choice of traits).
+    """Thirds of the users by length, breadth and shift of what they did before the validation items (our choice).
 
     Args:
         histories: the data set.
@@ -39,7 +40,7 @@ def user_segments(histories: Histories, users: NDArray[np.int64], table: NDArray
     """
     norms = np.linalg.norm(table, axis=1, keepdims=True)
     unit = table / np.where(norms > 0, norms, 1)
-    seen = [histories.training_rows(int(user)) for user in users]
+    seen = [histories.sequence(int(user))[: -2 * histories.held_out] for user in users]
     traits = (
         ("items in the history", ("fewest", "middle", "most"), lambda rows: float(len(rows))),
         ("breadth of interests", ("narrow", "middle", "broad"), lambda rows: _breadth(unit[rows])),
@@ -64,7 +65,7 @@ def _thirds(
     return [Segment(trait=trait, label=label, members=third == index) for index, label in enumerate(labels)]
 
 
-def _breadth(vectors: NDArray[np.float32]) -> float:
+def _breadth(vectors: NDArray[np.floating[Any]]) -> float:
     """1 minus the mean cosine between the items of a history."""
     n = len(vectors)
     if n < 2:
@@ -73,7 +74,7 @@ def _breadth(vectors: NDArray[np.float32]) -> float:
     return 1 - (total - n) / (n * (n - 1))
 
 
-def _shift(vectors: NDArray[np.float32]) -> float:
+def _shift(vectors: NDArray[np.floating[Any]]) -> float:
     """1 minus the cosine between the recent quarter of a history and what came before."""
     recent = max(1, round(RECENT * len(vectors)))
     if recent >= len(vectors):

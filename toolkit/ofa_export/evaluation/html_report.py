@@ -1,0 +1,55 @@
+"""An evaluation as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_export.errors import MissingToolError
+from ofa_export.evaluation.evaluate import Evaluation
+from ofa_export.evaluation.plots import bytes_plot, ranking_plot, segments_plot
+from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, rows, segment_rows
+from ofa_export.metrics import Interval
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+
+
+def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
+    """The page.
+
+    Args:
+        evaluations: one per seed.
+
+    Raises:
+        MissingToolError: Jinja2 or matplotlib is not installed.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise MissingToolError(
+            'The HTML page needs Jinja2. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
+        ) from error
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"signed": _signed, "share": lambda value: f"{value:.1%}"}
+    first, ranking = evaluations[0], rows(evaluations)
+    segments, tables = segment_rows(evaluations), byte_rows(evaluations)
+    page: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        card=first.subject.checkpoint.config.data,
+        split=first.split,
+        users=len(first.users),
+        histories=first.subject.histories,
+        seeds=[evaluation.subject.seed for evaluation in evaluations],
+        versions=first.subject.checkpoint.config.training.get("versions", {}),
+        ranking=ranking,
+        ranking_plot=ranking_plot(ranking),
+        fine_tuning=fine_tuned_rows(evaluations),
+        segments=segments,
+        segments_plot=segments_plot(segments) if segments else "",
+        tables=tables,
+        bytes_plot=bytes_plot(tables) if tables else "",
+    )
+    return page
+
+
+def _signed(value: Interval) -> str:
+    return f"{value.mean:+.4f} ± {value.half_width:.4f}"
