@@ -51,12 +51,12 @@ class ProductCode:
     Source: Jégou et al., "Product quantization for nearest neighbor search" (2011); straight-through: our choice.
 
     Args:
-        subspaces: parts that a row is cut into.
+        dims: dimensions of each part that a row is cut into; has to divide the width.
         bits: of the code of each part.
         refit_every: calls between two fits of the codebooks.
     """
 
-    subspaces: int
+    dims: int
     bits: int = 4
     refit_every: int = 50
     _calls: int = 0
@@ -65,7 +65,7 @@ class ProductCode:
     def size(self, items: int, width: int) -> int:
         """Bytes of packed codes and float32 codebooks."""
         codebooks: int = 4 * 2**self.bits * width
-        return (items * self.subspaces * self.bits + 7) // 8 + codebooks
+        return (items * (width // self.dims) * self.bits + 7) // 8 + codebooks
 
     def read(self, table: Tensor) -> Tensor:
         """The table as it is after coding and decoding, [V, d]; refits the codebooks when it is time."""
@@ -92,7 +92,7 @@ class ProductCode:
                 'Product quantisation needs faiss. Install it with `pip install "ofa-export[train]"`.'
             ) from error
         faiss.omp_set_num_threads(1)
-        quantiser = faiss.ProductQuantizer(values.shape[1], self.subspaces, self.bits)
+        quantiser = faiss.ProductQuantizer(values.shape[1], values.shape[1] // self.dims, self.bits)
         quantiser.cp.min_points_per_centroid = 1
         quantiser.cp.seed = 1
         quantiser.train(values)

@@ -65,7 +65,7 @@ def table_methods() -> tuple[TableMethod, ...]:
         ),
         *(_dedicated_planes(planes) for planes in (1, 2, 4)),
         *(_uniform(bits) for bits in (2, 3, 4, 8)),
-        *(_product(subspaces) for subspaces in (16, 32, 64)),
+        *(_product(dims) for dims in (4, 2, 1)),
     )
 
 
@@ -158,20 +158,21 @@ def _uniform(bits: int) -> TableMethod:
     return TableMethod(name=name, label=label, control=control, sized=sized, elastic=False)
 
 
-def _product(subspaces: int) -> TableMethod:
-    name, label = f"product_{subspaces}", f"product quantisation (faiss), {subspaces} codes of 4 bits, trained for it"
+def _product(dims: int) -> TableMethod:
+    name = f"product_{dims}"
+    label = f"product quantisation (faiss), 4 bits for {dims} dimension{'s' * (dims > 1)}, trained for it"
 
     def train(session: Session) -> None:
-        code = ProductCode(subspaces=subspaces)
+        code = ProductCode(dims=dims)
         _fit(
             session,
             name,
             compress=lambda table, group, generator: code.read(table),
-            probed=lambda table: [ProductCode(subspaces=subspaces).read(table)],
+            probed=lambda table: [ProductCode(dims=dims).read(table)],
         )
 
     def sized(session: Session) -> Sized:
-        table, code = session.full_tables(0), ProductCode(subspaces=subspaces)
+        table, code = session.full_tables(0), ProductCode(dims=dims)
         yield code.size(len(table), table.shape[1]), code.read(table)
 
     control = Control(name=name, label=label, start="weights", train=train)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ofa_export.evaluation.controls import ControlRuns
+from ofa_export.evaluation.table_methods import SHARES, TableMethod, table_methods
+
+pytestmark = pytest.mark.integration
+
+
+def method(name: str) -> TableMethod:
+    return next(method for method in table_methods() if method.name == name)
+
+
+@pytest.mark.parametrize("name", ["tiles", "peel_controller", "peel_random", "peel_magnitude", "truncation"])
+def test_elastic_methods_keep_what_fits_and_more_for_more(name: str, runs: ControlRuns) -> None:
+    session = runs.session(method(name).control)
+    full = session.full_tables(0)
+    found = list(method(name).sized(session))
+    assert len(found) == len(SHARES)
+    for (size, table), share in zip(found, SHARES, strict=True):
+        assert size <= share * 4 * full.numel()
+        assert table.shape == full.shape
+    assert [size for size, _ in found] == sorted(size for size, _ in found)
+    errors = [(table - full).square().mean().item() for _, table in found]
+    assert errors[-1] < 0.01 * full.square().mean().item() < errors[0]
+
+
+def test_truncation_drops_the_last_dimensions_first(runs: ControlRuns) -> None:
+    session = runs.session(method("truncation").control)
+    _, half = list(method("truncation").sized(session))[SHARES.index(0.125)]
+    assert half[:, :8].abs().min() > 0
+    assert half[:, 8:].abs().max() == 0
+
+
+def test_published_blocks_are_whole_and_exact(runs: ControlRuns) -> None:
+    session = runs.session(method("peel_untrained").control)
+    full = session.full_tables(0).clone()
+    for size, table in method("peel_untrained").sized(session):
+        blocks = table.reshape(len(table), -1, 8)
+        kept = blocks.abs().amax(dim=2) > 0
+        assert torch.equal(blocks[kept], full.reshape(len(full), -1, 8)[kept])
+        assert size == 4 * 8 * int(kept.sum())
+    assert torch.equal(table, full)
+
+
+def test_methods_of_one_size_have_the_bytes_they_claim(runs: ControlRuns) -> None:
+    session = runs.session(method("uniform_4_bits").control)
+    ((size, table),) = method("uniform_4_bits").sized(session)
+    assert size == len(table) * 16 // 2 + 64
+    assert all(len(np.unique(column)) <= 16 for column in table.numpy().T)
+
+
+def test_names_are_unique() -> None:
+    names = [method.name for method in table_methods()]
+    assert len(set(names)) == len(names)
