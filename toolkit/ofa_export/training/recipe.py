@@ -7,7 +7,18 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ofa_export.errors import ConfigError
-from ofa_export.model.config import Depth, Heads, HistoryLength, ItemGroups, ModelConfig, Rank, UserGroups, Width
+from ofa_export.model.config import (
+    BackboneName,
+    Depth,
+    Heads,
+    HistoryLength,
+    InnerWidth,
+    ItemGroups,
+    ModelConfig,
+    Rank,
+    UserGroups,
+    Width,
+)
 
 
 class _Part(BaseModel):
@@ -24,6 +35,8 @@ class Sizes(_Part):
     rank: Rank = 8
     item_groups: ItemGroups = 20
     user_groups: UserGroups = 1
+    backbone: BackboneName = "transformer"
+    inner_width: InnerWidth | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Sizes:

@@ -29,7 +29,7 @@ def train_tiles(session: Session) -> None:
     for group in range(model.config.user_groups):
         session.tile_orders[group] = _order(session, group)
     set_dropout(model, settings.dropout)
-    parameters = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
+    parameters = model.backbone_parameters()
 
     def step(batch: Batch, generator: np.random.Generator) -> Tensor:
         return static_loss(model, batch, prefix_table(session, batch.group, generator, full_share=settings.full_share))
