@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ofa_export import __version__
-from ofa_export.cli import bundle, inspect, plan, run, train, validate
+from ofa_export.cli import bundle, import_checkpoint, inspect, plan, run, train, validate
 
 app = typer.Typer(
     name="ofa-export",
@@ -36,7 +36,7 @@ def _root(
     """Options of the application itself."""
 
 
-for module in (train, plan, bundle, inspect, validate, run):
+for module in (train, import_checkpoint, plan, bundle, inspect, validate, run):
     module.register(app)
 
 

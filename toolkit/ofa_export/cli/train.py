@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,10 @@ def train(
     recipe: Annotated[
         str, typer.Option("--recipe", metavar="NAME|FILE", help="Train recipe: base, ci, planted, or FILE.yaml.")
     ] = "base",
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="CHECKPOINT", help="Train on top of what import made; its weights stay."),
+    ] = None,
     titles: Annotated[
         Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
     ] = None,
@@ -53,14 +58,23 @@ def train(
     resolved = load_recipe("train", recipe, TrainRecipe)
 
     from ofa_export.cli.progress import TrainingBars
-    from ofa_export.data.sample import load_dataset
+    from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.training.run import train as train_checkpoint
 
-    data = load_dataset(interactions, titles=titles)
+    if start is None:
+        data, run = load_dataset(interactions, titles=titles), train_checkpoint
+    else:
+        from ofa_export.data.catalogue import SOURCE_HISTORIES
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+        from ofa_export.training.run import train_on_top
+
+        histories = None if interactions in SAMPLES else SOURCE_HISTORIES
+        data = load_dataset(interactions, titles=titles, recipe=histories)
+        run = partial(train_on_top, load_checkpoint(start))
     for warning in data.warnings:
         print(f"Note: {warning}", file=sys.stderr)
     with TrainingBars() as bars:
-        made = train_checkpoint(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+        made = run(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
     if json_output:
         from ofa_export.cli.results import trained_json
 

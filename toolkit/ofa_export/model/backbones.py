@@ -13,9 +13,9 @@ from ofa_export.model.config import BackboneName, ModelConfig
 from ofa_export.model.gated_convolution_block import GatedConvolutionBlock
 from ofa_export.model.history_embedding import NormedEmbedding, ScaledEmbedding
 from ofa_export.model.post_norm_block import PostNormBlock
-from ofa_export.model.query_norm_block import QueryNormBlock
+from ofa_export.model.query_norm_block import EPSILON, QueryNormBlock
 from ofa_export.model.transformer_block import TransformerBlock
-from ofa_export.model.unmasked_blocks import UnmaskedNormFirstBlock, UnmaskedNormLastBlock
+from ofa_export.model.unmasked_blocks import UnmaskedNormFirstBlock, UnmaskedNormLastBlock, UnmaskedQueryNormBlock
 
 
 class MakeBlock(Protocol):
@@ -59,6 +59,10 @@ def _query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBloc
     return QueryNormBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
 
 
+def _unmasked_query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return UnmaskedQueryNormBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+
+
 def _norm_first(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
     return UnmaskedNormFirstBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
 
@@ -84,7 +88,7 @@ def _scaled(config: ModelConfig) -> nn.Module:
 
 
 def _pmixer_final_norm(config: ModelConfig) -> nn.Module:
-    return nn.LayerNorm(config.width, eps=1e-8)
+    return nn.LayerNorm(config.width, eps=EPSILON)
 
 
 BACKBONES: Mapping[BackboneName, Backbone] = {
@@ -95,6 +99,7 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
         block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
     ),
     "pmixer-sasrec": Backbone(block=_query_norm, embedding=_scaled, final_norm=_pmixer_final_norm),
+    "pmixer-sasrec-unmasked": Backbone(block=_unmasked_query_norm, embedding=_scaled, final_norm=_pmixer_final_norm),
     "pmixer-sasrec-norm-first": Backbone(block=_norm_first, embedding=_scaled, final_norm=_pmixer_final_norm),
     "pmixer-sasrec-norm-last": Backbone(block=_norm_last, embedding=_scaled, final_norm=_pmixer_final_norm),
     "recbole-sasrec": Backbone(

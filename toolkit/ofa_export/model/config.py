@@ -26,6 +26,7 @@ BackboneName = Literal[
     "transformer",
     "gated-convolution",
     "pmixer-sasrec",
+    "pmixer-sasrec-unmasked",
     "pmixer-sasrec-norm-first",
     "pmixer-sasrec-norm-last",
     "recbole-sasrec",

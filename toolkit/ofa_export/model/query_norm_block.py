@@ -62,5 +62,5 @@ class QueryNormBlock(AdaptiveBlock):
         mixed = attend(query, key, value, bias=everywhere, heads=self.heads, dropout=self.dropout)
         y = self.norm("ffn_norm", normed + self.dropout(self.linear("out", mixed, parts)), parts)
         hidden = self.dropout(torch.relu(self.linear("ffn_in", y, parts)))
-        y = y + self.dropout(self.linear("ffn_out", hidden, parts))
-        return y * valid[:, :, None]
+        result: Tensor = y + self.dropout(self.linear("ffn_out", hidden, parts))
+        return result * valid[:, :, None]

@@ -1,4 +1,4 @@
-"""The two blocks of newer pmixer/SASRec.pytorch, which treats padding like items; kept to the letter.
+"""The blocks of newer pmixer/SASRec.pytorch, which treats padding like items; kept to the letter.
 
 Nothing is masked there but the future: padded positions start at zero, grow a state of their own in each block, and
 later items look at it. The code was trained that way, so short histories are scored with it as they were there.
@@ -12,9 +12,15 @@ import torch
 from torch import Tensor
 
 from ofa_export.model.post_norm_block import PostNormBlock
+from ofa_export.model.query_norm_block import EPSILON, QueryNormBlock
 from ofa_export.model.transformer_block import TransformerBlock
 
-EPSILON = 1e-8
+
+class UnmaskedQueryNormBlock(QueryNormBlock):
+    """The published block after positions had come to start at 1, with every position real."""
+
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        return super().forward(x, torch.ones_like(valid), theta)
 
 
 class UnmaskedNormFirstBlock(TransformerBlock):

@@ -25,9 +25,8 @@ def train_tiles(session: Session) -> None:
     Args:
         session: its tile order is replaced and its model trained in place.
     """
+    order_tiles(session)
     settings, model = session.recipe.tiles, session.model
-    for group in range(model.config.user_groups):
-        session.tile_orders[group] = _order(session, group)
     set_dropout(model, settings.dropout)
     parameters = model.backbone_parameters()
 
@@ -42,13 +41,28 @@ def train_tiles(session: Session) -> None:
             batches=session.batches("tiles", settings, session.windows),
             steps_per_epoch=session.steps_per_epoch(settings, session.windows),
             step=step,
-            validate=lambda: Verdict(quality=float(np.mean([_quality(session, planes) for planes in PROBED_PLANES]))),
+            validate=lambda: Verdict(quality=prefix_quality(session)),
         ),
         settings,
         seed=session.seed,
         snapshot=session.snapshot("tiles"),
         progress=session.progress,
     )
+
+
+def order_tiles(session: Session) -> None:
+    """Order the tiles of every user group's table as the recipe says.
+
+    Args:
+        session: its tile orders are replaced.
+    """
+    for group in range(session.model.config.user_groups):
+        session.tile_orders[group] = _order(session, group)
+
+
+def prefix_quality(session: Session) -> float:
+    """Mean validation NDCG@10 of the static net over `PROBED_PLANES`."""
+    return float(np.mean([_quality(session, planes) for planes in PROBED_PLANES]))
 
 
 def prefix_table(session: Session, group: int, generator: np.random.Generator, *, full_share: float) -> Tensor:
