@@ -12,9 +12,9 @@ from ofa_export.cli.options import ForceOption, JsonOption, examples
 from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
-    "ofa-export import sasrec.pth --format pmixer --interactions sales.csv -o mine",
-    "ofa-export import s.pth --format recbole --interactions a.csv --heads 4 -o b",
-    "ofa-export import s.pth --format recbole --interactions a.csv --items i.csv -o b",
+    "ofa-export import m.pth --format pmixer --interactions sales.csv -o mine",
+    "ofa-export import m.pth --format recbole --interactions a.csv --heads 4 -o b",
+    "ofa-export import m --format pmixer --interactions a.csv --items i.csv -o b",
 )
 
 
@@ -57,7 +57,7 @@ def import_state_dict(
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Make a checkpoint of a SASRec that was trained elsewhere, with the same scores."""
+    """Make a checkpoint of a SASRec that was trained elsewhere."""
     from ofa_export.data.catalogue import SOURCE_HISTORIES
     from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.importing.importer import Source, import_checkpoint

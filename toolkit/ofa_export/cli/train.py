@@ -35,7 +35,10 @@ def train(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="NAME|FILE", help="Train recipe: base, ci, planted, or FILE.yaml.")
+        str,
+        typer.Option(
+            "--recipe", metavar="NAME|FILE", help="Train recipe: base, ci, gated-conv, planted, or FILE.yaml."
+        ),
     ] = "base",
     start: Annotated[
         Path | None,

@@ -68,6 +68,7 @@ def _positions_from_one(source: SourceTensors) -> Tensor:
 def _read(source: SourceTensors, backbone: BackboneName, position: Tensor, heads: int) -> StaticNet:
     table = source.matrix("item_emb.weight")
     d = table.shape[1]
+    # Both are tables of the same width; `matrix` takes any.
     source.take("pos_emb.weight", (len(source.tensors["pos_emb.weight"]), d))
     depth = source.count("attention_layers.{}.in_proj_weight")
     made = {f"final_norm.{part}": source.take(f"last_layernorm.{part}", (d,)) for part in ("weight", "bias")}

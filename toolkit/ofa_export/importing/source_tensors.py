@@ -28,7 +28,7 @@ class SourceTensors:
     _problems: list[str] = field(default_factory=list)
 
     def matrix(self, name: str) -> Tensor:
-        """A tensor of two dimensions that decides the sizes of others.
+        """A tensor of two dimensions that decides the sizes of others, as it is; `finish` reports what is wrong in it.
 
         Raises:
             CheckpointError: it is missing or has other dimensions, so nothing else can be checked.
@@ -41,7 +41,8 @@ class SourceTensors:
                 f"Format {self.format} needs the tensor '{name}' of two dimensions, and {has}. The file's tensors "
                 f"begin with {some}. Choose the --format that the file was trained with."
             )
-        return self.take(name, tuple(found.shape))
+        self.take(name, tuple(found.shape))
+        return found
 
     def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor of a known shape; zeros where it cannot be used, which `finish` then reports.
@@ -64,10 +65,10 @@ class SourceTensors:
         return torch.zeros(shape)
 
     def count(self, pattern: str) -> int:
-        """How many numbers from 0 on a pattern such as "layers.{}.weight" exists for.
+        """For how many numbers from 0 on there is a tensor of a name such as "layers.{}.weight".
 
         Raises:
-            CheckpointError: none.
+            CheckpointError: for none.
         """
         numbers = 0
         while pattern.format(numbers) in self.tensors:
