@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from ofa_export.cli.app import app
 
-COMMANDS = ("train", "plan", "bundle", "inspect", "validate", "run")
+COMMANDS = ("train", "import", "plan", "bundle", "inspect", "validate", "run")
 WIDTH = 80
 
 

@@ -48,7 +48,9 @@ def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
     return set(said["loaded"]), said["importer"]
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["plan"], ["bundle"], ["inspect"], ["validate"], ["run"]])
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["import"], ["plan"], ["bundle"], ["inspect"], ["validate"], ["run"]]
+)
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     loaded, _ = loaded_by(*command, "--help")
     assert not loaded & (FRAMEWORKS | {"polars", "numpy", "rich"})

@@ -50,7 +50,7 @@ def test_methods_of_one_size_have_the_bytes_they_claim(runs: ControlRuns) -> Non
     session = runs.session(method("uniform_4_bits").control)
     ((size, table),) = method("uniform_4_bits").sized(session)
     assert size == len(table) * 16 // 2 + 64
-    assert all(len(np.unique(column)) <= 16 for column in table.numpy().T)
+    assert all(len(np.unique(column.round(4))) <= 16 for column in table.numpy().T)
 
 
 def test_names_are_unique() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
 
 from ofa_export.contract import device_contract
 from ofa_export.graphs.device import DeviceGraph, device_graphs
-from ofa_export.model.config import ModelConfig
+from ofa_export.model.config import BackboneName, ModelConfig
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 
 CONFIG = ModelConfig(items=30, width=16, depth=3, heads=2, history_length=6, rank=2, item_groups=4)
@@ -61,6 +63,21 @@ def test_graphs_one_after_another_score_like_the_reference(
     candidates = model.tables[0, 3 : 3 + C]
     scores, _ = run_as_a_phone_does(graphs, history, size, candidates[None])
     assert torch.allclose(scores, model(history, size, candidates), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in get_args(BackboneName) if name != "transformer"])
+def test_the_graphs_are_those_of_any_backbone(name: BackboneName) -> None:
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(4)
+        model = AdaptiveRecommender(CONFIG.model_copy(update={"backbone": name})).eval().requires_grad_(False)
+        for parameter in model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    graphs = {graph.spec.name: graph for graph in device_graphs(model, candidates=C)}
+    for length in range(1, T + 1):
+        history, size = history_of(model, length)
+        candidates = model.tables[0, 3 : 3 + C]
+        scores, _ = run_as_a_phone_does(graphs, history, size, candidates[None])
+        assert torch.allclose(scores, model(history, size, candidates), atol=1e-5)
 
 
 def test_these_histories_leave_out_different_blocks(model: AdaptiveRecommender, graphs: dict[str, DeviceGraph]) -> None:

@@ -34,6 +34,8 @@ SIZES: dict[str, Any] = {
         ("user_groups", 0),
         ("items", 30.0),
         ("depht", 3),
+        ("backbone", "transfomer"),
+        ("inner_width", 32),
     ],
 )
 def test_sizes_that_give_no_model_are_refused(field: str, value: object) -> None:

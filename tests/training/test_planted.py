@@ -36,7 +36,7 @@ def as_many_static_steps(session: Session) -> float:
     model, recipe = session.model, session.recipe.mapper
     settings = Optimiser(epochs=recipe.epochs, batch_size=recipe.batch_size, learning_rate=CONTROL_RATE)
     set_dropout(model, recipe.dropout)
-    parameters = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
+    parameters = model.backbone_parameters()
     measured = optimise(
         Task(
             stage="control",

@@ -59,11 +59,11 @@ def torch_program_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     sys.modules.pop("torch_program", None)
 
 
-def random_model(seed: int) -> AdaptiveRecommender:
+def random_model(seed: int, config: ModelConfig = CONFIG) -> AdaptiveRecommender:
     """Random weights whose gates differ between histories and whose thetas matter."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        model = AdaptiveRecommender(CONFIG).eval().requires_grad_(False)
+        model = AdaptiveRecommender(config).eval().requires_grad_(False)
         for generator in model.mapper.generators:
             generator.out.weight.normal_(0, 0.05)
             generator.out.bias.normal_(0, 0.05)
@@ -85,7 +85,7 @@ def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
     files = checkpoint_files(
         Checkpoint(
             config=CheckpointConfig(
-                model=CONFIG,
+                model=model.config,
                 data=DataCard(name="toy", licence="CC0", attribution="nobody", exclude_history=True),
                 order="planes",
             ),
@@ -174,6 +174,26 @@ class Workshop:
         converter = get_backend(backend)
         graphs = converter.convert(device_graphs(changed, candidates=25), precision=precision)
         return self.report(replace(self.master(backend=backend, precision=precision), graphs=graphs))
+
+
+@pytest.fixture
+def workshop_of(
+    tolerance: TolerancePolicy, store: ContentCache, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Workshop]:
+    """A workshop for a checkpoint with other sizes: workshop_of(backbone="gated-convolution")."""
+
+    def make(**changes: Any) -> Workshop:
+        config = ModelConfig.model_validate({**CONFIG.model_dump(), **changes})
+        folder = save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(8, config))
+        return Workshop(
+            checkpoint=load_checkpoint(folder),
+            checkpoint_folder=folder,
+            tolerance=tolerance,
+            store=store,
+            folder=tmp_path,
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ofa_export import __version__
-from ofa_export.cli import bundle, evaluate, inspect, plan, run, train, validate
+from ofa_export.cli import bundle, evaluate, import_checkpoint, inspect, plan, run, train, validate
 
 app = typer.Typer(
     name="ofa-export",
@@ -36,7 +36,7 @@ def _root(
     """Options of the application itself."""
 
 
-for module in (train, evaluate, plan, bundle, inspect, validate, run):
+for module in (train, import_checkpoint, evaluate, plan, bundle, inspect, validate, run):
     module.register(app)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,10 @@ def train(
             "--recipe", metavar="NAME|FILE", help="Train recipe: a name from export_recipes/train, or FILE.yaml."
         ),
     ] = "base",
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="CHECKPOINT", help="Train on top of what import made; its weights stay."),
+    ] = None,
     titles: Annotated[
         Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
     ] = None,
@@ -56,14 +61,24 @@ def train(
     resolved = load_recipe("train", recipe, TrainRecipe)
 
     from ofa_export.cli.progress import TrainingBars
-    from ofa_export.data.sample import load_dataset
+    from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.training.run import train as train_checkpoint
 
-    data = load_dataset(interactions, titles=titles, recipe=resolved.data.resolved() if resolved.data else None)
+    files = resolved.data.resolved() if resolved.data else None
+    if start is None:
+        data, run = load_dataset(interactions, titles=titles, recipe=files), train_checkpoint
+    else:
+        from ofa_export.data.catalogue import SOURCE_HISTORIES
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+        from ofa_export.training.run import train_on_top
+
+        files = None if interactions in SAMPLES else files or SOURCE_HISTORIES
+        data = load_dataset(interactions, titles=titles, recipe=files)
+        run = partial(train_on_top, load_checkpoint(start))
     for warning in data.warnings:
         print(f"Note: {warning}", file=sys.stderr)
     with TrainingBars() as bars:
-        made = train_checkpoint(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+        made = run(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
     if json_output:
         from ofa_export.cli.results import trained_json
 

@@ -112,6 +112,18 @@ def print_trained(path: str, config: CheckpointConfig) -> None:
     print(columns([("validation", "NDCG@10"), *rows], align="<>"))
 
 
+def print_imported(path: str, config: CheckpointConfig) -> None:
+    """What an imported checkpoint is, and how good."""
+    rows = [
+        (MODELS[name], f"{value:.4f}") for name, value in config.training["probe_ndcg_at_10"].items() if name in MODELS
+    ]
+    model = config.model
+    print(
+        f"{path}: {model.backbone}, {model.items:,} items x {model.width}, depth {model.depth}, heads {model.heads}\n"
+    )
+    print(columns([("validation", "NDCG@10"), *rows], align="<>"))
+
+
 def _parts(parts: Sequence[tuple[str, int]], total: int) -> str:
     rows = [(name, f"{count:,}", f"{count / total:.1%}") for name, count in parts]
     return columns([("part", "bytes", "share"), *rows], align="<>>")

@@ -5,7 +5,6 @@ Each graph holds only the parameters it reads: what is in a graph is what its fi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ class AdaptGraph(nn.Module):
 
     def __init__(self, model: AdaptiveRecommender) -> None:
         super().__init__()
-        self.scale = math.sqrt(model.config.width)
+        self.embedding = model.embedding
         self.position = model.position
         self.controller = model.controller
         self.mapper = model.mapper
@@ -29,7 +28,7 @@ class AdaptGraph(nn.Module):
     def forward(self, history: Tensor, length: Tensor) -> tuple[Tensor, ...]:
         """[1, T, d], [1] -> hidden [1, T, d], gates [1, L], keep_logits [1, L, 2], theta_0 … theta_{L-1} [1, P]."""
         valid = valid_positions(length, history.shape[1])
-        hidden = (self.scale * history + self.position) * valid[:, :, None]
+        hidden = self.embedding(history, self.position, valid) * valid[:, :, None]
         keep_logits = self.controller(hidden, valid)
         return hidden, hard_gates(keep_logits), keep_logits, *self.mapper(hidden, valid, keep_logits)
 

@@ -46,10 +46,12 @@ class AdaptiveLayerNorm(nn.Module):
 
     Args:
         width: d.
+        epsilon: added to the variance.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, epsilon: float = 1e-5) -> None:
         super().__init__()
+        self.epsilon = epsilon
         self.gain = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
 
@@ -63,4 +65,4 @@ class AdaptiveLayerNorm(nn.Module):
         Returns:
             [B, T, d].
         """
-        return F.layer_norm(x, (x.shape[-1],)) * (self.gain + gain)[:, None, :] + self.bias
+        return F.layer_norm(x, (x.shape[-1],), eps=self.epsilon) * (self.gain + gain)[:, None, :] + self.bias

@@ -31,7 +31,6 @@ from ofa_export.model.checkpoint import (
 )
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.transformer_block import LINEARS
 
 PICKLE_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}
 
@@ -145,8 +144,11 @@ def _arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
 
 def _check_size(arrays: dict[str, NDArray[Any]], config: ModelConfig) -> None:
     """A model takes the memory that config.json claims, so the file must first hold its largest tensors."""
-    tables = config.user_groups * config.items * config.width
-    generators = config.depth * len(LINEARS) * config.rank * config.width**2
+    # Tensors of the device "meta" have a shape and no memory.
+    with torch.device("meta"):
+        model = AdaptiveRecommender(config)
+    tables = model.tables.numel()
+    generators = sum(parameter.numel() for parameter in model.mapper.generators.parameters())
     held = sum(array.size for array in arrays.values())
     if held < tables + generators:
         raise CheckpointError(

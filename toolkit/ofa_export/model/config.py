@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,6 +20,21 @@ HistoryLength = Annotated[int, Field(ge=2, le=1024)]
 Rank = Annotated[int, Field(ge=1, le=256)]
 ItemGroups = Annotated[int, Field(ge=1, le=4096)]
 UserGroups = Annotated[int, Field(ge=1, le=4096)]
+InnerWidth = Annotated[int, Field(ge=1, le=8192)]
+
+BackboneName = Literal[
+    "transformer",
+    "gated-convolution",
+    "pmixer-sasrec",
+    "pmixer-sasrec-unmasked",
+    "pmixer-sasrec-norm-first",
+    "pmixer-sasrec-norm-last",
+    "recbole-sasrec",
+]
+"""What the backbone blocks are and how they are fed and read; `model.backbones` says it for each name."""
+
+WITH_INNER_WIDTH = ("recbole-sasrec",)
+"""Backbones whose feed-forward network may be wider than d inside."""
 
 
 class ModelConfig(BaseModel):
@@ -29,11 +44,13 @@ class ModelConfig(BaseModel):
         items: V, items of the catalogue.
         width: d, width of an item embedding; a multiple of 8.
         depth: L, backbone blocks.
-        heads: attention heads of a backbone block.
+        heads: attention heads of a backbone block; a convolution has none and ignores them.
         history_length: T, items that the model looks at.
         rank: r, rank of the generated weight differences.
         item_groups: G_v, groups of items of similar popularity.
         user_groups: G_u, user groups with a table of their own; 1 is one shared table.
+        backbone: what the blocks are.
+        inner_width: width inside the feed-forward network of the backbones that have a choice; d when None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -46,6 +63,8 @@ class ModelConfig(BaseModel):
     rank: Rank
     item_groups: ItemGroups
     user_groups: UserGroups = 1
+    backbone: BackboneName = "transformer"
+    inner_width: InnerWidth | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelConfig:
@@ -53,6 +72,8 @@ class ModelConfig(BaseModel):
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
         if self.item_groups > self.items:
             raise ValueError(f"item_groups ({self.item_groups}) must not exceed the number of items ({self.items})")
+        if self.inner_width is not None and self.backbone not in WITH_INNER_WIDTH:
+            raise ValueError(f"inner_width is for {', '.join(WITH_INNER_WIDTH)}; leave it out for {self.backbone}")
         return self
 
     @property

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ofa_export.model.adaptive_block import AdaptiveBlock
+from ofa_export.model.backbones import BACKBONES
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.controller import StructureController, hard_gates
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.masks import valid_positions
-from ofa_export.model.transformer_block import TransformerBlock
 
 CERTAIN = 100.0
 """Logit of a decision that no noise turns."""
@@ -48,14 +48,13 @@ class AdaptiveRecommender(nn.Module):
     def __init__(self, config: ModelConfig, *, dropout: float = 0.0, mapper_dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
-        d, L = config.width, config.depth
+        d, L, backbone = config.width, config.depth, BACKBONES[config.backbone]
         self.tables = nn.Parameter(torch.randn(config.user_groups, config.items, d) * d**-0.5)
         self.position = nn.Parameter(torch.randn(config.history_length, d) * 0.02)
+        self.embedding = backbone.embedding(config)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(
-            TransformerBlock(width=d, heads=config.heads, rank=config.rank, dropout=dropout) for _ in range(L)
-        )
-        self.final_norm = nn.LayerNorm(d)
+        self.blocks = nn.ModuleList(backbone.block(config, index, dropout) for index in range(L))
+        self.final_norm = backbone.final_norm(config)
         self.controller = StructureController(width=d, depth=L)
         self.mapper = StructureGuidedMapper(width=d, theta_sizes=(self.theta_size,) * L, dropout=mapper_dropout)
 
@@ -63,21 +62,27 @@ class AdaptiveRecommender(nn.Module):
     def theta_size(self) -> int:
         """P, parameters that the mapper generates for one block."""
         block = self.blocks[0]
-        assert isinstance(block, TransformerBlock)
+        assert isinstance(block, AdaptiveBlock)
         return block.layout.size
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """Item tables and everything of the static net that may be trained; frozen parameters are left out."""
+        parts = (self.blocks, self.final_norm, self.embedding)
+        parameters = [self.tables, self.position, *(value for part in parts for value in part.parameters())]
+        return [parameter for parameter in parameters if parameter.requires_grad]
 
     def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
         """Which positions are real, [B] -> [B, T] of 0 and 1."""
         return valid_positions(length, self.config.history_length)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
-        """The input of the first block: sqrt(d) * embedding + position, zero where padded.
+        """The input of the first block: embeddings and positions as the backbone joins them, zero where padded.
 
         Args:
             history: [B, T, d], item embeddings, left-padded.
             valid: [B, T].
         """
-        x: Tensor = self.dropout(math.sqrt(self.config.width) * history + self.position)
+        x: Tensor = self.dropout(self.embedding(history, self.position, valid))
         return x * valid[:, :, None]
 
     def adapt(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Adaptation:
@@ -119,7 +124,7 @@ class AdaptiveRecommender(nn.Module):
         return x
 
     def states(self, hidden: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:
-        """User states u = LN(x) of every position, [B, T, d]."""
+        """User states of every position, u = LN(x) in most backbones, [B, T, d]."""
         result: Tensor = self.final_norm(hidden)
         return result
 

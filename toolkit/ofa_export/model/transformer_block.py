@@ -1,22 +1,22 @@
-"""The backbone block: pre-LN causal self-attention and a feed-forward network, static weights plus generated ones."""
+"""The default backbone block: pre-LN causal self-attention and a feed-forward network."""
 
 from __future__ import annotations
 
-import math
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from ofa_export.model.adaptive_layers import AdaptiveLayerNorm, AdaptiveLinear
+from ofa_export.model.adaptive_block import AdaptiveBlock
+from ofa_export.model.attention import attend
 from ofa_export.model.masks import causal_bias
-from ofa_export.model.theta import ThetaLayout
 
 LINEARS = ("query", "key", "value", "out", "ffn_in", "ffn_out")
 NORMS = ("attention_norm", "ffn_norm")
 
 
-class TransformerBlock(nn.Module):
+class TransformerBlock(AdaptiveBlock):
     """F_l(x; theta_l) of Forward-OFA on a SASRec layer (pre-LN and FFN width d: our choice).
 
     Args:
@@ -26,15 +26,18 @@ class TransformerBlock(nn.Module):
         dropout: share of dropped activations while training.
     """
 
+    EPSILON: ClassVar[float] = 1e-5
+
     def __init__(self, *, width: int, heads: int, rank: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.heads = heads
-        self.layout = ThetaLayout(
-            linears=tuple((name, width) for name in LINEARS), norms=tuple((name, width) for name in NORMS), rank=rank
+        super().__init__(
+            width=width,
+            linears={name: (width, width) for name in LINEARS},
+            norms=NORMS,
+            rank=rank,
+            dropout=dropout,
+            epsilon=self.EPSILON,
         )
-        self.linears = nn.ModuleDict({name: AdaptiveLinear(width, width, rank) for name in LINEARS})
-        self.norms = nn.ModuleDict({name: AdaptiveLayerNorm(width) for name in NORMS})
-        self.dropout = nn.Dropout(dropout)
+        self.heads = heads
 
     def forward(
         self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], theta: Float[Tensor, "B P"]
@@ -50,25 +53,12 @@ class TransformerBlock(nn.Module):
             [B, T, d], zero where padded.
         """
         parts = self.layout.split(theta)
-        x = x + self.dropout(self._attend(self._norm("attention_norm", x, parts), valid, parts))
-        hidden = torch.relu(self._linear("ffn_in", self._norm("ffn_norm", x, parts), parts))
-        x = x + self.dropout(self._linear("ffn_out", self.dropout(hidden), parts))
+        x = x + self.dropout(self._attend(self.norm("attention_norm", x, parts), valid, parts))
+        hidden = torch.relu(self.linear("ffn_in", self.norm("ffn_norm", x, parts), parts))
+        x = x + self.dropout(self.linear("ffn_out", self.dropout(hidden), parts))
         return x * valid[:, :, None]
 
-    def _linear(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:
-        result: Tensor = self.linears[name](x, parts[f"{name}.up"], parts[f"{name}.bias"])
-        return result
-
-    def _norm(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:
-        result: Tensor = self.norms[name](x, parts[f"{name}.gain"])
-        return result
-
     def _attend(self, x: Tensor, valid: Tensor, parts: dict[str, Tensor]) -> Tensor:
-        B, T, d = x.shape
-        query, key, value = (
-            self._linear(name, x, parts).reshape(B, T, self.heads, d // self.heads).transpose(1, 2)
-            for name in ("query", "key", "value")
-        )
-        logits = query @ key.transpose(2, 3) / math.sqrt(d // self.heads) + causal_bias(valid)
-        weights = self.dropout(torch.softmax(logits, dim=-1))
-        return self._linear("out", (weights @ value).transpose(1, 2).reshape(B, T, d), parts)
+        query, key, value = (self.linear(name, x, parts) for name in ("query", "key", "value"))
+        mixed = attend(query, key, value, bias=causal_bias(valid), heads=self.heads, dropout=self.dropout)
+        return self.linear("out", mixed, parts)

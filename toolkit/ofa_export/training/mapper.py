@@ -53,7 +53,7 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
     settings, model = session.recipe.mapper, session.model
     set_dropout(model, settings.dropout, mapper_share=settings.mapper_dropout)
     generated = [*model.controller.parameters(), *model.mapper.parameters()]
-    backbone = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
+    backbone = model.backbone_parameters()
 
     def step(batch: Batch, generator: np.random.Generator) -> Tensor:
         table = prefix_table(session, batch.group, generator, full_share=settings.full_share)

@@ -9,7 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ofa_export.data.recipe import DataRecipe, HistoryRecipe, Repeats, Ties
 from ofa_export.errors import ConfigError
-from ofa_export.model.config import Depth, Heads, HistoryLength, ItemGroups, ModelConfig, Rank, UserGroups, Width
+from ofa_export.model.config import (
+    BackboneName,
+    Depth,
+    Heads,
+    HistoryLength,
+    InnerWidth,
+    ItemGroups,
+    ModelConfig,
+    Rank,
+    UserGroups,
+    Width,
+)
 
 
 class _Part(BaseModel):
@@ -59,6 +70,8 @@ class Sizes(_Part):
     rank: Rank = 8
     item_groups: ItemGroups = 20
     user_groups: UserGroups = 1
+    backbone: BackboneName = "transformer"
+    inner_width: InnerWidth | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Sizes:

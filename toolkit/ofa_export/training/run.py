@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ofa_export import __version__
+from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import build_histories
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
@@ -21,6 +22,7 @@ from ofa_export.output import atomic_folder, atomic_write
 from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.groups import train_groups
 from ofa_export.training.mapper import train_mapper
+from ofa_export.training.on_top import keep_table, measure_static, resolved_recipe, session_on_top
 from ofa_export.training.probes import choose_probes
 from ofa_export.training.progress import Progress
 from ofa_export.training.recipe import TrainRecipe
@@ -48,6 +50,15 @@ STAGES = (
     Stage("mapper", train_mapper),
 )
 """In order; the probes are drawn when the checkpoint is put together."""
+
+STAGES_ON_TOP = (
+    Stage("static", measure_static),
+    Stage("groups", train_groups),
+    Stage("weights", train_weights),
+    Stage("tiles", keep_table),
+    Stage("mapper", train_mapper),
+)
+"""The same on top of an imported net, which is measured and ordered where it would be trained; it has one group."""
 
 
 def train(
@@ -79,16 +90,79 @@ def train(
         OutputError: the output exists or cannot be written.
     """
     histories = build_histories(data.interactions, recipe=data.recipe, seed=seed)
-    _check_free(output, force=force)
-    folder = output.absolute().with_name(f".{output.name}.training")
+    check_free(output, force=force)
+    folder = _folder(output)
     session = initial_session(histories, recipe, seed=seed, folder=folder, progress=progress)
+    job = job_of(histories, recipe, seed=seed)
+    return _run(session, STAGES, data, job, output, resume=resume, force=force)
+
+
+def train_on_top(
+    start: Checkpoint,
+    data: DataSet,
+    recipe: TrainRecipe,
+    output: Path,
+    *,
+    seed: int,
+    resume: bool,
+    force: bool,
+    progress: Progress,
+) -> Checkpoint:
+    """Train what adapts on top of an imported checkpoint; every imported number stays as it is.
+
+    Args:
+        start: what `ofa-export import` made.
+        data: interactions with items of the checkpoint; others are left out.
+        recipe: its `model` does not count: the checkpoint has its sizes.
+        output: as for `train`, and so are the other arguments.
+        seed: of everything.
+        resume: go on with an unfinished run.
+        force: replace an existing checkpoint.
+        progress: who is told.
+
+    Returns:
+        The checkpoint that was written.
+
+    Raises:
+        ConfigError: the checkpoint was not imported; and as `train` does.
+        InteractionsError: no interaction has an item of the checkpoint; and as `train` does.
+        NumericsError: as `train` does.
+        OutputError: as `train` does.
+    """
+    recipe = resolved_recipe(start, recipe)
+    frame, notes = known_interactions(data.interactions, start.item_keys)
+    for note in notes:
+        progress.note(note)
+    histories = over_catalogue(build_histories(frame, recipe=data.recipe, seed=seed), start.item_keys)
+    check_free(output, force=force)
+    session = session_on_top(start, histories, recipe, seed=seed, folder=_folder(output), progress=progress)
+    job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
+    titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
+    return _run(session, STAGES_ON_TOP, titled, job, output, resume=resume, force=force)
+
+
+def _folder(output: Path) -> Path:
+    return output.absolute().with_name(f".{output.name}.training")
+
+
+def _run(
+    session: Session,
+    stages: Sequence[Stage],
+    data: DataSet,
+    job: dict[str, Any],
+    output: Path,
+    *,
+    resume: bool,
+    force: bool,
+) -> Checkpoint:
     if not len(session.windows.rows):
         raise InteractionsError(
             "No history has two items left to train on after its last two are held out. Give longer histories."
         )
-    _enter(folder, job_of(histories, recipe, seed=seed), resume=resume, force=force)
+    folder = session.folder
+    _enter(folder, job, resume=resume, force=force)
     with one_torch_thread():
-        for number, stage in enumerate(STAGES, start=1):
+        for number, stage in enumerate(stages, start=1):
             done = folder / f"{number}-{stage.name}.done"
             if done.exists():
                 restore_state(session, load_snapshot(done))
@@ -109,7 +183,16 @@ def _described(job: dict[str, Any]) -> bytes:
     return json.dumps(job, indent=2).encode()
 
 
-def _check_free(output: Path, *, force: bool) -> None:
+def check_free(output: Path, *, force: bool) -> None:
+    """Refuse an output folder before any work is spent on it.
+
+    Args:
+        output: where a checkpoint shall appear.
+        force: whether a checkpoint there may be replaced.
+
+    Raises:
+        OutputError: something is there already.
+    """
     if output.exists() and not force:
         raise OutputError(f"The output '{output}' exists. Add --force to replace it, or choose another name.")
     if output.exists() and not (output / CONFIG).is_file():

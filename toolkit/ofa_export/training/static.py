@@ -22,7 +22,7 @@ def train_static(session: Session) -> None:
     settings = session.recipe.static
     model = session.model
     set_dropout(model, settings.dropout)
-    parameters = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
+    parameters = model.backbone_parameters()
     session.measured["static"] = optimise(
         Task(
             stage="static",

@@ -38,19 +38,13 @@ def train_tiles(session: Session) -> None:
     Args:
         session: its tile order is replaced and its model trained in place.
     """
-    for group in range(session.model.config.user_groups):
-        session.tile_orders[group] = _order(session, group)
-
-    def probed(table: Tensor, group: int) -> list[Tensor]:
-        order = session.tile_orders[group]
-        return [keep_prefix(session, table, group, len(order) * planes // 8) for planes in PROBED_PLANES]
-
+    order_tiles(session)
     session.measured["tiles"] = fit_compressed(
         session,
         session.recipe.tiles,
         stage="tiles",
         compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
-        probed=probed,
+        probed=lambda table, group: probed_prefixes(session, table, group),
     )
 
 
@@ -76,20 +70,13 @@ def fit_compressed(
     """
     model = session.model
     set_dropout(model, settings.dropout)
-    parameters = [model.tables, model.position, *model.blocks.parameters(), *model.final_norm.parameters()]
+    parameters = model.backbone_parameters()
 
     def step(batch: Batch, generator: np.random.Generator) -> Tensor:
         table = model.tables[batch.group]
         if generator.random() < settings.full_share:
             return static_loss(model, batch, table)
         return compressed_loss(model, batch, table, compress(table, batch.group, generator), distill=settings.distill)
-
-    def validate() -> Verdict:
-        tables = [probed(session.full_tables(group), group) for group in range(model.config.user_groups)]
-        adapt, qualities = static_adapt(model), []
-        for one_of_each_group in zip(*tables, strict=True):
-            qualities.append(session.validation_ndcg(adapt, one_of_each_group.__getitem__)[0])
-        return Verdict(quality=float(np.mean(qualities)))
 
     return optimise(
         Task(
@@ -99,7 +86,7 @@ def fit_compressed(
             batches=session.batches(stage, settings, session.windows),
             steps_per_epoch=session.steps_per_epoch(settings, session.windows),
             step=step,
-            validate=validate,
+            validate=lambda: Verdict(quality=mean_quality(session, probed)),
         ),
         settings,
         seed=session.seed,
@@ -174,6 +161,35 @@ def keep_prefix(session: Session, table: Tensor, group: int, count: int) -> Tens
 def random_prefix_table(session: Session, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
     """A table as a device of a random budget reads it; see `random_prefix` and `keep_prefix`."""
     return keep_prefix(session, table, group, random_prefix(session.tile_orders[group], generator))
+
+
+def order_tiles(session: Session) -> None:
+    """Order the tiles of every user group's table as the recipe says.
+
+    Args:
+        session: its tile orders are replaced.
+    """
+    for group in range(session.model.config.user_groups):
+        session.tile_orders[group] = _order(session, group)
+
+
+def probed_prefixes(session: Session, table: Tensor, group: int) -> list[Tensor]:
+    """The tables that `PROBED_PLANES` planes of every block give, [V, d] each; as many tiles under any other order."""
+    order = session.tile_orders[group]
+    return [keep_prefix(session, table, group, len(order) * planes // 8) for planes in PROBED_PLANES]
+
+
+def mean_quality(session: Session, tables: Callable[[Tensor, int], list[Tensor]]) -> float:
+    """Mean validation NDCG@10 of the static net over compressed tables.
+
+    Args:
+        session: gives model and validation users.
+        tables: from a full table and its user group to compressed ones, as many for every group.
+    """
+    groups = range(session.model.config.user_groups)
+    found = zip(*(tables(session.full_tables(group), group) for group in groups), strict=True)
+    adapt = static_adapt(session.model)
+    return float(np.mean([session.validation_ndcg(adapt, one_each.__getitem__)[0] for one_each in found]))
 
 
 def prefix_table(session: Session, group: int, generator: np.random.Generator, *, full_share: float) -> Tensor:

@@ -1,0 +1,91 @@
+"""Tensors that are not those of the format."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ofa_export.errors import CheckpointError
+from ofa_export.importing.formats import FORMATS
+
+Tensors = dict[str, Tensor]
+
+
+def rejection(name: str, tensors: Tensors, heads: int = 2) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        FORMATS[name].read(tensors, heads).config(rank=2, item_groups=4)
+    return str(caught.value)
+
+
+@pytest.fixture
+def tensors(source: Any) -> Tensors:
+    return dict(source.state_dict())
+
+
+def test_every_tensor_is_needed(name: str, tensors: Tensors) -> None:
+    for missing in tensors:
+        message = rejection(name, {key: value for key, value in tensors.items() if key != missing})
+        # A layer less is a layer's other tensors too many.
+        assert missing in message or "is not known" in message
+        assert f"ormat {name}" in message
+
+
+def test_all_mistakes_are_told_together(name: str, tensors: Tensors) -> None:
+    biases = [key for key in tensors if key.endswith("ayerNorm.bias") or key.endswith("layernorm.bias")]
+    tensors[biases[0]] = torch.ones(3)
+    extra = {"surprise": torch.ones(1)}
+    message = rejection(name, tensors | extra)
+    assert "float32[3], expected float[16]" in message
+    assert "'surprise' is not known" in message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers(name: str, tensors: Tensors, value: float) -> None:
+    for key in tensors:
+        broken = {**tensors, key: tensors[key].clone()}
+        broken[key].view(-1)[-1] = value
+        assert f"'{key}' has values that are NaN or infinite" in rejection(name, broken)
+
+
+def test_tensors_of_another_format_say_so(name: str, tensors: Tensors) -> None:
+    other = "pmixer" if name == "recbole" else "recbole"
+    message = rejection(other, tensors)
+    assert "Choose the --format" in message
+
+
+def test_the_first_position_tells_old_from_new(source: Any, name: str) -> None:
+    if name == "pmixer":
+        assert "Give --format pmixer." in rejection("pmixer-norm-last", dict(source.state_dict()))
+    elif name != "recbole":
+        assert re.search("pmixer-norm-first.*pmixer-norm-last", rejection("pmixer", dict(source.state_dict())))
+
+
+def narrow(tensors: Tensors, width: int) -> Tensors:
+    """Tensors of a source of another width."""
+    sizes = {16: width, 48: 3 * width}
+    return {key: torch.ones([sizes.get(size, size) for size in value.shape]) for key, value in tensors.items()}
+
+
+def test_a_width_that_is_no_multiple_of_8_names_two_that_are(name: str, tensors: Tensors) -> None:
+    narrowed = narrow(tensors, 50)
+    if name in ("pmixer-unmasked", "pmixer-norm-first", "pmixer-norm-last"):
+        narrowed["pos_emb.weight"][0] = 0
+    assert "Train the source with 48 or 56" in rejection(name, narrowed)
+
+
+def test_heads_must_divide_the_width(name: str, tensors: Tensors) -> None:
+    assert "heads (3) must divide width (16)" in rejection(name, tensors, heads=3)
+
+
+def test_defaults_are_those_of_the_sources() -> None:
+    assert {name: source.default_heads for name, source in FORMATS.items()} == {
+        "pmixer": 1,
+        "pmixer-unmasked": 1,
+        "pmixer-norm-first": 1,
+        "pmixer-norm-last": 1,
+        "recbole": 2,
+    }

@@ -1,0 +1,75 @@
+"""An imported net gives the scores of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ofa_export.data.sample import DataSet
+from ofa_export.importing.importer import Source, import_checkpoint
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.model.network import lookup
+
+T = 7
+
+
+def imported(saved, name: str, data: DataSet, folder: Path, *, heads: int = 2) -> Checkpoint:
+    source = Source(state_dict=saved.path, format=name, heads=heads)
+    import_checkpoint(source, data, folder / "checkpoint", rank=3)
+    return load_checkpoint(folder / "checkpoint")
+
+
+def our_scores(checkpoint: Checkpoint, history: list[int]) -> Tensor:
+    """Scores of the source's items 1 … n, from the rows of the checkpoint."""
+    row_of = {key: row for row, key in enumerate(checkpoint.item_keys)}
+    rows = torch.full((1, T), -1)
+    rows[0, T - len(history) :] = torch.tensor([row_of[str(item)] for item in history])
+    table = checkpoint.table(0)
+    found = checkpoint.model(lookup(table, rows), torch.tensor([len(history)]), table)[0]
+    return found[[row_of[str(item)] for item in range(1, len(row_of) + 1)]]
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_scores_are_those_of_the_source_for_histories_of_every_length(
+    saved_as: Callable[..., object], name: str, data: DataSet, tmp_path: Path, heads: int
+) -> None:
+    saved = saved_as(name, heads=heads)
+    checkpoint = imported(saved, name, data, tmp_path, heads=heads)
+    generator = torch.Generator().manual_seed(heads)
+    for length in range(1, T + 1):
+        history = (1 + torch.randperm(26, generator=generator)[:length]).tolist()
+        expected = saved.model.score(history)
+        assert torch.allclose(our_scores(checkpoint, history), expected, atol=1e-5), length
+        assert expected.std() > 0.05
+
+
+def test_another_format_of_the_same_tensors_gives_other_scores(
+    saved_as: Callable[..., object], data: DataSet, tmp_path: Path
+) -> None:
+    saved = saved_as("pmixer-norm-first")
+    checkpoint = imported(saved, "pmixer-norm-last", data, tmp_path)
+    assert not torch.allclose(our_scores(checkpoint, [3, 4]), saved.model.score([3, 4]), atol=0.05)
+
+
+def test_the_inner_width_may_be_anything(saved_as: Callable[..., object], data: DataSet, tmp_path: Path) -> None:
+    saved = saved_as("recbole", inner=16)
+    checkpoint = imported(saved, "recbole", data, tmp_path)
+    assert checkpoint.config.model.inner_width == 16
+    assert torch.allclose(our_scores(checkpoint, [3, 4]), saved.model.score([3, 4]), atol=1e-5)
+
+
+def test_what_adapts_is_neutral(saved_as: Callable[..., object], name: str, data: DataSet, tmp_path: Path) -> None:
+    checkpoint = imported(saved_as(name), name, data, tmp_path)
+    model, probes = checkpoint.model, checkpoint.probes
+    rows = torch.from_numpy(probes.histories).long()
+    valid = model.valid(torch.from_numpy(probes.lengths))
+    adaptation = model.adapt(model.embed(lookup(checkpoint.table(0), rows), valid), valid)
+    assert (adaptation.gates == 1).all()
+    assert (adaptation.keep_logits[:, :, 1] - adaptation.keep_logits[:, :, 0] >= 4).all()
+    assert not any(theta.any() for theta in adaptation.thetas)
+    assert checkpoint.config.training["probe_ndcg_at_10"]["static"] > 0

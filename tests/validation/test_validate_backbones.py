@@ -1,0 +1,32 @@
+"""Bundles of every backbone pass through the real runtimes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+BACKENDS = ("litert", "executorch")
+IMPORTED: dict[str, dict[str, Any]] = {
+    "pmixer-sasrec": {},
+    "pmixer-sasrec-unmasked": {},
+    "pmixer-sasrec-norm-first": {},
+    "pmixer-sasrec-norm-last": {},
+    "recbole-sasrec": {"inner_width": 32},
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bundle_of_gated_convolutions_passes(workshop_of: Any, backend: str) -> None:
+    workshop = workshop_of(backbone="gated-convolution")
+    assert workshop.failed(workshop.report(workshop.master(backend=backend))) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backbone", IMPORTED)
+def test_a_bundle_of_an_imported_backbone_passes(workshop_of: Any, backend: str, backbone: str) -> None:
+    workshop = workshop_of(backbone=backbone, **IMPORTED[backbone])
+    assert workshop.failed(workshop.report(workshop.master(backend=backend))) == set()

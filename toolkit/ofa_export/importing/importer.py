@@ -1,0 +1,192 @@
+"""Makes a checkpoint of a state dict: the source's static net, and everything that adapts at its neutral start."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ofa_export import __version__
+from ofa_export.bundle.order import plane_order
+from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
+from ofa_export.data.histories import Histories, build_histories, held_out_items
+from ofa_export.data.sample import DataSet
+from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.importing.formats import FORMATS
+from ofa_export.importing.item_keys import source_keys
+from ofa_export.importing.state_dict import read_state_dict
+from ofa_export.importing.static_net import StaticNet
+from ofa_export.metrics import ndcg, target_ranks
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.config import ModelConfig
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.scoring import score_histories
+from ofa_export.model.threads import one_torch_thread
+from ofa_export.output import atomic_folder
+from ofa_export.training.comparison import baseline_quality
+from ofa_export.training.loop import stage_seed
+from ofa_export.training.on_top import IMPORTED
+from ofa_export.training.run import check_free
+
+PROBES = 1000
+ITEM_GROUPS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What is to be imported.
+
+    Args:
+        state_dict: the file with the tensors.
+        format: a name of `FORMATS`.
+        heads: attention heads; the default of the source's own configuration when None.
+        items: file that maps source ids to item keys; keys are the numbers when None.
+    """
+
+    state_dict: Path
+    format: str
+    heads: int | None = None
+    items: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """A checkpoint that was written, and what its maker should know.
+
+    Args:
+        checkpoint: what was written.
+        notes: sentences about what was assumed and what was left out.
+    """
+
+    checkpoint: Checkpoint
+    notes: tuple[str, ...]
+
+
+def import_checkpoint(
+    source: Source, data: DataSet, output: Path, *, rank: int = 8, seed: int = 0, force: bool = False
+) -> Imported:
+    """Write a checkpoint that scores as its source does, and from which the remaining stages can be trained.
+
+    Its gates are all on and its generated parameters are zero, whatever the history.
+
+    Args:
+        source: what to import.
+        data: interactions: they decide the popularity of the items and give the validation histories.
+        output: folder of the checkpoint.
+        rank: r of the generated weights that later training adds.
+        seed: of the draws: ties, probes, and the start of what is trained later.
+        force: replace an existing checkpoint.
+
+    Returns:
+        The checkpoint and notes.
+
+    Raises:
+        CheckpointError: the state dict cannot be read, or is not of this format.
+        ConfigError: the rank or the number of heads fits no model.
+        InteractionsError: interactions or item keys do not fit the source.
+        OutputError: the output exists or cannot be written.
+        UnknownNameError: there is no such format.
+    """
+    check_free(output, force=force)
+    if source.format not in FORMATS:
+        raise UnknownNameError("format", source.format, FORMATS)
+    reader, notes = FORMATS[source.format], list[str]()
+    if source.heads is None:
+        heads = reader.default_heads
+        notes.append(f"The tensors do not tell the number of attention heads; {heads} was assumed. Else give --heads.")
+    else:
+        heads = source.heads
+    net = reader.read(read_state_dict(source.state_dict), heads)
+    if net.table.shape[1] % max(heads, 1):
+        raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
+    keys = source_keys(len(net.table), source.items)
+    frame, dropped = known_interactions(data.interactions, keys)
+    part = build_histories(frame, recipe=data.recipe, seed=seed)
+    histories = over_catalogue(part, by_popularity(part, keys))
+    config = net.config(rank=rank, item_groups=ITEM_GROUPS)
+    with one_torch_thread():
+        model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
+        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), seed=seed)
+    with atomic_folder(output) as folder:
+        for name, content in checkpoint_files(checkpoint).items():
+            (folder / name).write_bytes(content)
+    return Imported(checkpoint=checkpoint, notes=(*notes, *dropped))
+
+
+def neutral_network(config: ModelConfig, net: StaticNet, order: NDArray[np.int64], *, seed: int) -> AdaptiveRecommender:
+    """The imported static net, with a mapper that generates zeros and a controller that keeps every block.
+
+    Args:
+        config: from `net.config`.
+        net: the imported tensors.
+        order: [V], the source's row of each of our rows.
+        seed: of everything that is trained later.
+    """
+    torch.manual_seed(int(np.random.default_rng(stage_seed(seed, "initial")).integers(2**62)))
+    model = AdaptiveRecommender(config).eval().requires_grad_(False)
+    tensors = {**net.tensors, "tables": net.table[torch.from_numpy(order)][None], "position": net.position}
+    for name, value in model.state_dict().items():
+        # A generator starts at zero; without the history the controller's logits are those of its bias.
+        value.copy_(torch.zeros_like(value) if name == "controller.head_out.weight" else tensors.get(name, value))
+    return model
+
+
+def _row_order(keys: tuple[str, ...], histories: Histories) -> NDArray[np.int64]:
+    index = {key: row for row, key in enumerate(keys)}
+    return np.array([index[key] for key in histories.item_keys], dtype=np.int64)
+
+
+def _provenance(source: Source, heads: int) -> dict[str, Any]:
+    return {
+        "format": source.format,
+        "heads": heads,
+        "file": source.state_dict.name,
+        "sha256": hashlib.sha256(source.state_dict.read_bytes()).hexdigest(),
+    }
+
+
+def _checkpoint(
+    model: AdaptiveRecommender, histories: Histories, data: DataSet, provenance: dict[str, Any], *, seed: int
+) -> Checkpoint:
+    config = model.config
+    probes = _probes(histories, config, seed=seed)
+    scores, _ = score_histories(model, model.adapt, model.tables[0], probes.histories)
+    seen = probes.histories if histories.exclude_history else None
+    quality = float(ndcg(target_ranks(scores, probes.targets, history=seen), 10).mean())
+    training = {
+        "recipe": {"description": f"Imported from a state dict of format {provenance['format']}."},
+        "seed": seed,
+        "users": histories.users,
+        "interactions": len(histories.rows),
+        "measured": {IMPORTED: provenance},
+        "probe_ndcg_at_10": {**baseline_quality(histories, probes), "static": quality, "adapted": quality},
+        "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
+    }
+    card = DataCard(
+        name=data.name,
+        licence=data.licence,
+        attribution=data.attribution,
+        exclude_history=histories.exclude_history,
+    )
+    return Checkpoint(
+        config=CheckpointConfig(model=config, data=card, order="planes", training=training),
+        model=model,
+        importance=np.ones((1, config.item_groups, config.embedding_blocks), np.float32),
+        tile_orders=(plane_order(config.item_groups, config.embedding_blocks),),
+        centroids=np.zeros((1, config.width), np.float32),
+        item_keys=histories.item_keys,
+        item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
+        probes=probes,
+    )
+
+
+def _probes(histories: Histories, config: ModelConfig, *, seed: int) -> Probes:
+    drawn = np.random.default_rng(stage_seed(seed, "probes")).permutation(histories.evaluation_users)
+    users = np.sort(drawn[:PROBES])
+    found = held_out_items(histories, users, split="validation", history_length=config.history_length)
+    return Probes(histories=found.history, targets=found.targets, user_groups=np.zeros(len(found.targets), np.int32))

@@ -1,0 +1,92 @@
+"""State dicts of pmixer/SASRec.pytorch: the published form, and the three that followed it under the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ofa_export.errors import CheckpointError
+from ofa_export.importing.source_tensors import SourceTensors
+from ofa_export.importing.static_net import StaticNet
+from ofa_export.model.config import BackboneName
+
+LINEARS = {"conv1": "ffn_in", "conv2": "ffn_out"}
+NORMS = {"attention_layernorms": "attention_norm", "forward_layernorms": "ffn_norm"}
+
+
+def read_published(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
+    """The form with positions from 0 and a normalised query.
+
+    Args:
+        tensors: the state dict.
+        heads: which the tensors do not tell.
+
+    Raises:
+        CheckpointError: the tensors are not of this form.
+    """
+    source = SourceTensors(tensors, "pmixer")
+    position = source.matrix("pos_emb.weight")
+    if not position[0].any():
+        raise CheckpointError(
+            "The first row of 'pos_emb.weight' is zero, as in the newer code of SASRec.pytorch, where positions start "
+            "at 1 and the tensors do not tell the order of the LayerNorms. Give --format pmixer-norm-first for a model "
+            "that was trained with --norm_first, pmixer-norm-last for one that was not, or pmixer-unmasked where the "
+            "code had no such option yet."
+        )
+    return _read(source, "pmixer-sasrec", position, heads)
+
+
+def read_unmasked(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
+    """The form with positions from 1, no mask over padding, and no option --norm_first; see `read_published`."""
+    source = SourceTensors(tensors, "pmixer-unmasked")
+    return _read(source, "pmixer-sasrec-unmasked", _positions_from_one(source), heads)
+
+
+def read_norm_first(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
+    """The newest form, trained with --norm_first; see `read_published`."""
+    source = SourceTensors(tensors, "pmixer-norm-first")
+    return _read(source, "pmixer-sasrec-norm-first", _positions_from_one(source), heads)
+
+
+def read_norm_last(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
+    """The newest form, trained without --norm_first; see `read_published`."""
+    source = SourceTensors(tensors, "pmixer-norm-last")
+    return _read(source, "pmixer-sasrec-norm-last", _positions_from_one(source), heads)
+
+
+def _positions_from_one(source: SourceTensors) -> Tensor:
+    position = source.matrix("pos_emb.weight")
+    if position[0].any():
+        raise CheckpointError(
+            "The first row of 'pos_emb.weight' is not zero, so positions start at 0 as in the published form of "
+            "SASRec.pytorch. Give --format pmixer."
+        )
+    return position[1:]
+
+
+def _read(source: SourceTensors, backbone: BackboneName, position: Tensor, heads: int) -> StaticNet:
+    table = source.matrix("item_emb.weight")
+    d = table.shape[1]
+    # Both are tables of the same width; `matrix` takes any.
+    source.take("pos_emb.weight", (len(source.tensors["pos_emb.weight"]), d))
+    depth = source.count("attention_layers.{}.in_proj_weight")
+    made = {f"final_norm.{part}": source.take(f"last_layernorm.{part}", (d,)) for part in ("weight", "bias")}
+    for index in range(depth):
+        ours = f"blocks.{index}"
+        attention, ffn = f"attention_layers.{index}", f"forward_layers.{index}"
+        weights = source.take(f"{attention}.in_proj_weight", (3 * d, d)).chunk(3)
+        biases = source.take(f"{attention}.in_proj_bias", (3 * d,)).chunk(3)
+        for name, weight, bias in zip(("query", "key", "value"), weights, biases, strict=True):
+            made |= {f"{ours}.linears.{name}.static.weight": weight, f"{ours}.linears.{name}.static.bias": bias}
+        made[f"{ours}.linears.out.static.weight"] = source.take(f"{attention}.out_proj.weight", (d, d))
+        made[f"{ours}.linears.out.static.bias"] = source.take(f"{attention}.out_proj.bias", (d,))
+        for theirs, name in LINEARS.items():
+            # A convolution of one tap is a linear layer.
+            made[f"{ours}.linears.{name}.static.weight"] = source.take(f"{ffn}.{theirs}.weight", (d, d, 1))[:, :, 0]
+            made[f"{ours}.linears.{name}.static.bias"] = source.take(f"{ffn}.{theirs}.bias", (d,))
+        for theirs, name in NORMS.items():
+            made[f"{ours}.norms.{name}.gain"] = source.take(f"{theirs}.{index}.weight", (d,))
+            made[f"{ours}.norms.{name}.bias"] = source.take(f"{theirs}.{index}.bias", (d,))
+    source.finish()
+    return StaticNet(backbone=backbone, heads=heads, depth=depth, table=table[1:], position=position, tensors=made)

@@ -1,0 +1,89 @@
+"""How a history becomes the input of the first block: item embeddings and positions, scaled or normalised.
+
+The positions themselves, [T, d], belong to the network; all of its backbones have them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ScaledEmbedding(nn.Module):
+    """sqrt(d) * embedding + position, the newest item always at the last position (SASRec, section III.A).
+
+    Args:
+        width: d.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.scale = math.sqrt(width)
+
+    def forward(
+        self, history: Float[Tensor, "B T d"], position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]
+    ) -> Float[Tensor, "B T d"]:
+        """Embed a history.
+
+        Args:
+            history: [B, T, d], item embeddings, left-padded.
+            position: [T, d].
+            valid: [B, T].
+
+        Returns:
+            [B, T, d]; whatever it likes where padded.
+        """
+        return self.scale * history + position
+
+
+class NormedEmbedding(nn.Module):
+    """LayerNorm(embedding + position), the oldest item always at the first position (RecBole's SASRec).
+
+    Args:
+        width: d.
+        epsilon: what the LayerNorm adds to the variance.
+    """
+
+    def __init__(self, width: int, epsilon: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=epsilon)
+
+    def forward(
+        self, history: Float[Tensor, "B T d"], position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]
+    ) -> Float[Tensor, "B T d"]:
+        """Embed a history.
+
+        Args:
+            history: [B, T, d], item embeddings, left-padded.
+            position: [T, d].
+            valid: [B, T].
+
+        Returns:
+            [B, T, d]; whatever it likes where padded.
+        """
+        result: Tensor = self.norm(history + from_the_oldest(position, valid))
+        return result
+
+
+def from_the_oldest(position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
+    """Positions shifted so that the oldest real item gets the first one.
+
+    The shift is a product with a matrix of 0 and 1: it needs no index that is known only when the graph runs.
+
+    Args:
+        position: [T, d].
+        valid: [B, T], the last `length` positions are real.
+
+    Returns:
+        [B, T, d], zero where padded.
+    """
+    T = position.shape[0]
+    places = torch.arange(T, dtype=torch.float32, device=position.device)
+    padding = T - valid.sum(dim=1)
+    # Whole numbers in float32 are exact, and their distance is 0 or at least 1.
+    distance = places[None, :, None] - padding[:, None, None] - places[None, None, :]
+    shift: Tensor = torch.relu(1 - distance.abs())
+    return shift @ position
