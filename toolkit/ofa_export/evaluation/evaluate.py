@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from ofa_export.data.histories import HeldOut, Split, held_out_items
 from ofa_export.errors import ConfigError
 from ofa_export.evaluation.byte_curve import SizedQuality, byte_curve
 from ofa_export.evaluation.contenders import Contender, network_score, own_variants
-from ofa_export.evaluation.controls import ControlRuns, depth_control, mapper_controls
+from ofa_export.evaluation.controls import STARTS, ControlRuns, depth_control, mapper_controls
 from ofa_export.evaluation.fine_tuning import AdaptationTimes, FineTuning, fine_tuned_score, time_adaptation
 from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.evaluation.subject import Subject
@@ -166,7 +166,8 @@ def _entry(contender: Contender, kind: str, subject: Subject, held_out: HeldOut)
 
 def _controls(subject: Subject, held_out: HeldOut, runs: ControlRuns, tell: Told) -> list[Entry]:
     depth = subject.recipe.model.depth
-    depths = [(f"static_{count}", depth_control(count)) for count in sorted({1, 2, depth})]
+    depths = [(f"static_{count}", depth_control(count)) for count in sorted({1, 2, depth} - {depth})]
+    depths.append((f"static_{depth}", replace(STARTS["static"], label=depth_control(depth).label)))
     entries = []
     for name, control in [*depths, *((control.name, control) for control in mapper_controls())]:
         tell(control.label)
