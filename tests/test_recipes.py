@@ -22,7 +22,7 @@ def recipe_file(folder: Path, text: str) -> str:
 
 
 def test_every_shipped_recipe_can_be_loaded() -> None:
-    assert recipe_names("train") == ("base", "ci", "gated-conv", "generic", "movielens", "planted")
+    assert recipe_names("train") == ("base", "ci", "gated-conv", "generic", "movielens", "planted", "planted-mixed")
     for kind, recipe_class in (("train", TrainRecipe), ("bundle", BundleRecipe), ("tolerance", TolerancePolicy)):
         names = recipe_names(kind)
         assert names
@@ -45,7 +45,7 @@ def test_an_unknown_name_suggests_the_nearest(given: str, near: str) -> None:
         load_recipe("train", given, TrainRecipe)
     assert str(caught.value) == (
         f"There is no train recipe '{given}'. Did you mean '{near}'? "
-        "Valid: base, ci, gated-conv, generic, movielens, planted."
+        "Valid: base, ci, gated-conv, generic, movielens, planted, planted-mixed."
     )
 
 

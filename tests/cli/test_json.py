@@ -100,6 +100,20 @@ def test_train(ofa, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "model.safetensors").is_file()
 
 
+def test_evaluate(ofa, tmp_path: Path) -> None:
+    planted_interactions(users=60, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    only_json(ofa("train", "sales.csv", "-o", "out", "--recipe", "tiny.yaml", "--json", cwd=tmp_path))
+    command = ("evaluate", "out", "--interactions", "sales.csv", "--tables", "--html", "page.html", "--json")
+    found = only_json(ofa(*command, cwd=tmp_path))
+    assert_documented(found, "evaluate")
+    assert (found["data"], found["split"], found["users"]) == ("sales", "validation", 60)
+    assert "<svg" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    again = ofa(*command, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+
+
 @pytest.mark.parametrize("limit", [30, 300])
 def test_validate_with_its_exit_code(ofa, litert: Path, toy_checkpoint: Path, tmp_path: Path, limit: int) -> None:
     tolerance = yaml.safe_load(shipped("export_recipes", "tolerance", "default.yaml").read_text())

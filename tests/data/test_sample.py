@@ -70,7 +70,9 @@ def test_files_may_call_their_columns_what_they_like(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_suggests_the_nearest_sample() -> None:
-    with pytest.raises(UnknownNameError, match=r"Did you mean 'online-retail'.*Valid: online-retail, planted"):
+    with pytest.raises(
+        UnknownNameError, match=r"Did you mean 'online-retail'.*Valid: online-retail, planted, planted-mixed"
+    ):
         load_dataset("online_retail")
 
 

@@ -42,7 +42,7 @@ def test_every_position_is_ranked_among_all_items_in_whatever_batches(repeats: s
 def test_gates_are_counted_and_leads_are_paired() -> None:
     def quality(*values: float) -> Quality:
         array = np.array(values)
-        return Quality(ndcg=array, hits=array, executed_share=None, gate_patterns=0)
+        return Quality(ndcg=array, hits=array, executed=None, gate_patterns=0)
 
     lead = quality(0.6, 0.1, 0.9).lead_over(quality(0.5, 0.0, 0.8))
     assert (lead.mean, lead.half_width) == (pytest.approx(0.1), pytest.approx(0, abs=1e-12))

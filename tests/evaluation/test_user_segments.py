@@ -9,9 +9,9 @@ from ofa_export.evaluation.user_segments import user_segments
 
 SEQUENCES = {
     # a and b are alike, c and d are alike, the two pairs are not.
-    "narrow": "aaaaaaaaxx",
-    "broad": "acacacacxx",
-    "shifted": "aaaaaaccxx",
+    "a-narrow": "aaaaaaaaxx",
+    "a-broad": "acacacacxx",
+    "b-shifted": "aaaaaaccxx",
 }
 
 
@@ -32,7 +32,7 @@ def segments(**recipe: float):
 
 def test_each_trait_splits_the_users_into_thirds() -> None:
     _, found = segments()
-    for trait in {trait for trait, _ in found}:
+    for trait in {trait for trait, _ in found} - {"kind in the key"}:
         members = [chosen for (other, _), chosen in found.items() if other == trait]
         assert np.sum(members, axis=0).tolist() == [1, 1, 1]
 
@@ -40,9 +40,16 @@ def test_each_trait_splits_the_users_into_thirds() -> None:
 def test_breadth_and_shift_are_what_their_names_say() -> None:
     histories, found = segments()
     user = {key: index for index, key in enumerate(histories.user_keys)}
-    assert found["breadth of interests", "narrow"].tolist().index(True) == user["narrow"]
-    assert found["breadth of interests", "broad"].tolist().index(True) == user["broad"]
-    assert found["recent shift of interest", "most"].tolist().index(True) == user["shifted"]
+    assert found["breadth of interests", "narrow"].tolist().index(True) == user["a-narrow"]
+    assert found["breadth of interests", "broad"].tolist().index(True) == user["a-broad"]
+    assert found["recent shift of interest", "most"].tolist().index(True) == user["b-shifted"]
+
+
+def test_kinds_in_the_keys_are_segments() -> None:
+    histories, found = segments()
+    kinds = [key[0] for key in histories.user_keys]
+    assert found["kind in the key", "a"].tolist() == [kind == "a" for kind in kinds]
+    assert found["kind in the key", "b"].sum() == 1
 
 
 def test_users_who_were_not_in_training_are_a_segment() -> None:

@@ -8,8 +8,9 @@ import torch
 
 from ofa_export.bundle.order import check_order, floor_tiles, plane_order, planes_of_prefix
 from ofa_export.model.elastic_table import keep_planes
+from ofa_export.model.network import lookup
 from ofa_export.training.session import Session
-from ofa_export.training.tiles import prefix_table, train_tiles
+from ofa_export.training.tiles import compressed_loss, keep_prefix, prefix_table, random_prefix, train_tiles
 
 MakeSession = Callable[..., Session]
 
@@ -39,6 +40,43 @@ def test_a_random_table_is_that_of_a_prefix_of_the_order(session: Session, group
     }
     assert drawn <= allowed
     assert len(drawn) > 0.8 * len(allowed)
+
+
+def test_small_budgets_are_drawn_as_often_as_large_ones() -> None:
+    order = plane_order(5, 4)
+    drawn = np.array([random_prefix(order, np.random.default_rng(seed)) for seed in range(2000)])
+    assert drawn.min() >= floor_tiles(order)
+    assert drawn.max() == len(order)
+    whole = np.isin(drawn, [len(order) * planes // 8 for planes in range(1, 9)])
+    assert 0.5 <= whole.mean() < 0.7
+    assert 0.25 < (drawn <= len(order) // 8).mean() < 0.6
+
+
+def test_a_prefix_learns_from_the_full_table_of_the_same_step(session: Session) -> None:
+    batch = next(session.batches("tiles", session.recipe.tiles, session.windows)(0))
+    table = session.model.tables[batch.group]
+    small = keep_prefix(session, table, batch.group, floor_tiles(session.tile_orders[batch.group]))
+    where = batch.inputs >= 0
+    targets = batch.targets[where]
+
+    def logits(read: torch.Tensor) -> torch.Tensor:
+        valid = session.model.valid(batch.lengths)
+        x = session.model.embed(lookup(read, batch.inputs), valid)
+        static = session.model.static_adaptation(len(batch.inputs))
+        return session.model.states(session.model.assemble(x, valid, static))[where] @ read.T
+
+    with torch.no_grad():
+        student, teacher = logits(small).log_softmax(1), logits(table).log_softmax(1)
+        rows = torch.arange(len(targets))
+        expected = -student[rows, targets].mean() - teacher[rows, targets].mean()
+        expected += 3 * (teacher.exp() * (teacher - student)).sum(1).mean()
+    found = compressed_loss(session.model, batch, table, small, distill=3.0)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    alone = compressed_loss(session.model, batch, table, small, distill=0.0)
+    assert alone.item() == pytest.approx(-student[rows, targets].mean().item(), rel=1e-5)
+    assert compressed_loss(session.model, batch, table, table, distill=9.0).item() == pytest.approx(
+        -2 * teacher[rows, targets].mean().item(), rel=1e-5
+    )
 
 
 def test_every_item_keeps_something_under_the_smallest_budget(session: Session) -> None:

@@ -13,7 +13,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export evaluate --controls",
     "ofa-export evaluate checkpoint --interactions shop.csv --json",
-    "ofa-export evaluate seed-0 seed-1 seed-2 --split test --tables --html report.html",
+    "ofa-export evaluate seed-0 seed-1 seed-2 --split test --html test.html",
 )
 
 
@@ -51,7 +51,7 @@ def evaluate(
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Rank held-out items with checkpoints and with everything they have to beat."""
+    """Rank held-out items with a checkpoint and what it has to beat."""
     from ofa_export.errors import UnknownNameError
     from ofa_export.output import atomic_write, check_output
 

@@ -64,9 +64,11 @@ def _segments(evaluations: Sequence[Evaluation]) -> str:
     found = segment_rows(evaluations)
     if not found:
         return ""
-    shown = [("users by", "", "users", "static net", "adapted leads by")]
-    shown += [(row.trait, row.label, f"{row.users:,}", f"{row.static:.4f}", _signed(row.lead)) for row in found]
-    return columns(shown, align="<<>>>")
+    shown = [("users by", "", "users", "static net", "adapted leads by", "blocks")]
+    for row in found:
+        share = f"{row.executed_share:.0%}"
+        shown.append((row.trait, row.label, f"{row.users:,}", f"{row.static:.4f}", _signed(row.lead), share))
+    return columns(shown, align="<<>>>>")
 
 
 def _tables(evaluations: Sequence[Evaluation]) -> str:

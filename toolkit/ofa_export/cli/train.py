@@ -30,7 +30,7 @@ def train(
         str,
         typer.Argument(
             metavar="INTERACTIONS",
-            help="CSV or Parquet with user_id, item_id, timestamp; or a sample: online-retail, planted.",
+            help="CSV or Parquet with user_id, item_id, timestamp; or a sample: online-retail, planted, planted-mixed.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],

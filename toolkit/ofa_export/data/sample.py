@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from ofa_export.data.interactions import read_interactions_with_report
 from ofa_export.data.planted import planted_interactions
+from ofa_export.data.planted_mixed import mixed_interactions
 from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.titles import read_titles
 from ofa_export.errors import ConfigError, UnknownNameError
@@ -68,7 +69,15 @@ def _planted() -> DataSet:
     )
 
 
-SAMPLES: Mapping[str, Callable[[], DataSet]] = {"online-retail": _online_retail, "planted": _planted}
+def _planted_mixed() -> DataSet:
+    return replace(_planted(), name="planted-mixed", interactions=mixed_interactions(seed=_PLANTED_SEED))
+
+
+SAMPLES: Mapping[str, Callable[[], DataSet]] = {
+    "online-retail": _online_retail,
+    "planted": _planted,
+    "planted-mixed": _planted_mixed,
+}
 """Name of each packaged data set -> how to load it."""
 
 

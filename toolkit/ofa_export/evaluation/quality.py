@@ -27,14 +27,19 @@ class Quality:
     Args:
         ndcg: NDCG@10 of each user, the mean over the user's positions, `[U]`.
         hits: HR@10 of each user, likewise, `[U]`.
-        executed_share: mean share of blocks that ran; None where there are no blocks.
+        executed: share of blocks that ran for each user, `[U]`; None where there are no blocks.
         gate_patterns: different sets of blocks that were assembled; 0 where there are no blocks.
     """
 
     ndcg: NDArray[np.float64]
     hits: NDArray[np.float64]
-    executed_share: float | None
+    executed: NDArray[np.float64] | None
     gate_patterns: int
+
+    @property
+    def executed_share(self) -> float | None:
+        """Mean share of blocks that ran; None where there are no blocks."""
+        return None if self.executed is None else float(self.executed.mean())
 
     @property
     def ndcg_interval(self) -> Interval:
@@ -75,7 +80,7 @@ def measure(score: Score, held_out: HeldOut, histories: Histories) -> Quality:
     return Quality(
         ndcg=per_user(ndcg(found, K), held_out.users),
         hits=per_user(hit_rate(found, K), held_out.users),
-        executed_share=None if assembled is None else float(assembled.mean()),
+        executed=None if assembled is None else per_user(assembled.mean(axis=1), held_out.users),
         gate_patterns=0 if assembled is None else len(np.unique(assembled, axis=0)),
     )
 

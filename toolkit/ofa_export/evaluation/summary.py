@@ -104,6 +104,7 @@ class SegmentRow:
         users: how many.
         static: NDCG@10 of the static net.
         lead: of the adapted one, paired.
+        executed_share: mean share of blocks that the adapted net ran.
     """
 
     trait: str
@@ -111,6 +112,7 @@ class SegmentRow:
     users: int
     static: float
     lead: Interval
+    executed_share: float
 
 
 def rows(evaluations: Sequence[Evaluation]) -> tuple[Row, ...]:
@@ -209,6 +211,7 @@ def segment_rows(evaluations: Sequence[Evaluation]) -> tuple[SegmentRow, ...]:
             users=int(segment.members.sum()),
             static=float(static.ndcg[segment.members].mean()),
             lead=_members(adapted, segment.members).lead_over(_members(static, segment.members)),
+            executed_share=_members(adapted, segment.members).executed_share or 0.0,
         )
         for segment in user_segments(first.subject.histories, first.users, table)
         if segment.members.sum() >= 2
@@ -217,11 +220,11 @@ def segment_rows(evaluations: Sequence[Evaluation]) -> tuple[SegmentRow, ...]:
 
 def over_seeds(qualities: Sequence[Quality]) -> Quality:
     """Each user's mean over seeds."""
-    shares = [quality.executed_share for quality in qualities if quality.executed_share is not None]
+    executed = [quality.executed for quality in qualities if quality.executed is not None]
     return Quality(
         ndcg=np.mean([quality.ndcg for quality in qualities], axis=0),
         hits=np.mean([quality.hits for quality in qualities], axis=0),
-        executed_share=float(np.mean(shares)) if shares else None,
+        executed=np.mean(executed, axis=0) if executed else None,
         gate_patterns=max(quality.gate_patterns for quality in qualities),
     )
 
@@ -235,7 +238,8 @@ def _side_by_side(qualities: Sequence[Quality]) -> Quality:
 
 
 def _members(quality: Quality, members: np.ndarray) -> Quality:
-    return replace(quality, ndcg=quality.ndcg[members], hits=quality.hits[members])
+    executed = None if quality.executed is None else quality.executed[members]
+    return replace(quality, ndcg=quality.ndcg[members], hits=quality.hits[members], executed=executed)
 
 
 def _spread(qualities: Sequence[Quality]) -> float | None:

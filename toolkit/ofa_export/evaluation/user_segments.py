@@ -15,6 +15,10 @@ RECENT = 0.25
 """Share of a history that counts as recent when a shift of interest is measured."""
 
 
+MOST_KINDS = 8
+"""More different beginnings of user keys than this are no kinds of users."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Segment:
     """Some of the evaluated users.
@@ -33,6 +37,8 @@ class Segment:
 def user_segments(histories: Histories, users: NDArray[np.int64], table: NDArray[np.float32]) -> tuple[Segment, ...]:
     """Thirds of the users by length, breadth and shift of what they did before the validation items (our choice).
 
+    Where user keys have the form `KIND-…` with a handful of kinds, each kind is a segment too; so are cold users.
+
     Args:
         histories: the data set.
         users: `[U]`.
@@ -47,6 +53,11 @@ def user_segments(histories: Histories, users: NDArray[np.int64], table: NDArray
         ("recent shift of interest", ("least", "middle", "most"), lambda rows: _shift(unit[rows])),
     )
     segments = [segment for trait, labels, value in traits for segment in _thirds(trait, labels, value, seen)]
+    kinds = [histories.user_keys[user].partition("-")[0] for user in users]
+    if all("-" in histories.user_keys[user] for user in users) and 1 < len(set(kinds)) <= MOST_KINDS:
+        segments += [
+            Segment(trait="kind in the key", label=kind, members=np.array(kinds) == kind) for kind in sorted(set(kinds))
+        ]
     if histories.cold.any():
         cold = histories.cold[users]
         segments.append(Segment(trait="in training", label="no (cold)", members=cold))
