@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ofa_export.contract import DeviceShapes
 
@@ -34,6 +34,7 @@ class ModelConfig(BaseModel):
         rank: r, rank of the generated weight differences.
         item_groups: G_v, groups of items of similar popularity.
         user_groups: G_u, user groups with a table of their own; 1 is one shared table.
+        depth_cap: blocks that a user's network has at most; None for as many as the controller keeps.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -46,6 +47,7 @@ class ModelConfig(BaseModel):
     rank: Rank
     item_groups: ItemGroups
     user_groups: UserGroups = 1
+    depth_cap: Depth | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelConfig:
@@ -53,7 +55,15 @@ class ModelConfig(BaseModel):
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
         if self.item_groups > self.items:
             raise ValueError(f"item_groups ({self.item_groups}) must not exceed the number of items ({self.items})")
+        if self.depth_cap is not None and self.depth_cap > self.depth:
+            raise ValueError(f"depth_cap ({self.depth_cap}) must not exceed depth ({self.depth})")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_capped(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Networks without a cap are written as they were before there were caps.
+        fields: dict[str, Any] = serialise(self)
+        return {name: value for name, value in fields.items() if (name, value) != ("depth_cap", None)}
 
     @property
     def embedding_blocks(self) -> int:

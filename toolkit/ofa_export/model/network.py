@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ofa_export.model.config import ModelConfig
-from ofa_export.model.controller import StructureController, hard_gates
+from ofa_export.model.controller import StructureController
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.masks import valid_positions
+from ofa_export.model.theta import ThetaLayout
 from ofa_export.model.transformer_block import TransformerBlock
 
 CERTAIN = 100.0
@@ -56,15 +57,20 @@ class AdaptiveRecommender(nn.Module):
             TransformerBlock(width=d, heads=config.heads, rank=config.rank, dropout=dropout) for _ in range(L)
         )
         self.final_norm = nn.LayerNorm(d)
-        self.controller = StructureController(width=d, depth=L)
+        self.controller = StructureController(width=d, depth=L, depth_cap=config.depth_cap)
         self.mapper = StructureGuidedMapper(width=d, theta_sizes=(self.theta_size,) * L, dropout=mapper_dropout)
 
     @property
     def theta_size(self) -> int:
         """P, parameters that the mapper generates for one block."""
+        return self.layout.size
+
+    @property
+    def layout(self) -> ThetaLayout:
+        """How the generated parameters of a block are laid out; the same for all blocks."""
         block = self.blocks[0]
         assert isinstance(block, TransformerBlock)
-        return block.layout.size
+        return block.layout
 
     def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
         """Which positions are real, [B] -> [B, T] of 0 and 1."""
@@ -89,7 +95,9 @@ class AdaptiveRecommender(nn.Module):
         """
         keep_logits = self.controller(x, valid)
         return Adaptation(
-            keep_logits=keep_logits, gates=hard_gates(keep_logits), thetas=self.mapper(x, valid, keep_logits)
+            keep_logits=keep_logits,
+            gates=self.controller.decide(keep_logits),
+            thetas=self.mapper(x, valid, keep_logits),
         )
 
     def static_adaptation(self, batch: int) -> Adaptation:
