@@ -21,11 +21,14 @@ def adapt_graph(*, margins_equal: bool) -> DeviceGraph:
     )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
-        head = (model := AdaptiveRecommender(config)).controller.head_out
+        model = AdaptiveRecommender(config)
+        head = model.controller.head_out
         if margins_equal:
             head.weight.zero_()
         else:
             head.weight.normal_(0, 2)
+            # What all histories share would otherwise decide the order of the margins.
+            model.controller.head_in.weight.normal_()
     return device_graphs(model, candidates=4)[0]
 
 

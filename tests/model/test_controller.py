@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ofa_export.model.controller import StructureController, among_largest, hard_gates, sampled_gates
+from ofa_export.model.controller import StructureController, capped_gates, hard_gates, sampled_gates
 
 
 def test_a_block_is_kept_where_keep_beats_skip() -> None:
@@ -14,7 +14,7 @@ def test_a_block_is_kept_where_keep_beats_skip() -> None:
 def test_of_equal_margins_the_earlier_block_is_kept() -> None:
     # Margins 1, 2, 2, 1.
     logits = torch.tensor([[[0.0, 1.0], [-1.0, 1.0], [3.0, 5.0], [2.0, 3.0]]])
-    assert [among_largest(logits, count)[0].tolist() for count in (1, 2, 3, 4)] == [
+    assert [capped_gates(logits, cap)[0].tolist() for cap in (1, 2, 3, 4)] == [
         [0, 1, 0, 0],
         [0, 1, 1, 0],
         [1, 1, 1, 0],

@@ -48,8 +48,7 @@ class StructureController(nn.Module):
 
     def decide(self, keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
         """Gates at inference, [B, L, 2] -> [B, L] of 0 and 1, no more than the cap allows of them 1."""
-        gates = hard_gates(keep_logits)
-        return gates if self.depth_cap == self.depth else gates * among_largest(keep_logits, self.depth_cap)
+        return hard_gates(keep_logits) if self.depth_cap == self.depth else capped_gates(keep_logits, self.depth_cap)
 
 
 def hard_gates(keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
@@ -64,22 +63,25 @@ def hard_gates(keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
     return (keep_logits[:, :, 1] > keep_logits[:, :, 0]).to(keep_logits.dtype)
 
 
-def among_largest(keep_logits: Float[Tensor, "B L 2"], count: int) -> Float[Tensor, "B L"]:
-    """1 for the blocks with the largest margins of keep over skip (exact depth by capping: our choice).
+def capped_gates(keep_logits: Float[Tensor, "B L 2"], depth_cap: int) -> Float[Tensor, "B L"]:
+    """Gates at inference of which at most m are 1: those with the largest margins (our choice).
 
     Args:
         keep_logits: [B, L, 2].
-        count: m, how many; of equal margins the earlier block's counts as larger.
+        depth_cap: m; of equal margins the earlier block's counts as larger.
 
     Returns:
-        [B, L] of 0 and 1, m of each row 1.
+        [B, L] of 0 and 1.
     """
     margins = keep_logits[:, :, 1] - keep_logits[:, :, 0]
     own, other = margins[:, :, None], margins[:, None, :]
-    # Comparisons and sums, because not every runtime has top-k; earlier[l, j] is 1 where j < l.
-    earlier = torch.tril(torch.ones(margins.shape[1], margins.shape[1], device=margins.device), diagonal=-1)
-    ahead = ((other > own).to(margins.dtype) + (other == own).to(margins.dtype) * earlier).sum(dim=2)
-    return (ahead < count).to(margins.dtype)
+    L = margins.shape[1]
+    earlier = torch.ones(L, L, dtype=torch.bool, device=margins.device).tril(-1)
+    # Comparisons, because not every runtime has top-k, and no float arithmetic on them: ExecuTorch's partitioner would
+    # put it into one piece with the generators, which run before and after the comparisons.
+    ahead = ((other > own) | ((other == own) & earlier)).sum(dim=2)
+    kept = (keep_logits[:, :, 1] > keep_logits[:, :, 0]) & (ahead < depth_cap)
+    return kept.to(keep_logits.dtype)
 
 
 def sampled_gates(keep_logits: Float[Tensor, "B L 2"], *, temperature: float = 1.0) -> Float[Tensor, "B L"]:
