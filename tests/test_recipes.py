@@ -105,3 +105,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_recipe_that_does_not_fit_the_catalogue_says_so() -> None:
     with pytest.raises(ConfigError, match=r"does not fit 7 items: item_groups \(20\) must not exceed the number"):
         Sizes().for_items(7)
+
+
+def test_nested_ranks_are_below_the_rank() -> None:
+    recipe = yaml.safe_load(BASE)
+    recipe["mapper"]["nested_ranks"] = [4, 2]
+    assert TrainRecipe.model_validate(recipe).mapper.nested_ranks == (4, 2)
+    recipe["mapper"]["nested_ranks"] = [2, 8]
+    with pytest.raises(ValueError, match=r"mapper\.nested_ranks \(8\) must all be below model\.rank \(8\)"):
+        TrainRecipe.model_validate(recipe)

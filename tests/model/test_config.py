@@ -32,6 +32,8 @@ SIZES: dict[str, Any] = {
         ("rank", 0),
         ("item_groups", 31),
         ("user_groups", 0),
+        ("depth_cap", 0),
+        ("depth_cap", 4),
         ("items", 30.0),
         ("depht", 3),
         ("backbone", "transfomer"),
@@ -48,3 +50,15 @@ def test_groups_differ_in_size_by_at_most_one_and_the_first_are_larger() -> None
     assert config.group_sizes == (8, 8, 7, 7)
     assert config.embedding_blocks == 2
     assert config.user_groups == 1
+
+
+def test_a_network_without_a_cap_is_written_as_before_there_were_caps() -> None:
+    config = ModelConfig(**SIZES)
+    assert config.model_dump() == {**SIZES, "user_groups": 1}
+    assert "depth_cap" not in config.model_dump_json()
+
+
+def test_a_cap_is_written_and_read_again() -> None:
+    config = ModelConfig(**SIZES, depth_cap=2)
+    assert config.model_dump()["depth_cap"] == 2
+    assert ModelConfig.model_validate_json(config.model_dump_json()) == config

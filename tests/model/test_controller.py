@@ -3,12 +3,29 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ofa_export.model.controller import StructureController, hard_gates, sampled_gates
+from ofa_export.model.controller import StructureController, capped_gates, hard_gates, sampled_gates
 
 
 def test_a_block_is_kept_where_keep_beats_skip() -> None:
     logits = torch.tensor([[[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]])
     assert hard_gates(logits).tolist() == [[1, 0, 0]]
+
+
+def test_of_equal_margins_the_earlier_block_is_kept() -> None:
+    # Margins 1, 2, 2, 1.
+    logits = torch.tensor([[[0.0, 1.0], [-1.0, 1.0], [3.0, 5.0], [2.0, 3.0]]])
+    assert [capped_gates(logits, cap)[0].tolist() for cap in (1, 2, 3, 4)] == [
+        [0, 1, 0, 0],
+        [0, 1, 1, 0],
+        [1, 1, 1, 0],
+        [1, 1, 1, 1],
+    ]
+
+
+def test_a_cap_opens_no_gate_that_the_controller_closed() -> None:
+    controller = StructureController(width=16, depth=3, depth_cap=2)
+    logits = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]], [[0.0, 1.0], [0.0, 3.0], [0.0, 2.0]]])
+    assert controller.decide(logits).tolist() == [[0, 1, 0], [0, 1, 1]]
 
 
 def test_sampled_gates_are_zero_or_one_and_follow_the_logits() -> None:

@@ -20,6 +20,16 @@ def test_split_covers_every_parameter_exactly_once(
     assert taken.tolist() == theta.tolist()
 
 
+def test_columns_name_the_column_of_every_part_of_u_and_keep_the_rest() -> None:
+    layout = ThetaLayout((("query", 2), ("out", 1)), (("norm", 2),), 3)
+    parts = layout.split(layout.columns[None].double())
+    assert parts["query.up"][0].tolist() == [[0, 1, 2], [0, 1, 2]]
+    assert parts["out.up"][0].tolist() == [[0, 1, 2]]
+    assert all((parts[name] == 0).all() for name in ("query.bias", "out.bias", "norm.gain"))
+    for rank in (1, 2, 3):
+        assert int((layout.columns < rank).sum()) == ThetaLayout(layout.linears, layout.norms, rank).size
+
+
 def test_split_names_and_shapes_every_part() -> None:
     layout = ThetaLayout((("query", 4), ("out", 3)), (("norm", 5),), 2)
     parts = layout.split(torch.zeros(7, layout.size))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -10,9 +11,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from ofa_export.model.caps import with_rank
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.model.scoring import static_adapt
-from ofa_export.training.mapper import adaptive_loss, fit_adaptive, share_penalty, split_windows, train_mapper
+from ofa_export.training.mapper import (
+    adaptive_loss,
+    draw_ranks,
+    fit_adaptive,
+    share_penalty,
+    split_windows,
+    train_mapper,
+)
 from ofa_export.training.session import Session
 from ofa_export.training.windows import Batch
 
@@ -201,3 +210,40 @@ def test_the_stage_reports_what_it_measured(session_of: MakeSession) -> None:
     control, _ = session.validation_ndcg(static_adapt(session.model), session.full_tables)
     assert measured["same_net_unadapted"] == pytest.approx(control)
     assert len(measured["history"]) == 3
+
+
+def test_without_nested_ranks_no_random_number_is_drawn() -> None:
+    generator, other = (np.random.default_rng(4) for _ in range(2))
+    assert draw_ranks((), 64, generator) is None
+    assert generator.random() == other.random()
+
+
+def test_each_window_draws_one_of_the_nested_ranks() -> None:
+    drawn = draw_ranks((1, 3), 400, np.random.default_rng(4))
+    assert drawn is not None and drawn.shape == (400,)
+    # Four standard errors of a fair coin.
+    assert set(drawn.tolist()) == {1, 3} and abs((drawn == 1).double().mean().item() - 0.5) < 0.1
+
+
+def test_the_loss_of_a_smaller_rank_is_that_of_the_smaller_network_and_counts_half(session_of: MakeSession) -> None:
+    model, batch = session_of(model={"rank": 3}).model.eval(), batch_of(random_windows(1, (6, 3, 1, 5)))
+
+    def loss(network: AdaptiveRecommender, ranks: Tensor | None = None) -> float:
+        table = model.tables[0]
+        return adaptive_loss(network, network.adapt, batch, table, target_positions=3, ranks=ranks)[0].item()
+
+    full, small = loss(model), loss(with_rank(model, 1))
+    assert abs(full - small) > 1e-3
+    assert loss(model, torch.ones(4, dtype=torch.int64)) == pytest.approx((full + small) / 2, abs=1e-6)
+
+
+@pytest.mark.integration
+def test_nested_ranks_are_trained_and_reported(session_of: MakeSession) -> None:
+    session = session_of(model={"rank": 3}, mapper={"nested_ranks": [1, 2]})
+    before = {name: value.clone() for name, value in session.model.state_dict().items()}
+    train_mapper(session)
+    assert [name for name, value in session.model.state_dict().items() if torch.equal(value, before[name])] == []
+    found = session.measured["mapper"]["validation_at_rank"]
+    assert found.keys() == {"1", "2"}
+    session.model = with_rank(session.model, 1)
+    assert found["1"] == pytest.approx(session.validation_ndcg(session.model.adapt, session.full_tables)[0])

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, device_contract
-from ofa_export.model.controller import hard_gates
 from ofa_export.model.masks import valid_positions
 from ofa_export.model.network import AdaptiveRecommender
 
@@ -30,7 +29,7 @@ class AdaptGraph(nn.Module):
         valid = valid_positions(length, history.shape[1])
         hidden = self.embedding(history, self.position, valid) * valid[:, :, None]
         keep_logits = self.controller(hidden, valid)
-        return hidden, hard_gates(keep_logits), keep_logits, *self.mapper(hidden, valid, keep_logits)
+        return hidden, self.controller.decide(keep_logits), keep_logits, *self.mapper(hidden, valid, keep_logits)
 
 
 class BlockGraph(nn.Module):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ofa_export.contract import DeviceShapes
 
@@ -51,6 +51,7 @@ class ModelConfig(BaseModel):
         user_groups: G_u, user groups with a table of their own; 1 is one shared table.
         backbone: what the blocks are.
         inner_width: width inside the feed-forward network of the backbones that have a choice; d when None.
+        depth_cap: blocks that a user's network has at most; None for as many as the controller keeps.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -65,6 +66,7 @@ class ModelConfig(BaseModel):
     user_groups: UserGroups = 1
     backbone: BackboneName = "transformer"
     inner_width: InnerWidth | None = None
+    depth_cap: Depth | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelConfig:
@@ -74,7 +76,16 @@ class ModelConfig(BaseModel):
             raise ValueError(f"item_groups ({self.item_groups}) must not exceed the number of items ({self.items})")
         if self.inner_width is not None and self.backbone not in WITH_INNER_WIDTH:
             raise ValueError(f"inner_width is for {', '.join(WITH_INNER_WIDTH)}; leave it out for {self.backbone}")
+        if self.depth_cap is not None and self.depth_cap > self.depth:
+            raise ValueError(f"depth_cap ({self.depth_cap}) must not exceed depth ({self.depth})")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_short_as_ever(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Networks that use none of the later fields are written as they were before these came.
+        fields: dict[str, Any] = serialise(self)
+        later = {"backbone": "transformer", "inner_width": None, "depth_cap": None}
+        return {name: value for name, value in fields.items() if name not in later or later[name] != value}
 
     @property
     def embedding_blocks(self) -> int:

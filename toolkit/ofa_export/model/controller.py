@@ -16,11 +16,13 @@ class StructureController(nn.Module):
     Args:
         width: d.
         depth: L.
+        depth_cap: m, blocks that a user's network has at most; L when None.
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, depth_cap: int | None = None) -> None:
         super().__init__()
         self.depth = depth
+        self.depth_cap = depth if depth_cap is None else depth_cap
         self.extractor = PairExtractor(width)
         self.query = nn.Parameter(torch.randn(width) * width**-0.5)
         self.head_in = nn.Linear(width, width)
@@ -44,6 +46,10 @@ class StructureController(nn.Module):
         logits: Tensor = self.head_out(torch.relu(self.head_in(pooled)))
         return logits.reshape(-1, self.depth, 2)
 
+    def decide(self, keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
+        """Gates at inference, [B, L, 2] -> [B, L] of 0 and 1, no more than the cap allows of them 1."""
+        return hard_gates(keep_logits) if self.depth_cap == self.depth else capped_gates(keep_logits, self.depth_cap)
+
 
 def hard_gates(keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
     """Gates at inference: 1 where keep beats skip (Forward-OFA, section 3.2).
@@ -55,6 +61,27 @@ def hard_gates(keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
         [B, L] of 0 and 1.
     """
     return (keep_logits[:, :, 1] > keep_logits[:, :, 0]).to(keep_logits.dtype)
+
+
+def capped_gates(keep_logits: Float[Tensor, "B L 2"], depth_cap: int) -> Float[Tensor, "B L"]:
+    """Gates at inference of which at most m are 1: those with the largest margins (our choice).
+
+    Args:
+        keep_logits: [B, L, 2].
+        depth_cap: m; of equal margins the earlier block's counts as larger.
+
+    Returns:
+        [B, L] of 0 and 1.
+    """
+    margins = keep_logits[:, :, 1] - keep_logits[:, :, 0]
+    own, other = margins[:, :, None], margins[:, None, :]
+    L = margins.shape[1]
+    earlier = torch.ones(L, L, dtype=torch.bool, device=margins.device).tril(-1)
+    # Comparisons, because not every runtime has top-k, and no float arithmetic on them: ExecuTorch's partitioner would
+    # put it into one piece with the generators, which run before and after the comparisons.
+    ahead = ((other > own) | ((other == own) & earlier)).sum(dim=2)
+    kept = (keep_logits[:, :, 1] > keep_logits[:, :, 0]) & (ahead < depth_cap)
+    return kept.to(keep_logits.dtype)
 
 
 def sampled_gates(keep_logits: Float[Tensor, "B L 2"], *, temperature: float = 1.0) -> Float[Tensor, "B L"]:

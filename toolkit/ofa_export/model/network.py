@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from ofa_export.model.adaptive_block import AdaptiveBlock
 from ofa_export.model.backbones import BACKBONES
 from ofa_export.model.config import ModelConfig
-from ofa_export.model.controller import StructureController, hard_gates
+from ofa_export.model.controller import StructureController
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.masks import valid_positions
+from ofa_export.model.theta import ThetaLayout
 
 CERTAIN = 100.0
 """Logit of a decision that no noise turns."""
@@ -55,15 +56,20 @@ class AdaptiveRecommender(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(backbone.block(config, index, dropout) for index in range(L))
         self.final_norm = backbone.final_norm(config)
-        self.controller = StructureController(width=d, depth=L)
+        self.controller = StructureController(width=d, depth=L, depth_cap=config.depth_cap)
         self.mapper = StructureGuidedMapper(width=d, theta_sizes=(self.theta_size,) * L, dropout=mapper_dropout)
 
     @property
     def theta_size(self) -> int:
         """P, parameters that the mapper generates for one block."""
+        return self.layout.size
+
+    @property
+    def layout(self) -> ThetaLayout:
+        """How the generated parameters of a block are laid out; the same for all blocks."""
         block = self.blocks[0]
         assert isinstance(block, AdaptiveBlock)
-        return block.layout.size
+        return block.layout
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """Item tables and everything of the static net that may be trained; frozen parameters are left out."""
@@ -94,7 +100,9 @@ class AdaptiveRecommender(nn.Module):
         """
         keep_logits = self.controller(x, valid)
         return Adaptation(
-            keep_logits=keep_logits, gates=hard_gates(keep_logits), thetas=self.mapper(x, valid, keep_logits)
+            keep_logits=keep_logits,
+            gates=self.controller.decide(keep_logits),
+            thetas=self.mapper(x, valid, keep_logits),
         )
 
     def static_adaptation(self, batch: int) -> Adaptation:

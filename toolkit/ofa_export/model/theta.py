@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -26,6 +27,15 @@ class ThetaLayout:
     def size(self) -> int:
         """P, the number of generated parameters."""
         return sum(out * (self.rank + 1) for _, out in self.linears) + sum(width for _, width in self.norms)
+
+    @property
+    def columns(self) -> Int[Tensor, " P"]:
+        """Column of U that each parameter belongs to, from 0; that of biases and gains is 0, for they always stay.
+
+        Those below r' are the parameters of the layout of rank r', in its order.
+        """
+        ups = torch.arange(self.rank).repeat(sum(out for _, out in self.linears))
+        return torch.cat([ups, torch.zeros(self.size - len(ups), dtype=torch.int64)])
 
     def split(self, theta: Float[Tensor, "B P"]) -> dict[str, Tensor]:
         """Cut theta into its named parts.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ofa_export.data.histories import PAD
+from ofa_export.model.caps import at_ranks
 from ofa_export.model.controller import sampled_gates
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.model.scoring import Adapt, static_adapt
@@ -37,6 +38,14 @@ def train_mapper(session: Session) -> None:
         "same_net_unadapted": control,
         "probes": probes,
     }
+    if nested := session.recipe.mapper.nested_ranks:
+        session.measured["mapper"]["validation_at_rank"] = {
+            str(rank): session.validation_ndcg(_adapt_at(model, rank), session.full_tables)[0] for rank in nested
+        }
+
+
+def _adapt_at(model: AdaptiveRecommender, rank: int) -> Adapt:
+    return lambda x, valid: at_ranks(model, model.adapt(x, valid), torch.full((len(x),), rank))
 
 
 def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, float | int | list[float]]:
@@ -57,7 +66,10 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
 
     def step(batch: Batch, generator: np.random.Generator) -> Tensor:
         table = prefix_table(session, batch.group, generator, full_share=settings.full_share)
-        loss, keep_logits = adaptive_loss(model, adapt, batch, table, target_positions=settings.target_positions)
+        ranks = draw_ranks(settings.nested_ranks, len(batch.inputs), generator)
+        loss, keep_logits = adaptive_loss(
+            model, adapt, batch, table, target_positions=settings.target_positions, ranks=ranks
+        )
         return loss + settings.sparsity * share_penalty(keep_logits, settings.keep_share)
 
     def validate() -> Verdict:
@@ -87,7 +99,13 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
 
 
 def adaptive_loss(
-    model: AdaptiveRecommender, adapt: Adapt, batch: Batch, table: Tensor, *, target_positions: int
+    model: AdaptiveRecommender,
+    adapt: Adapt,
+    batch: Batch,
+    table: Tensor,
+    *,
+    target_positions: int,
+    ranks: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Parameters from the beginning of each window, loss on its end: no position sees what it predicts.
 
@@ -97,6 +115,7 @@ def adaptive_loss(
         batch: windows.
         table: [V, d].
         target_positions: m, positions that carry the loss; at most half of a short window.
+        ranks: int64 [B], a smaller rank for each window; its loss counts as much as that of the full rank.
 
     Returns:
         Mean cross-entropy, a scalar, and keep_logits [B, L, 2].
@@ -104,11 +123,35 @@ def adaptive_loss(
     beginnings, where = split_windows(batch.inputs, target_positions)
     seen = model.valid((beginnings >= 0).sum(dim=1))
     found = adapt(model.embed(lookup(table, beginnings), seen), seen)
+    loss = _assembled_loss(model, found, batch, table, where)
+    if ranks is not None:
+        # Every step trains the full rank: taking turns costs it much more (docs/training.md, "Elastic mapper").
+        loss = (loss + _assembled_loss(model, at_ranks(model, found, ranks), batch, table, where)) / 2
+    return loss, found.keep_logits
+
+
+def _assembled_loss(
+    model: AdaptiveRecommender, found: Adaptation, batch: Batch, table: Tensor, where: Tensor
+) -> Tensor:
     gates = sampled_gates(found.keep_logits) if model.training else found.gates
     adaptation = Adaptation(keep_logits=found.keep_logits, gates=gates, thetas=found.thetas)
     valid = model.valid(batch.lengths)
     hidden = model.assemble(model.embed(lookup(table, batch.inputs), valid), valid, adaptation)
-    return next_item_loss(model, hidden, batch.targets, table, where), found.keep_logits
+    return next_item_loss(model, hidden, batch.targets, table, where)
+
+
+def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random.Generator) -> Tensor | None:
+    """A smaller rank for each window of a batch, all equally likely (our choice).
+
+    Args:
+        nested_ranks: to draw from; without any nothing is drawn, and the generator stays where it is.
+        windows: B.
+        generator: of this step.
+
+    Returns:
+        int64 [B], or None when there are no smaller ranks.
+    """
+    return torch.from_numpy(generator.choice(nested_ranks, size=windows)) if nested_ranks else None
 
 
 def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor]:

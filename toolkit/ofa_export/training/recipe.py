@@ -160,6 +160,7 @@ class MapperStage(Optimiser):
         keep_share: rho, wanted share of executed blocks.
         sparsity: weight of the two-sided term that draws the share to rho.
         full_share: share of steps with the full-precision table.
+        nested_ranks: smaller ranks that the mapper is trained for beside `model.rank`; none by default.
     """
 
     backbone_learning_rate: float = Field(gt=0, le=1)
@@ -168,6 +169,8 @@ class MapperStage(Optimiser):
     keep_share: float = Field(default=1.0, gt=0, le=1)
     sparsity: float = Field(default=1.0, ge=0)
     full_share: float = Field(default=0.5, ge=0, le=1)
+    # A list of YAML is as good as a tuple.
+    nested_ranks: tuple[Rank, ...] = Field(default=(), strict=False)
 
 
 class ProbesStage(_Part):
@@ -200,3 +203,10 @@ class TrainRecipe(_Part):
     tiles: TilesStage
     mapper: MapperStage
     probes: ProbesStage
+
+    @model_validator(mode="after")
+    def _ranks_are_nested(self) -> TrainRecipe:
+        for rank in self.mapper.nested_ranks:
+            if rank >= self.model.rank:
+                raise ValueError(f"mapper.nested_ranks ({rank}) must all be below model.rank ({self.model.rank})")
+        return self
