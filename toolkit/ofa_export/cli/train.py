@@ -10,6 +10,7 @@ import typer
 
 from ofa_export.cli.options import ForceOption, JsonOption, examples
 from ofa_export.cli.outcome import print_json, reports_errors
+from ofa_export.errors import OfaExportError
 
 EPILOG = examples(
     "ofa-export train online-retail -o checkpoint --recipe ci",
@@ -54,13 +55,24 @@ def train(
 
     from ofa_export.cli.progress import TrainingBars
     from ofa_export.data.sample import load_dataset
+    from ofa_export.training.processes import is_first, processes
     from ofa_export.training.run import train as train_checkpoint
 
     data = load_dataset(interactions, titles=titles)
     for warning in data.warnings:
         print(f"Note: {warning}", file=sys.stderr)
-    with TrainingBars() as bars:
-        made = train_checkpoint(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+    with processes():
+        try:
+            with TrainingBars() as bars:
+                made = train_checkpoint(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+        except OfaExportError as error:
+            if is_first():
+                raise
+            # What stops all processes is said by the first one.
+            raise typer.Exit(error.exit_code) from None
+        speaks = is_first()
+    if not speaks:
+        return
     if json_output:
         from ofa_export.cli.results import trained_json
 

@@ -25,7 +25,8 @@ from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.groups import train_groups
 from ofa_export.training.mapper import train_mapper
 from ofa_export.training.probes import choose_probes
-from ofa_export.training.progress import Progress
+from ofa_export.training.processes import is_first, processes, wait
+from ofa_export.training.progress import Progress, Silent
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.session import Session, initial_session
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
@@ -80,31 +81,62 @@ def train(
         NumericsError: a loss is not finite.
         OutputError: the output exists or cannot be written.
     """
+    # Each process that torchrun started comes here; the first one alone writes and speaks.
+    with processes():
+        return _train(
+            data,
+            recipe,
+            output,
+            seed=seed,
+            resume=resume,
+            force=force,
+            progress=progress if is_first() else Silent(),
+        )
+
+
+def _train(
+    data: DataSet, recipe: TrainRecipe, output: Path, *, seed: int, resume: bool, force: bool, progress: Progress
+) -> Checkpoint:
     histories = build_histories(data.interactions, recipe=data.recipe, seed=seed)
-    _check_free(output, force=force)
     folder = output.absolute().with_name(f".{output.name}.training")
+    if is_first():
+        _check_free(output, force=force)
     session = initial_session(histories, recipe, seed=seed, folder=folder, progress=progress)
-    if not len(session.windows.rows):
+    if not len(session.windows):
         raise InteractionsError(
             "No history has two items left to train on after its last two are held out. Give longer histories."
         )
-    _enter(folder, _job(histories, recipe, seed), resume=resume, force=force)
+    if is_first():
+        _enter(folder, _job(histories, recipe, seed), resume=resume, force=force)
+    wait()
     with one_torch_thread():
-        for number, stage in enumerate(STAGES, start=1):
-            done = folder / f"{number}-{stage.name}.done"
-            if done.exists():
-                _restore(session, load_snapshot(done))
-                continue
-            stage.run(session)
-            save_snapshot(done, _stored(session))
-            for running in folder.glob("*.running"):
-                running.unlink()
+        _run_stages(session)
         checkpoint = _checkpoint(session, data)
-        with atomic_folder(output) as part:
-            for name, content in checkpoint_files(checkpoint).items():
-                (part / name).write_bytes(content)
-    shutil.rmtree(folder)
+        if is_first():
+            with atomic_folder(output) as part:
+                for name, content in checkpoint_files(checkpoint).items():
+                    (part / name).write_bytes(content)
+    if is_first():
+        shutil.rmtree(folder)
     return checkpoint
+
+
+def _run_stages(session: Session) -> None:
+    done = [session.folder / f"{number}-{stage.name}.done" for number, stage in enumerate(STAGES, start=1)]
+    # Looked up before anything is written, so that all processes agree on what there is to do.
+    finished = [path for path in done if path.exists()]
+    wait()
+    for path, stage in zip(done, STAGES, strict=True):
+        if path in finished:
+            _restore(session, load_snapshot(path))
+            continue
+        stage.run(session)
+        if is_first():
+            save_snapshot(path, _stored(session))
+            for running in session.folder.glob("*.running"):
+                running.unlink()
+        # No process looks for the next stage's state before it is clear which files there are.
+        wait()
 
 
 def _job(histories: Histories, recipe: TrainRecipe, seed: int) -> dict[str, Any]:

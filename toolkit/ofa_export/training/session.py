@@ -20,12 +20,16 @@ from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.scoring import Adapt, score_histories
 from ofa_export.training.loop import stage_seed
+from ofa_export.training.processes import gathered, share, total
 from ofa_export.training.progress import Progress
 from ofa_export.training.recipe import Optimiser, TrainRecipe
 from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
 
 VALIDATION_USERS = 2000
 """Early stopping looks at no more users than this: enough to choose an epoch, few enough to be quick."""
+
+SCORES = 2**26
+"""Scores that validation holds at a time, a quarter of a gigabyte."""
 
 
 @dataclass
@@ -100,14 +104,27 @@ class Session:
             members = chosen[self.user_groups[chosen] == group]
             if len(members) == 0:
                 continue
+            quality, executed = self._judge(adapt, tables(group), share(members))
+            qualities.append(gathered(quality))
+            gates.append(gathered(executed))
+        return float(np.concatenate(qualities).mean()), float(np.concatenate(gates).mean())
+
+    def _judge(
+        self, adapt: Adapt, table: Tensor, users: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """NDCG@10 [n] and executed blocks [n, L] of some users, few at a time: a score for every item is large."""
+        config = self.model.config
+        step = max(1, min(256, SCORES // config.items))
+        qualities, gates = [np.empty(0)], [np.empty((0, config.depth), np.float32)]
+        for start in range(0, len(users), step):
             history, _, targets = evaluation_batch(
-                self.histories, members, split="validation", history_length=self.model.config.history_length
+                self.histories, users[start : start + step], split="validation", history_length=config.history_length
             )
-            scores, executed = score_histories(self.model, adapt, tables(group), history)
+            scores, executed = score_histories(self.model, adapt, table, history)
             seen = history if self.histories.exclude_history else None
             qualities.append(ndcg(target_ranks(scores, targets, history=seen), 10))
             gates.append(executed)
-        return float(np.concatenate(qualities).mean()), float(np.concatenate(gates).mean())
+        return np.concatenate(qualities), np.concatenate(gates)
 
     def full_tables(self, group: int) -> Tensor:
         """The full-precision table of a user group, [V, d]."""
@@ -125,9 +142,11 @@ def next_item_loss(model: AdaptiveRecommender, hidden: Tensor, targets: Tensor, 
         where: bool [B, T], positions that count.
 
     Returns:
-        Mean loss, a scalar.
+        Mean loss over the positions of all processes, a scalar.
     """
-    return F.cross_entropy(model.states(hidden)[where] @ table.T, targets[where])
+    logits, wanted = model.states(hidden)[where] @ table.T, targets[where]
+    positions = total(torch.tensor(float(len(wanted))))
+    return total(F.cross_entropy(logits, wanted, reduction="sum")) / positions
 
 
 def initial_session(
