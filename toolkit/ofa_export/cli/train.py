@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -58,12 +57,12 @@ def train(
     from ofa_export.training.processes import is_first, processes
     from ofa_export.training.run import train as train_checkpoint
 
-    data = load_dataset(interactions, titles=titles)
-    for warning in data.warnings:
-        print(f"Note: {warning}", file=sys.stderr)
     with processes():
         try:
+            data = load_dataset(interactions, titles=titles)
             with TrainingBars() as bars:
+                for warning in data.warnings if is_first() else ():
+                    bars.note(f"Note: {warning}")
                 made = train_checkpoint(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
         except OfaExportError as error:
             if is_first():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ofa_export.data.tables import as_text, read_columns
+from ofa_export.data.tables import as_text, collect, scan_columns
 from ofa_export.errors import InteractionsError
 
 
@@ -22,8 +22,9 @@ def read_titles(path: Path) -> dict[str, str]:
     Raises:
         InteractionsError: the file cannot be read, or gives two titles for one item.
     """
-    columns = read_columns(path, ("item_id", "title"))
-    table = pl.DataFrame([as_text(path, column) for column in columns]).drop_nulls().unique(maintain_order=True)
+    rows = scan_columns(path, ("item_id", "title"))
+    titles = rows.select(as_text(path, rows, "item_id"), as_text(path, rows, "title"))
+    table = collect(path, titles).drop_nulls().unique(maintain_order=True)
     twice = table.filter(pl.col("item_id").is_duplicated())["item_id"]
     if len(twice):
         raise InteractionsError(f"{path} has more than one title for item {twice[0]!r}. Keep one row per item.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import torch
 
 from ofa_export import __version__
 from ofa_export.bundle.order import TileOrder
-from ofa_export.data.histories import Histories, build_histories
+from ofa_export.data.histories import Histories, build_histories, mapped_rows
+from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
@@ -25,7 +27,7 @@ from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.groups import train_groups
 from ofa_export.training.mapper import train_mapper
 from ofa_export.training.probes import choose_probes
-from ofa_export.training.processes import is_first, processes, wait
+from ofa_export.training.processes import from_first, is_first, processes, wait
 from ofa_export.training.progress import Progress, Silent
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.session import Session, initial_session
@@ -97,7 +99,49 @@ def train(
 def _train(
     data: DataSet, recipe: TrainRecipe, output: Path, *, seed: int, resume: bool, force: bool, progress: Progress
 ) -> Checkpoint:
-    histories = build_histories(data.interactions, recipe=data.recipe, seed=seed)
+    with _folder_of_histories(output) as place:
+        histories = _histories(data, place, seed=seed)
+        for warning in repetition_warning(histories.repeated_rows):
+            progress.note(f"Note: {warning}")
+        return _train_on(histories, data, recipe, output, seed=seed, resume=resume, force=force, progress=progress)
+
+
+@contextmanager
+def _folder_of_histories(output: Path) -> Iterator[Path]:
+    """Beside the output, because a folder for temporary files may be a part of the memory; gone when the block ends."""
+    folder = output.absolute().with_name(f".{output.name}.histories")
+    if is_first():
+        # A killed run leaves it behind.
+        shutil.rmtree(folder, ignore_errors=True)
+        _make(folder)
+    try:
+        yield folder
+    finally:
+        if is_first():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
+    """Made by the first process; all of them look at the same rows on the disk."""
+
+    def make() -> Histories:
+        made = build_histories(data.interactions, recipe=data.recipe, seed=seed, folder=folder)
+        return replace(made, rows=np.empty(0, np.int32))
+
+    return replace(from_first(make), rows=mapped_rows(folder))
+
+
+def _train_on(
+    histories: Histories,
+    data: DataSet,
+    recipe: TrainRecipe,
+    output: Path,
+    *,
+    seed: int,
+    resume: bool,
+    force: bool,
+    progress: Progress,
+) -> Checkpoint:
     folder = output.absolute().with_name(f".{output.name}.training")
     if is_first():
         _check_free(output, force=force)
@@ -142,7 +186,8 @@ def _run_stages(session: Session) -> None:
 def _job(histories: Histories, recipe: TrainRecipe, seed: int) -> dict[str, Any]:
     """What a run is about; a run resumes only its own job."""
     digest = hashlib.sha256(json.dumps([histories.item_keys, histories.user_keys, histories.exclude_history]).encode())
-    digest.update(histories.rows.tobytes() + histories.offsets.tobytes())
+    digest.update(histories.rows.data)
+    digest.update(histories.offsets.data)
     return {
         "version": __version__,
         "data_sha256": digest.hexdigest(),
@@ -172,12 +217,7 @@ def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> N
                 f"'{folder}' holds an unfinished run. Add --resume to go on with it, or --force to start over."
             )
         shutil.rmtree(folder)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"'{folder}' cannot be created: {error.strerror}. Create '{folder.parent}' or choose another output."
-        ) from error
+    _make(folder)
     described = folder / "job.json"
     if described.exists() and described.read_bytes() != _described(job):
         raise ConfigError(
@@ -186,6 +226,15 @@ def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> N
         )
     with atomic_write(described) as file:
         file.write(_described(job))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"'{folder}' cannot be created: {error.strerror}. Create '{folder.parent}' or choose another output."
+        ) from error
 
 
 def _stored(session: Session) -> dict[str, Any]:
