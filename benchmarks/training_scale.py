@@ -1,8 +1,8 @@
 """What training costs as data and catalogue grow; docs/scaling.md rests on it. Run: python benchmarks/training_scale.py
 
-Every figure comes from a process of its own. Memory is the peak of what the system cannot take back (RssAnon) and of
-everything (VmHWM, with the mapped pages of files, which it can). Interactions are drawn: text ids, 20 per user, items by
-Zipf's law, in a Parquet file.
+Every figure comes from a process of its own. Memory is the peak of what the system cannot take back, above what the
+packages need (RssAnon), and of everything (VmHWM, with the mapped pages of files). Interactions are drawn: text ids,
+items by Zipf's law, in a Parquet file.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ GENERATE = """
 import sys
 import numpy as np
 import polars as pl
-path, rows, items = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+path, rows, users, items = sys.argv[1], *map(int, sys.argv[2:])
 rng = np.random.default_rng(0)
 share = np.cumsum(1 / np.arange(1, items + 1) ** 0.8)
 frame = pl.DataFrame({
-    "user": rng.permutation(np.arange(rows, dtype=np.int64) // 20),
+    "user": rng.permutation(np.arange(rows, dtype=np.int64) % users),
     "item": np.searchsorted(share, rng.random(rows) * share[-1]),
     "timestamp": rng.integers(1_600_000_000, 1_700_000_000, rows),
 })
@@ -103,6 +103,11 @@ report(seconds=round(sorted(seconds[1:])[1], 4))
 )
 
 
+def generate(path: Path, *, rows: int, users: int, items: int) -> None:
+    """Write a Parquet file of drawn interactions."""
+    subprocess.run([sys.executable, "-c", GENERATE, path, str(rows), str(users), str(items)], check=True)
+
+
 def measured(script: str, *arguments: object) -> dict[str, float]:
     """What a script reports from a process of its own."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
@@ -117,13 +122,14 @@ def main() -> None:
     """Print one line per measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--interactions", type=int, nargs="*", default=[1_000_000, 4_000_000, 16_000_000])
+    parser.add_argument("--users", type=int, default=0, help="20 interactions each when 0")
     parser.add_argument("--items", type=int, nargs="*", default=[3_000, 10_000, 30_000, 100_000])
     parser.add_argument("--windows", type=int, nargs="*", default=[4, 16])
     arguments = parser.parse_args()
     for rows in arguments.interactions:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "drawn.parquet"
-            subprocess.run([sys.executable, "-c", GENERATE, path, str(rows), "100000"], check=True)
+            generate(path, rows=rows, users=arguments.users or rows // 20, items=100_000)
             print(f"read {rows:>11,} interactions: {measured(READ, path, folder)}", flush=True)
     for windows in arguments.windows:
         for items in arguments.items:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ def train_groups(session: Session) -> None:
         MissingToolError: scikit-learn is not installed.
     """
     config, settings, model = session.model.config, session.recipe.groups, session.model
+    check_groups(users=session.histories.users, groups=config.user_groups)
     vectors = user_vectors(session)
     if config.user_groups == 1:
         session.centroids[0] = vectors.mean(axis=0)
@@ -74,15 +77,30 @@ def user_vectors(session: Session) -> NDArray[np.float32]:
     return gathered(np.concatenate(vectors) if vectors else np.empty((0, model.config.width), np.float32))
 
 
+def check_groups(*, users: int, groups: int) -> None:
+    """Refuse more groups than users, before anything is trained.
+
+    Raises:
+        ConfigError: there are.
+    """
+    if users < groups:
+        raise ConfigError(
+            f"{groups} user groups need at least as many users; there are {users}. "
+            "Lower model.user_groups in the recipe or give more users."
+        )
+
+
 def _cluster(vectors: NDArray[np.float32], groups: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     try:
         from sklearn.cluster import KMeans
+        from sklearn.exceptions import ConvergenceWarning
     except ImportError as error:
         raise MissingToolError(
             'User groups need scikit-learn. Install it with `pip install "ofa-export[train]"`, '
             "or set model.user_groups to 1 in the recipe."
         ) from error
-    if len(vectors) < groups:
-        raise ConfigError(f"{groups} user groups need at least as many users; there are {len(vectors)}.")
-    found = KMeans(n_clusters=groups, n_init=4, random_state=seed).fit(vectors)
+    with warnings.catch_warnings():
+        # Users who are all alike leave groups empty, which harms nobody.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(n_clusters=groups, n_init=4, random_state=seed).fit(vectors)
     return found.labels_.astype(np.int32), found.cluster_centers_.astype(np.float32)

@@ -24,7 +24,7 @@ from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, Da
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.output import atomic_folder, atomic_write
 from ofa_export.training.comparison import baseline_quality
-from ofa_export.training.groups import train_groups
+from ofa_export.training.groups import check_groups, train_groups
 from ofa_export.training.mapper import train_mapper
 from ofa_export.training.probes import choose_probes
 from ofa_export.training.processes import from_first, is_first, processes, wait
@@ -145,6 +145,7 @@ def _train_on(
     folder = output.absolute().with_name(f".{output.name}.training")
     if is_first():
         _check_free(output, force=force)
+    check_groups(users=histories.users, groups=recipe.model.user_groups)
     session = initial_session(histories, recipe, seed=seed, folder=folder, progress=progress)
     if not len(session.windows):
         raise InteractionsError(
