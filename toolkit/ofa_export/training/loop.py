@@ -148,11 +148,11 @@ def _schedule(step: int, total: int, warmup: int) -> float:
 
 
 class _Step(nn.Module):
-    """A task's step as the forward pass of a module, which is what processes can share."""
+    """A task's step as the forward pass of a module of what it trains, which is what processes can share."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
-        self.model = task.model
+        self.trained = nn.ParameterList([parameter for group in task.groups for parameter in group["params"]])
         self.step = task.step
 
     def forward(self, batch: Batch, generator: np.random.Generator) -> Tensor:

@@ -144,8 +144,8 @@ def replicated(step: nn.Module) -> nn.Module:
     """
     if count() == 1:
         return step
-    # Which parameters a loss needs differs from stage to stage; buffers follow from sums that all processes know.
-    return DistributedDataParallel(step, find_unused_parameters=True, broadcast_buffers=False)
+    # A step may leave parameters out: a block that its gates skip, a control that adapts to nobody.
+    return DistributedDataParallel(step, find_unused_parameters=True)
 
 
 class _Total(torch.autograd.Function):
