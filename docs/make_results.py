@@ -1,4 +1,4 @@
-"""Writes docs/results.md and its plots from what `ofa-export evaluate --json` printed. Run: python docs/make_results.py"""
+"""Writes docs/results.md from what `ofa-export evaluate --json` printed. Run: python docs/make_results.py"""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ def interval(value: dict[str, float]) -> str:
     return f"{value['mean']:.4f} ± {(value['high'] - value['low']) / 2:.4f}"
 
 
+def heading(*names: str) -> list[str]:
+    """The first two lines of a table."""
+    return ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+
+
 def ranking(found: dict[str, Any]) -> str:
     """The table of all ways to rank."""
-    lines = ["| way to rank | NDCG@10 | std over seeds | HR@10 | adapted leads by | blocks executed |", "|" + " --- |" * 6]
+    lines = heading("way to rank", "NDCG@10", "std over seeds", "HR@10", "adapted leads by", "blocks executed")
     for row in found["ranking"]:
         spread = "" if row["spread"] is None else f"{row['spread']:.4f}"
         lead = "" if row["lead"] is None else signed(row["lead"])
@@ -36,7 +41,7 @@ def ranking(found: dict[str, Any]) -> str:
 
 def fine_tuning(found: dict[str, Any]) -> str:
     """One pass beside gradient steps."""
-    lines = ["| gradient steps | rate | NDCG@10 | gain | adapted leads by | ms | one pass, ms | ratio |", "|" + " --- |" * 8]
+    lines = heading("gradient steps", "rate", "NDCG@10", "gain", "adapted leads by", "ms", "one pass, ms", "ratio")
     for row in found["fine_tuning"]:
         rates = ", ".join(sorted({f"{rate:g}" for rate in row["learning_rates"]}))
         ratio = row["fine_tuning_ms"] / row["one_pass_ms"]
@@ -49,7 +54,7 @@ def fine_tuning(found: dict[str, Any]) -> str:
 
 def segments(found: dict[str, Any]) -> str:
     """Where adapting pays."""
-    lines = ["| users by | which | users | static net | adapted leads by | blocks executed |", "|" + " --- |" * 6]
+    lines = heading("users by", "which", "users", "static net", "adapted leads by", "blocks executed")
     for row in found["segments"]:
         lines.append(
             f"| {row['trait']} | {row['label']} | {row['users']:,} | {row['static']:.4f} | {signed(row['lead'])} "
@@ -60,7 +65,7 @@ def segments(found: dict[str, Any]) -> str:
 
 def tables(found: dict[str, Any]) -> str:
     """Quality per byte."""
-    lines = ["| item table | bytes | of fp32 | NDCG@10 | of ours, full | tiles lead by |", "|" + " --- |" * 6]
+    lines = heading("item table", "bytes", "of fp32", "NDCG@10", "of ours, full", "tiles lead by")
     for row in found["tables"]:
         lead = "" if row["lead"] is None else signed(row["lead"])
         lines.append(

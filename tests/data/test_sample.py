@@ -49,12 +49,14 @@ def test_planted_histories_keep_every_interaction() -> None:
 
 def test_a_file_is_loaded_with_its_titles_and_recipe(tmp_path: Path) -> None:
     path, titles = tmp_path / "shop.csv", tmp_path / "titles.csv"
-    path.write_text("user_id,item_id,timestamp\na,x,1\nb,y,2\na,x,1\n")
+    path.write_text("user_id,item_id,timestamp\na,x,1\n\nb,y,2\na,y,2\na,z,3\na,x,1\n")
     titles.write_text("item_id,title\nx,Mug\n")
     recipe = HistoryRecipe(min_count=1)
     data = load_dataset(path, titles=titles, recipe=DataRecipe(histories=recipe))
     assert (data.name, data.titles, data.recipe) == ("shop", {"x": "Mug"}, recipe)
-    assert [warning.endswith("item and time): 1.") for warning in data.warnings] == [True]
+    assert data.warnings == ("Blank rows skipped: 1.",)
+    histories = build_histories(data.interactions, recipe=recipe, seed=0)
+    assert (histories.users, histories.items, histories.repeated_rows) == (2, 3, 1)
 
 
 def test_files_may_call_their_columns_what_they_like(tmp_path: Path) -> None:
@@ -63,7 +65,7 @@ def test_files_may_call_their_columns_what_they_like(tmp_path: Path) -> None:
     titles.write_text("movieId,title,genres\n7,Heat,Crime\n")
     columns = {"user_id": "userId", "item_id": "movieId"}
     data = load_dataset(path, titles=titles, recipe=DataRecipe(columns=columns))
-    assert data.interactions.rows() == [("1", "7", 10), ("2", "9", 20)]
+    assert data.interactions.lazy().collect().rows() == [("1", "7", 10), ("2", "9", 20)]
     assert data.titles == {"7": "Heat"}
     with pytest.raises(InteractionsError, match="filmId"):
         load_dataset(path, recipe=DataRecipe(columns={"item_id": "filmId"}))

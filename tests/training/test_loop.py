@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ofa_export.training import loop
 from ofa_export.training.loop import Task, Verdict, optimise, stage_seed
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import Optimiser
+from ofa_export.training.snapshot import load_snapshot
 from ofa_export.training.windows import Batch
 
 SETTINGS = Optimiser(epochs=3, learning_rate=0.1, warmup_steps=2, clip_norm=1e9)
@@ -163,13 +165,56 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     assert resumed.place.item() == unbroken.place.item()
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path, value: float) -> None:
-    model = Walk()
-    task = task_of(model)
-    broken = Task(**{**vars(task), "step": lambda batch, generator: model.place * 0 + value})
-    with pytest.raises(NumericsError, match=rf"Stage walk: the loss became {value}. Lower learning_rate of this stage"):
-        optimise(broken, SETTINGS, seed=0, snapshot=tmp_path / "walk.running", progress=Silent())
+def diverging(model: Walk, *, at: int, loss: Callable[[Tensor], Tensor]) -> Task:
+    """The walk, except that the loss of one step is another."""
+    task, seen = task_of(model), itertools.count()
+    walk = task.step
+
+    def step(batch: Batch, generator: np.random.Generator) -> Tensor:
+        return loss(model.place) if next(seen) == at else walk(batch, generator)
+
+    return replace(task, step=step)
+
+
+DIVERGED: dict[str, Callable[[Tensor], Tensor]] = {
+    "the loss became nan": lambda place: place * math.nan,
+    "the loss became inf": lambda place: place * 0 + math.inf,
+    # The loss is 0, its slope is not finite: the next step would be the first to see anything.
+    "the gradient of the loss, 0, became infinite": lambda place: (place - place.detach()).sqrt(),
+}
+
+
+@pytest.mark.parametrize("what", DIVERGED)
+def test_a_diverging_run_names_the_step_and_leaves_the_state_before_it(tmp_path: Path, what: str) -> None:
+    snapshot = tmp_path / "walk.running"
+    with pytest.raises(NumericsError) as caught:
+        optimise(diverging(Walk(), at=6, loss=DIVERGED[what]), SETTINGS, seed=0, snapshot=snapshot, progress=Silent())
+    message = str(caught.value)
+    assert message.startswith(f"Stage walk, step 7 of 12: {what}. The last good state, of step 6, whose loss was ")
+    assert f"is kept in '{snapshot}'" in message and "Lower learning_rate of this stage" in message
+    state = load_snapshot(snapshot)
+    assert state["step"] == 6
+    assert math.isfinite(state["loss"]) and f"whose loss was {state['loss']:.4g}," in message
+    assert torch.isfinite(state["model"]["place"])
+    # What was left is the state of an unbroken run after six steps: with a sound loss it ends where that one does.
+    (tmp_path / "unbroken").mkdir()
+    resumed, unbroken = Walk(), Walk()
+    run(resumed, tmp_path)
+    run(unbroken, tmp_path / "unbroken")
+    assert resumed.place.item() == unbroken.place.item()
+
+
+def test_the_first_step_may_diverge(tmp_path: Path) -> None:
+    task = diverging(Walk(), at=0, loss=lambda place: place * math.nan)
+    with pytest.raises(NumericsError, match=r"step 1 of 12: .* good state, before the first step, is kept in"):
+        optimise(task, SETTINGS, seed=0, snapshot=tmp_path / "walk.running", progress=Silent())
+
+
+def test_a_diverging_run_names_the_best_validation_so_far(tmp_path: Path) -> None:
+    verdicts = iter(qualities(0.1, 0.25))
+    task = replace(diverging(Walk(), at=6, loss=lambda place: place * math.nan), validate=lambda: next(verdicts))
+    with pytest.raises(NumericsError, match=r"best validation NDCG@10: 0\.2500 after epoch 1"):
+        optimise(task, SETTINGS, seed=0, snapshot=tmp_path / "walk.running", progress=Silent())
 
 
 def test_gradients_are_clipped(tmp_path: Path) -> None:

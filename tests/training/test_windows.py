@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ofa_export.data.histories import PAD, Histories, build_histories
 from ofa_export.data.recipe import HistoryRecipe
-from ofa_export.training.windows import Windows, batches_per_epoch, cut_windows, epoch_batches
+from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
 
 
 def histories_of(lengths: list[int]) -> Histories:
@@ -28,11 +28,12 @@ def test_every_training_item_but_the_first_is_a_target_exactly_once(lengths: lis
     windows = cut_windows(histories, np.arange(histories.users), history_length=T)
     targets: Counter[int] = Counter()
     shown: set[int] = set()
-    if len(windows.rows):
-        batch = windows.batch(np.arange(len(windows.rows)), group=0)
+    if len(windows):
+        everything = np.arange(len(windows))
+        batch = windows.batch(everything, group=0)
         assert ((batch.targets == PAD) == (batch.inputs == PAD)).all()
         targets.update(batch.targets[batch.targets != PAD].tolist())
-        shown = set(windows.rows[windows.rows != PAD].tolist())
+        shown = set(windows.rows(everything).ravel().tolist()) - {PAD}
     parts = [histories.training_rows(user) for user in range(histories.users)]
     assert targets == Counter(int(row) for part in parts for row in part[1:])
     held_out = {int(row) for user in range(histories.users) for row in histories.sequence(user)[len(parts[user]) :]}
@@ -43,8 +44,9 @@ def test_every_training_item_but_the_first_is_a_target_exactly_once(lengths: lis
 def test_a_window_is_a_piece_of_its_users_history(lengths: list[int], T: int) -> None:
     histories = histories_of(lengths)
     windows = cut_windows(histories, np.arange(histories.users), history_length=T)
-    assert windows.rows.shape == (len(windows.users), T + 1)
-    for row, user in zip(windows.rows, windows.users, strict=True):
+    rows = windows.rows(np.arange(len(windows)))
+    assert rows.shape == (len(windows), T + 1)
+    for row, user in zip(rows, windows.users, strict=True):
         real = row[row != PAD]
         assert (row[: len(row) - len(real)] == PAD).all()
         sequence = histories.training_rows(int(user)).tolist()
@@ -62,34 +64,44 @@ def test_windows_by_hand() -> None:
         [None, None, "i00-00", "i00-01"],
         [None, None, "i02-00", "i02-01"],
     ]
-    assert windows.rows.tolist() == [[row[key] if key else PAD for key in keys] for keys in expected]
+    assert windows.rows(np.arange(3)).tolist() == [[row[key] if key else PAD for key in keys] for keys in expected]
     assert windows.users.tolist() == [0, 0, 2]
 
 
 def test_a_batch_pairs_each_item_with_the_next() -> None:
-    windows = Windows(np.array([[PAD, 4, 5, 6]], np.int32), np.array([0]))
+    histories = histories_of([5, 1])
+    windows = cut_windows(histories, np.arange(2), history_length=3)
+    row = {key: row for row, key in enumerate(histories.item_keys)}
+    first, second, third = (row[f"i00-0{position}"] for position in range(3))
     batch = windows.batch(np.array([0]), group=3)
-    assert batch.inputs.tolist() == [[PAD, 4, 5]]
-    assert batch.targets.tolist() == [[PAD, 5, 6]]
+    assert batch.inputs.tolist() == [[PAD, first, second]]
+    assert batch.targets.tolist() == [[PAD, second, third]]
     assert batch.lengths.tolist() == [2]
     assert batch.group == 3
 
 
 def many_windows() -> tuple[Windows, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return Windows(np.arange(37 * 3, dtype=np.int32).reshape(37, 3), rng.integers(0, 10, 37)), rng.integers(
-        0, 3, 10
-    ).astype(np.int32)
+    """37 windows of users with one, two or three each, and the group of each of the users."""
+    histories = histories_of([4, 6, 8] * 6 + [4])
+    windows = cut_windows(histories, np.arange(19), history_length=2)
+    assert len(windows) == 37
+    return windows, np.random.default_rng(0).integers(0, 3, 19).astype(np.int32)
+
+
+def targets_of(batch: Batch) -> list[int]:
+    """The last target of each window, which no other window has."""
+    return batch.targets[:, -1].tolist()
 
 
 def test_batches_are_one_pass_and_hold_one_group_each() -> None:
     windows, user_groups = many_windows()
     batches = list(epoch_batches(windows, user_groups, batch_size=4, seed=(1, 2)))
     assert len(batches) == batches_per_epoch(windows, user_groups, batch_size=4)
-    seen = [int(first) // 3 for batch in batches for first in batch.inputs[:, 0]]
+    window_of = {int(row): window for window, row in enumerate(windows.rows(np.arange(37))[:, -1])}
+    seen = [window_of[target] for batch in batches for target in targets_of(batch)]
     assert sorted(seen) == list(range(37))
     for batch in batches:
-        members = batch.inputs[:, 0].numpy() // 3
+        members = [window_of[target] for target in targets_of(batch)]
         assert (user_groups[windows.users[members]] == batch.group).all()
         assert 1 <= len(members) <= 4
 
@@ -105,6 +117,6 @@ def test_the_seed_decides_the_order_and_nothing_else_does() -> None:
 
 
 def test_no_windows_are_no_batches() -> None:
-    windows = Windows(np.empty((0, 3), np.int32), np.empty(0, np.int64))
+    windows = cut_windows(histories_of([3, 3, 3, 3]), np.arange(4), history_length=2)
     assert list(epoch_batches(windows, np.zeros(4, np.int32), batch_size=4, seed=(0,))) == []
     assert batches_per_epoch(windows, np.zeros(4, np.int32), batch_size=4) == 0

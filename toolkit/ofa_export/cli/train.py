@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from ofa_export.cli.options import ForceOption, JsonOption, examples
 from ofa_export.cli.outcome import print_json, reports_errors
+from ofa_export.errors import OfaExportError
 
 EPILOG = examples(
     "ofa-export train online-retail -o checkpoint --recipe ci",
@@ -62,23 +62,33 @@ def train(
 
     from ofa_export.cli.progress import TrainingBars
     from ofa_export.data.sample import SAMPLES, load_dataset
+    from ofa_export.training.processes import is_first, processes
     from ofa_export.training.run import train as train_checkpoint
 
     files = resolved.data.resolved() if resolved.data else None
-    if start is None:
-        data, run = load_dataset(interactions, titles=titles, recipe=files), train_checkpoint
-    else:
+    run = train_checkpoint
+    if start is not None:
         from ofa_export.data.catalogue import SOURCE_HISTORIES
         from ofa_export.model.checkpoint_reader import load_checkpoint
         from ofa_export.training.run import train_on_top
 
         files = None if interactions in SAMPLES else files or SOURCE_HISTORIES
-        data = load_dataset(interactions, titles=titles, recipe=files)
         run = partial(train_on_top, load_checkpoint(start))
-    for warning in data.warnings:
-        print(f"Note: {warning}", file=sys.stderr)
-    with TrainingBars() as bars:
-        made = run(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+    with processes():
+        try:
+            data = load_dataset(interactions, titles=titles, recipe=files)
+            with TrainingBars() as bars:
+                for warning in data.warnings if is_first() else ():
+                    bars.note(f"Note: {warning}")
+                made = run(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+        except OfaExportError as error:
+            if is_first():
+                raise
+            # What stops all processes is said by the first one.
+            raise typer.Exit(error.exit_code) from None
+        speaks = is_first()
+    if not speaks:
+        return
     if json_output:
         from ofa_export.cli.results import trained_json
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,16 +13,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.sorted_interactions import SortedInteractions, sort_interactions
 from ofa_export.errors import HistoryError, InteractionsError
 
 Split = Literal["validation", "test"]
 """Which held-out position of a history is the target: the last but one, or the last."""
 
-_COLD = 1
-"""Second part of the seed that cold users are drawn with."""
-
 PAD = -1
 """Item row that stands for "nothing here"; histories are padded on the left."""
+
+ROWS = "rows.int32"
+"""File of `Histories.rows` in a folder of histories."""
+
+_COLD = 1
+"""Second part of the seed that cold users are drawn with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,7 @@ class Histories:
         offsets: `[U+1]` history u is `rows[offsets[u]:offsets[u+1]]`.
         popularity: `[V]` occurrences of each item in the training part.
         exclude_history: items of the visible history are never right answers, so rankings leave them out.
+        repeated_rows: interactions left out because they repeat an earlier one exactly.
         held_out: k.
         cold_users: users that training never sees, ascending.
     """
@@ -46,6 +54,7 @@ class Histories:
     offsets: NDArray[np.int64]
     popularity: NDArray[np.int64]
     exclude_history: bool
+    repeated_rows: int = 0
     held_out: int = 1
     cold_users: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -86,80 +95,111 @@ class Histories:
         return sequence[: -2 * self.held_out] if len(sequence) >= self.shortest else sequence
 
 
-def build_histories(frame: pl.DataFrame, *, recipe: HistoryRecipe, seed: int) -> Histories:
+def build_histories(
+    interactions: pl.DataFrame | pl.LazyFrame, *, recipe: HistoryRecipe, seed: int, folder: Path | None = None
+) -> Histories:
     """Cuts interactions into histories.
 
     Args:
-        frame: `user_id`, `item_id` and `timestamp`, as `read_interactions` returns them.
+        interactions: `user_id`, `item_id` and `timestamp`, as `load_dataset` gives them; exact repetitions of an
+            earlier row do not count.
         recipe: which interactions count and how equal times are ordered.
         seed: of the order among equal times, where the recipe shuffles it.
+        folder: an existing folder that keeps the rows, so that they need not fit in memory; None reads them in.
 
     Returns:
-        The histories; the same frame, recipe and seed give the same arrays.
+        The histories; the same interactions, recipe and seed give the same arrays.
 
     Raises:
         InteractionsError: too little is left to train on and to evaluate.
     """
-    tie = np.random.default_rng(seed).permutation(frame.height) if recipe.ties == "shuffle" else np.arange(frame.height)
-    ordered = frame.with_columns(tie=pl.Series(tie)).sort("user_id", "timestamp", "tie")
-    if recipe.repeats == "first":
-        ordered = ordered.unique(["user_id", "item_id"], keep="first", maintain_order=True)
-    core = _core(ordered, recipe.min_count)
-    if core["user_id"].n_unique() < 2 or core["item_id"].n_unique() < 2:
-        raise InteractionsError(
-            f"Of {frame['user_id'].n_unique():,} users and {frame['item_id'].n_unique():,} items, "
-            f"{core['user_id'].n_unique()} and {core['item_id'].n_unique()} are left when each must have at least "
-            f"{recipe.min_count} interactions (min_count). At least 2 of each are needed: lower min_count or add data."
-        )
-    user_keys, lengths = np.unique(core["user_id"].to_numpy(), return_counts=True)
-    shortest = 2 * recipe.held_out + 1
-    if lengths.max() < shortest:
-        raise InteractionsError(
-            f"The longest history has {lengths.max()} items, and {shortest} are needed: one to train on, "
-            f"{recipe.held_out} to validate on and {recipe.held_out} to test on (held_out). Give longer histories."
-        )
-    drawn = np.random.default_rng((seed, _COLD)).permutation(len(user_keys))
-    cold = np.sort(drawn[: round(recipe.cold_users * len(user_keys))])
-    return _assemble(core, user_keys, np.concatenate([[0], np.cumsum(lengths)]), recipe, cold)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        ordered = sort_interactions(interactions.lazy(), recipe=recipe, seed=seed, folder=Path(scratch))
+        users, items = _core(ordered, recipe.min_count)
+        if np.count_nonzero(users) < 2 or np.count_nonzero(items) < 2:
+            raise InteractionsError(
+                f"Of {len(users):,} users and {len(items):,} items, {np.count_nonzero(users)} and "
+                f"{np.count_nonzero(items)} are left when each must have at least {recipe.min_count} interactions "
+                "(min_count). At least 2 of each are needed: lower min_count or add data."
+            )
+        if users.max() < 2 * recipe.held_out + 1:
+            raise InteractionsError(
+                f"The longest history has {users.max()} items, and {2 * recipe.held_out + 1} are needed: one to train "
+                f"on, {recipe.held_out} to validate on and {recipe.held_out} to test on (held_out). Give longer "
+                "histories."
+            )
+        drawn = np.random.default_rng((seed, _COLD)).permutation(np.count_nonzero(users))
+        cold = np.sort(drawn[: round(recipe.cold_users * len(drawn))])
+        return _assemble(ordered, users, items, folder, recipe=recipe, cold=cold)
 
 
-def _core(frame: pl.DataFrame, min_count: int) -> pl.DataFrame:
-    """The largest part in which every user and every item has at least `min_count` rows."""
+def mapped_rows(folder: Path) -> NDArray[np.int32]:
+    """`Histories.rows` that `build_histories` has left in a folder; only what is looked at comes into memory."""
+    return np.asarray(np.memmap(folder / ROWS, np.int32, "r"))
+
+
+def _core(ordered: SortedInteractions, min_count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of each user and item in the largest part in which each has none or at least `min_count`."""
+    kept_users, kept_items = np.ones(len(ordered.user_keys), bool), np.ones(len(ordered.item_keys), bool)
     while True:
-        often = (pl.len().over("user_id") >= min_count) & (pl.len().over("item_id") >= min_count)
-        kept = frame.filter(often)
-        if kept.height == frame.height:
-            return kept
-        frame = kept
+        users, items = np.zeros(len(kept_users), np.int64), np.zeros(len(kept_items), np.int64)
+        for block in ordered.blocks():
+            kept = block[kept_users[block["user"]] & kept_items[block["item"]]]
+            users += np.bincount(kept["user"], minlength=len(users))
+            items += np.bincount(kept["item"], minlength=len(items))
+        if ((users >= min_count) == kept_users).all() and ((items >= min_count) == kept_items).all():
+            return users, items
+        kept_users, kept_items = users >= min_count, items >= min_count
 
 
 def _assemble(
-    core: pl.DataFrame,
-    user_keys: NDArray[np.object_],
-    offsets: NDArray[np.int64],
+    ordered: SortedInteractions,
+    users: NDArray[np.int64],
+    items: NDArray[np.int64],
+    folder: Path | None,
+    *,
     recipe: HistoryRecipe,
     cold: NDArray[np.int64],
 ) -> Histories:
-    keys, codes = np.unique(core["item_id"].to_numpy(), return_inverse=True)
-    lengths = np.diff(offsets)
-    from_end = np.repeat(offsets[1:], lengths) - np.arange(len(codes))
-    training = (from_end > 2 * recipe.held_out) | np.repeat(lengths < 2 * recipe.held_out + 1, lengths)
-    training &= ~np.repeat(np.isin(np.arange(len(lengths)), cold), lengths)
-    popularity = np.bincount(codes[training], minlength=len(keys))
+    lengths = users[users > 0]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    user_of_code, item_of_code = np.cumsum(users > 0) - 1, np.cumsum(items > 0) - 1
+    popularity = np.zeros(np.count_nonzero(items), np.int64)
+    first = 0
+    for block in _kept(ordered, users, items):
+        user = user_of_code[block["user"]]
+        from_end = offsets[user + 1] - np.arange(first, first + len(block))
+        training = (from_end > 2 * recipe.held_out) | (lengths[user] < 2 * recipe.held_out + 1)
+        training &= ~np.isin(user, cold)
+        popularity += np.bincount(item_of_code[block["item"]][training], minlength=len(popularity))
+        first += len(block)
     # Keys are sorted, so a stable sort breaks ties by key.
     order = np.argsort(-popularity, kind="stable")
-    row_of_code = np.empty(len(keys), dtype=np.int32)
-    row_of_code[order] = np.arange(len(keys), dtype=np.int32)
+    row_of_item = np.empty(len(popularity), np.int32)
+    row_of_item[order] = np.arange(len(popularity), dtype=np.int32)
+    home = ordered.path.parent if folder is None else folder
+    with (home / ROWS).open("wb") as file:
+        for block in _kept(ordered, users, items):
+            row_of_item[item_of_code[block["item"]]].tofile(file)
     return Histories(
-        item_keys=tuple(str(key) for key in keys[order]),
-        user_keys=tuple(str(key) for key in user_keys),
-        rows=row_of_code[codes],
+        item_keys=tuple(ordered.item_keys.filter(pl.Series(items > 0))[order].to_list()),
+        user_keys=tuple(ordered.user_keys.filter(pl.Series(users > 0)).to_list()),
+        rows=np.fromfile(home / ROWS, np.int32) if folder is None else mapped_rows(folder),
         offsets=offsets.astype(np.int64),
-        popularity=popularity[order].astype(np.int64),
+        popularity=popularity[order],
         exclude_history=recipe.repeats == "first",
+        repeated_rows=ordered.repeated_rows,
         held_out=recipe.held_out,
         cold_users=cold,
     )
+
+
+def _kept(
+    ordered: SortedInteractions, users: NDArray[np.int64], items: NDArray[np.int64]
+) -> Iterator[NDArray[np.void]]:
+    """The rows of users and items that have any, some at a time."""
+    for block in ordered.blocks():
+        yield block[(users[block["user"]] > 0) & (items[block["item"]] > 0)]
 
 
 def left_pad(rows: NDArray[np.int32], history_length: int) -> NDArray[np.int32]:

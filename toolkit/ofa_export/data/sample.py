@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ofa_export.data.interactions import read_interactions_with_report
+from ofa_export.data.interactions import blank_warning, read_interactions_with_report, scan_interactions
 from ofa_export.data.planted import planted_interactions
 from ofa_export.data.planted_mixed import mixed_interactions
 from ofa_export.data.recipe import DataRecipe, HistoryRecipe
@@ -28,7 +28,7 @@ class DataSet:
 
     Args:
         name: of the sample, or the file's name without its ending.
-        interactions: `user_id`, `item_id` and `timestamp`, as `read_interactions` returns them.
+        interactions: `user_id`, `item_id` and `timestamp`; of a file, to be read when they are needed.
         titles: item key -> what to show for it; may lack items.
         recipe: how these interactions become histories.
         attribution: credit text that must accompany anything derived, "" where none is owed.
@@ -37,7 +37,7 @@ class DataSet:
     """
 
     name: str
-    interactions: pl.DataFrame
+    interactions: pl.DataFrame | pl.LazyFrame
     titles: Mapping[str, str] = field(default_factory=dict)
     recipe: HistoryRecipe = field(default_factory=HistoryRecipe)
     attribution: str = ""
@@ -82,7 +82,7 @@ SAMPLES: Mapping[str, Callable[[], DataSet]] = {
 
 
 def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe: DataRecipe | None = None) -> DataSet:
-    """Loads a packaged sample or an interactions file.
+    """Loads a packaged sample, or checks an interactions file, which may be larger than memory.
 
     Args:
         name_or_path: a name of `SAMPLES`, or a CSV or Parquet file (write `./planted` for a file of a sample's name).
@@ -109,11 +109,11 @@ def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe
     if not path.exists() and not path.suffix and len(path.parts) == 1:
         raise UnknownNameError("sample data set or interactions file", name, SAMPLES)
     recipe = recipe or DataRecipe()
-    interactions, report = read_interactions_with_report(path, columns=recipe.columns)
+    file = scan_interactions(path, columns=recipe.columns)
     return DataSet(
         name=path.stem,
-        interactions=interactions,
+        interactions=file.rows,
         titles=read_titles(titles, columns=recipe.columns) if titles else {},
         recipe=recipe.histories,
-        warnings=report.warnings(),
+        warnings=blank_warning(file.blank_rows),
     )

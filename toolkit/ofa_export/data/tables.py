@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -20,8 +21,8 @@ _ALIASES = {
 }
 
 
-def read_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None) -> pl.DataFrame:
-    """Reads the named columns; all others are ignored.
+def scan_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None) -> pl.LazyFrame:
+    """The named columns, to be read when they are needed; all others are ignored.
 
     Args:
         path: a `.csv` file (UTF-8, commas, a header line) or a `.parquet` file.
@@ -33,7 +34,7 @@ def read_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str]
         interpreted.
 
     Raises:
-        InteractionsError: no such file, a folder, another file type, unreadable content, or a column that is missing.
+        InteractionsError: no such file, a folder, another file type, an unreadable header, or a column that is missing.
     """
     theirs = [(named or {}).get(column, column) for column in columns]
     suffix = path.suffix.lower()
@@ -43,27 +44,42 @@ def read_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str]
         raise InteractionsError(f"There is no file {path}. Check the path.")
     if suffix not in (".csv", ".parquet"):
         raise InteractionsError(f"{path} ends in '{suffix}'. Give a file that ends in .csv or .parquet.")
-    try:
+    with _sentences(path):
         found = _csv_header(path) if suffix == ".csv" else list(pl.read_parquet_schema(path))
         _require(path, theirs, found)
         if suffix == ".csv":
-            table = pl.read_csv(path, columns=theirs, infer_schema=False, glob=False)
+            table = pl.scan_csv(path, infer_schema=False, glob=False)
         else:
-            table = pl.read_parquet(path, columns=theirs, glob=False, hive_partitioning=False)
-        return table.select(pl.col(theirs[i]).alias(column) for i, column in enumerate(columns))
-    except OSError as error:
-        raise InteractionsError(f"{path} cannot be read: {error.strerror or error}.") from error
-    # A damaged Parquet file can end in a Rust panic, which is no PolarsError.
-    except (PolarsError, PanicException) as error:
-        raise InteractionsError(_unreadable(path, str(error))) from error
+            table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        return table.select(pl.col(theirs[index]).alias(column) for index, column in enumerate(columns))
 
 
-def as_text(path: Path, values: pl.Series) -> pl.Series:
+def collect(path: Path, query: pl.LazyFrame) -> pl.DataFrame:
+    """The result of a query on a file, of which no more is in memory at a time than the query needs.
+
+    Args:
+        path: the file, for the message.
+        query: made from `scan_columns`.
+
+    Raises:
+        InteractionsError: the content cannot be read.
+    """
+    with _sentences(path):
+        return query.collect(engine="streaming")
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    """What `scan_columns` promises, in memory; raises the same."""
+    return collect(path, scan_columns(path, columns))
+
+
+def as_text(path: Path, rows: pl.LazyFrame, column: str) -> pl.Expr:
     """Ids and titles as text, spelt alike whichever kind of file they came from.
 
     Args:
         path: the file, for the message.
-        values: a column of it.
+        rows: of the file.
+        column: one of theirs.
 
     Returns:
         Text without surrounding blanks; whole numbers without a decimal point.
@@ -71,14 +87,27 @@ def as_text(path: Path, values: pl.Series) -> pl.Series:
     Raises:
         InteractionsError: the column holds neither text nor numbers.
     """
-    if not (values.dtype.is_numeric() or values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
-        raise InteractionsError(f"{path}: column {values.name} holds {values.dtype}. Write text or whole numbers.")
-    if values.dtype.is_float():
+    dtype, values = rows.collect_schema()[column], pl.col(column)
+    if not (dtype.is_numeric() or dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
+        raise InteractionsError(f"{path}: column {column} holds {dtype}. Write text or whole numbers.")
+    if dtype.is_float():
         # Data frames turn whole numbers into floats on the way, and "17.0" would match no "17".
         whole = values.cast(pl.Int64, strict=False)
-        if not whole.has_nulls() and (whole == values).all():
+        if collect(path, rows.select((whole.is_not_null() & (whole == values)).all())).item():
             values = whole
     return values.cast(pl.String).str.strip_chars()
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """What goes wrong with a file inside the block, as a sentence that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise InteractionsError(f"{path} cannot be read: {error.strerror or error}.") from error
+    # A damaged Parquet file can end in a Rust panic, which is no PolarsError.
+    except (PolarsError, PanicException) as error:
+        raise InteractionsError(_unreadable(path, str(error))) from error
 
 
 def _csv_header(path: Path) -> list[str]:

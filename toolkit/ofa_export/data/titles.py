@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ofa_export.data.tables import as_text, read_columns
+from ofa_export.data.tables import as_text, collect, scan_columns
 from ofa_export.errors import InteractionsError
 
 
@@ -24,8 +24,9 @@ def read_titles(path: Path, *, columns: Mapping[str, str] | None = None) -> dict
     Raises:
         InteractionsError: the file cannot be read, or gives two titles for one item.
     """
-    found = read_columns(path, ("item_id", "title"), named=columns)
-    table = pl.DataFrame([as_text(path, column) for column in found]).drop_nulls().unique(maintain_order=True)
+    rows = scan_columns(path, ("item_id", "title"), named=columns)
+    titles = rows.select(as_text(path, rows, "item_id"), as_text(path, rows, "title"))
+    table = collect(path, titles).drop_nulls().unique(maintain_order=True)
     twice = table.filter(pl.col("item_id").is_duplicated())["item_id"]
     if len(twice):
         raise InteractionsError(f"{path} has more than one title for item {twice[0]!r}. Keep one row per item.")

@@ -105,7 +105,7 @@ def import_checkpoint(
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
     keys = source_keys(len(net.table), source.items)
-    frame, dropped = known_interactions(data.interactions, keys)
+    frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)

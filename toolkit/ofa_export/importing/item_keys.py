@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ofa_export.data.tables import as_text, read_columns
+from ofa_export.data.tables import as_text, collect, scan_columns
 from ofa_export.errors import InteractionsError
 
 
@@ -25,8 +25,9 @@ def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
     """
     if path is None:
         return tuple(str(number) for number in range(1, count + 1))
-    columns = [as_text(path, column) for column in read_columns(path, ("source_id", "item_id"))]
-    table = pl.DataFrame(columns).drop_nulls().unique(maintain_order=True)
+    rows = scan_columns(path, ("source_id", "item_id"))
+    keys = rows.select(as_text(path, rows, "source_id"), as_text(path, rows, "item_id"))
+    table = collect(path, keys).drop_nulls().unique(maintain_order=True)
     numbers = table["source_id"].cast(pl.Int64, strict=False)
     wrong = table["source_id"].filter(numbers.is_null() | ~numbers.is_between(1, count))
     if len(wrong):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ofa_export.data.histories import Histories
 from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Probes
@@ -18,12 +21,12 @@ def baseline_quality(histories: Histories, probes: Probes) -> dict[str, float]:
     Returns:
         `popularity` and `markov`.
     """
-    seen = probes.histories if histories.exclude_history else None
-    scores = {
-        "popularity": popularity_scores(histories, len(probes.targets)),
-        "markov": MarkovChain.fit(histories).scores(probes.histories),
-    }
-    return {
-        name: float(ndcg(target_ranks(found, probes.targets, history=seen), 10).mean())
-        for name, found in scores.items()
-    }
+    chain = MarkovChain.fit(histories)
+    qualities: dict[str, list[NDArray[np.float64]]] = {"popularity": [], "markov": []}
+    # Few at a time: a score for every item is large.
+    for start in range(0, len(probes.targets), 64):
+        shown, targets = probes.histories[start : start + 64], probes.targets[start : start + 64]
+        seen = shown if histories.exclude_history else None
+        for name, scores in (("popularity", popularity_scores(histories, len(shown))), ("markov", chain.scores(shown))):
+            qualities[name].append(ndcg(target_ranks(scores, targets, history=seen), 10))
+    return {name: float(np.concatenate(found).mean()) for name, found in qualities.items()}

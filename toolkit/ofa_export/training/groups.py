@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from ofa_export.model.network import lookup
 from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
+from ofa_export.training.processes import from_first, gathered, share
 from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
 
@@ -27,11 +30,12 @@ def train_groups(session: Session) -> None:
         MissingToolError: scikit-learn is not installed.
     """
     config, settings, model = session.model.config, session.recipe.groups, session.model
+    check_groups(users=session.histories.users, groups=config.user_groups)
     vectors = user_vectors(session)
     if config.user_groups == 1:
         session.centroids[0] = vectors.mean(axis=0)
         return
-    session.user_groups, session.centroids = _cluster(vectors, config.user_groups, session.seed)
+    session.user_groups, session.centroids = from_first(lambda: _cluster(vectors, config.user_groups, session.seed))
     set_dropout(model, settings.dropout)
     session.measured["groups"] = optimise(
         Task(
@@ -62,25 +66,41 @@ def user_vectors(session: Session) -> NDArray[np.float32]:
         float32 [U, d].
     """
     model, T = session.model.eval(), session.model.config.history_length
-    histories = np.stack([left_pad(session.histories.training_rows(u), T) for u in range(session.histories.users)])
     vectors = []
-    for start in range(0, len(histories), 256):
-        rows = torch.from_numpy(histories[start : start + 256].astype(np.int64))
+    users = share(np.arange(session.histories.users))
+    for start in range(0, len(users), 256):
+        histories = [left_pad(session.histories.training_rows(int(u)), T) for u in users[start : start + 256]]
+        rows = torch.from_numpy(np.stack(histories).astype(np.int64))
         valid = model.valid((rows >= 0).sum(dim=1))
         x = model.embed(lookup(model.tables[0], rows), valid)
         vectors.append(model.states(model.assemble(x, valid, model.static_adaptation(len(rows))))[:, -1].numpy())
-    return np.concatenate(vectors)
+    return gathered(np.concatenate(vectors) if vectors else np.empty((0, model.config.width), np.float32))
+
+
+def check_groups(*, users: int, groups: int) -> None:
+    """Refuse more groups than users, before anything is trained.
+
+    Raises:
+        ConfigError: there are.
+    """
+    if users < groups:
+        raise ConfigError(
+            f"{groups} user groups need at least as many users; there are {users}. "
+            "Lower model.user_groups in the recipe or give more users."
+        )
 
 
 def _cluster(vectors: NDArray[np.float32], groups: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     try:
         from sklearn.cluster import KMeans
+        from sklearn.exceptions import ConvergenceWarning
     except ImportError as error:
         raise MissingToolError(
             'User groups need scikit-learn. Install it with `pip install "ofa-export[train]"`, '
             "or set model.user_groups to 1 in the recipe."
         ) from error
-    if len(vectors) < groups:
-        raise ConfigError(f"{groups} user groups need at least as many users; there are {len(vectors)}.")
-    found = KMeans(n_clusters=groups, n_init=4, random_state=seed).fit(vectors)
+    with warnings.catch_warnings():
+        # Users who are all alike leave groups empty, which harms nobody.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(n_clusters=groups, n_init=4, random_state=seed).fit(vectors)
     return found.labels_.astype(np.int32), found.cluster_centers_.astype(np.float32)

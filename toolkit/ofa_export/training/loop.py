@@ -1,6 +1,7 @@
 """One optimisation: Adam with warm-up and cosine decay, early stopping, resumable at any step.
 
 Every random draw of step i comes from (seed, stage, i) alone, so a resumed run repeats what an unbroken one does.
+Several processes take every step together; with dropout, windows at the same place of their shares drop alike.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ofa_export.errors import NumericsError
+from ofa_export.training.processes import is_first, replicated
 from ofa_export.training.progress import Progress
 from ofa_export.training.recipe import Optimiser
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
@@ -69,6 +71,7 @@ class _Run:
     """The part of a run that a snapshot holds."""
 
     step: int = 0
+    loss: float = math.nan
     best: float = -math.inf
     best_eligible: bool = False
     best_epoch: int = -1
@@ -92,13 +95,14 @@ def optimise(
         `best`, `best_epoch` (0 is the state before training) and `history` of the validation.
 
     Raises:
-        NumericsError: the loss is not finite.
+        NumericsError: the loss or its gradient is not finite; the snapshot then holds the state before that step.
     """
     epochs = settings.passes(task.steps_per_epoch)
     total = epochs * task.steps_per_epoch
     optimiser = torch.optim.Adam(task.groups, betas=(0.9, 0.98))
     peaks = [group["lr"] for group in optimiser.param_groups]
     run = _resume(task, optimiser, snapshot) if snapshot.exists() else _Run()
+    forward = replicated(_Step(task))
     progress.start(task.stage, steps=total, done=run.step)
     if run.step == 0:
         _validate(task, run, epoch=0, progress=progress)
@@ -110,12 +114,16 @@ def optimise(
                 continue
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
                 group["lr"] = peak * _schedule(step, total, settings.warmup_steps)
-            _one_step(task, optimiser, batch, settings.clip_norm, generator=_step_generator(seed, task.stage, step))
+            generator = _step_generator(seed, task.stage, step)
+            try:
+                run.loss = _one_step(task, forward, optimiser, batch, settings.clip_norm, generator=generator)
+            except _DivergedError as diverged:
+                raise _diverged(task, optimiser, run, snapshot, str(diverged), total=total) from None
             run.step = step + 1
             progress.advance(steps=1)
             if index + 1 == task.steps_per_epoch:
                 _validate(task, run, epoch=epoch + 1, progress=progress)
-            if time.monotonic() - saved > SNAPSHOT_SECONDS:
+            if is_first() and time.monotonic() - saved > SNAPSHOT_SECONDS:
                 save_snapshot(snapshot, _state(task, optimiser, run))
                 saved = time.monotonic()
     if task.validate is not None:
@@ -140,20 +148,59 @@ def _schedule(step: int, total: int, warmup: int) -> float:
     return rise * 0.5 * (1 + math.cos(math.pi * step / total))
 
 
+class _Step(nn.Module):
+    """A task's step as the forward pass of a module of what it trains, which is what processes can share."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.trained = nn.ParameterList([parameter for group in task.groups for parameter in group["params"]])
+        self.step = task.step
+
+    def forward(self, batch: Batch, generator: np.random.Generator) -> Tensor:
+        return self.step(batch, generator)
+
+
+class _DivergedError(Exception):
+    """What became of the loss, in words; nothing has been changed by the step yet."""
+
+
 def _one_step(
-    task: Task, optimiser: torch.optim.Optimizer, batch: Batch, clip_norm: float, *, generator: np.random.Generator
-) -> None:
+    task: Task,
+    forward: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    clip_norm: float,
+    *,
+    generator: np.random.Generator,
+) -> float:
     task.model.train()
     optimiser.zero_grad(set_to_none=True)
-    loss = task.step(batch, generator)
+    loss = forward(batch, generator)
     if not torch.isfinite(loss):
-        raise NumericsError(
-            f"Stage {task.stage}: the loss became {loss.item()}. Lower learning_rate of this stage in the recipe."
-        )
-    loss.backward()  # type: ignore[no-untyped-call]
+        raise _DivergedError(f"the loss became {loss.item()}")
+    loss.backward()
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    nn.utils.clip_grad_norm_(parameters, clip_norm)
+    # A step along such a gradient would spoil every parameter, and the loss only tells one step later.
+    if not torch.isfinite(nn.utils.clip_grad_norm_(parameters, clip_norm)):
+        raise _DivergedError(f"the gradient of the loss, {loss.item():.4g}, became infinite")
     optimiser.step()
+    return float(loss.item())
+
+
+def _diverged(
+    task: Task, optimiser: torch.optim.Optimizer, run: _Run, snapshot: Path, what: str, *, total: int
+) -> NumericsError:
+    """The error of a run that cannot go on, after its last good state is on the disk."""
+    if is_first():
+        save_snapshot(snapshot, _state(task, optimiser, run))
+    good = f"of step {run.step}, whose loss was {run.loss:.4g}," if run.step else "before the first step,"
+    best = f" (best validation NDCG@10: {run.best:.4f} after epoch {run.best_epoch})" if run.best_epoch >= 0 else ""
+    return NumericsError(
+        f"Stage {task.stage}, step {run.step + 1} of {total}: {what}. "
+        f"The last good state, {good} is kept in '{snapshot}'{best}. "
+        "Lower learning_rate of this stage in the recipe and start over with --force; "
+        "--resume repeats this step from that state."
+    )
 
 
 def _validate(task: Task, run: _Run, *, epoch: int, progress: Progress) -> None:

@@ -13,6 +13,7 @@ from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.model.scoring import Adapt, static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
+from ofa_export.training.processes import scattered, share, total
 from ofa_export.training.session import Session, next_item_loss
 from ofa_export.training.tiles import prefix_table
 from ofa_export.training.windows import Batch
@@ -133,7 +134,7 @@ def adaptive_loss(
 def _assembled_loss(
     model: AdaptiveRecommender, found: Adaptation, batch: Batch, table: Tensor, where: Tensor
 ) -> Tensor:
-    gates = sampled_gates(found.keep_logits) if model.training else found.gates
+    gates = _noisy_gates(found.keep_logits) if model.training else found.gates
     adaptation = Adaptation(keep_logits=found.keep_logits, gates=gates, thetas=found.thetas)
     valid = model.valid(batch.lengths)
     hidden = model.assemble(model.embed(lookup(table, batch.inputs), valid), valid, adaptation)
@@ -152,6 +153,11 @@ def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random
         int64 [B], or None when there are no smaller ranks.
     """
     return torch.from_numpy(generator.choice(nested_ranks, size=windows)) if nested_ranks else None
+
+
+def _noisy_gates(keep_logits: Tensor) -> Tensor:
+    """Sampled gates [B, L]; the noise of a window does not depend on how many processes share the batch."""
+    return share(sampled_gates(scattered(keep_logits)))
 
 
 def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor]:
@@ -180,10 +186,11 @@ def share_penalty(keep_logits: Tensor, keep_share: float) -> Tensor:
     """Squared distance of the expected share of executed blocks from the wanted one, without noise (our choice).
 
     Args:
-        keep_logits: [B, L, 2].
+        keep_logits: [B, L, 2], of this process's share of the batch.
         keep_share: rho.
 
     Returns:
         A scalar; two-sided, so that gates neither all close nor all open.
     """
-    return (torch.sigmoid(keep_logits[:, :, 1] - keep_logits[:, :, 0]).mean() - keep_share).square()
+    shares = torch.sigmoid(keep_logits[:, :, 1] - keep_logits[:, :, 0])
+    return (total(shares.sum()) / total(torch.tensor(float(shares.numel()))) - keep_share).square()

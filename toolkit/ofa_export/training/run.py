@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ofa_export import __version__
 from ofa_export.data.catalogue import known_interactions, over_catalogue
-from ofa_export.data.histories import build_histories
+from ofa_export.data.histories import Histories, build_histories, mapped_rows
+from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.output import atomic_folder, atomic_write
 from ofa_export.training.comparison import baseline_quality
-from ofa_export.training.groups import train_groups
+from ofa_export.training.groups import check_groups, train_groups
 from ofa_export.training.mapper import train_mapper
 from ofa_export.training.on_top import keep_table, measure_static, resolved_recipe, session_on_top
 from ofa_export.training.probes import choose_probes
-from ofa_export.training.progress import Progress
+from ofa_export.training.processes import from_first, is_first, processes, wait
+from ofa_export.training.progress import Progress, Silent
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.session import Session, initial_session
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
@@ -89,12 +93,16 @@ def train(
         NumericsError: a loss is not finite.
         OutputError: the output exists or cannot be written.
     """
-    histories = build_histories(data.interactions, recipe=data.recipe, seed=seed)
-    check_free(output, force=force)
-    folder = _folder(output)
-    session = initial_session(histories, recipe, seed=seed, folder=folder, progress=progress)
-    job = job_of(histories, recipe, seed=seed)
-    return _run(session, STAGES, data, job, output, resume=resume, force=force)
+    # Each process that torchrun started comes here; the first one alone writes and speaks.
+    with processes(), _folder_of_histories(output, force=force) as place:
+        said = progress if is_first() else Silent()
+        histories = _histories(data, place, seed=seed)
+        for warning in repetition_warning(histories.repeated_rows):
+            said.note(f"Note: {warning}")
+        check_groups(users=histories.users, groups=recipe.model.user_groups)
+        session = initial_session(histories, recipe, seed=seed, folder=_folder(output), progress=said)
+        job = job_of(histories, recipe, seed=seed)
+        return _run(session, STAGES, data, job, output, resume=resume, force=force)
 
 
 def train_on_top(
@@ -130,19 +138,46 @@ def train_on_top(
         OutputError: as `train` does.
     """
     recipe = resolved_recipe(start, recipe)
-    frame, notes = known_interactions(data.interactions, start.item_keys)
-    for note in notes:
-        progress.note(note)
-    histories = over_catalogue(build_histories(frame, recipe=data.recipe, seed=seed), start.item_keys)
-    check_free(output, force=force)
-    session = session_on_top(start, histories, recipe, seed=seed, folder=_folder(output), progress=progress)
-    job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
-    titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
-    return _run(session, STAGES_ON_TOP, titled, job, output, resume=resume, force=force)
+    frame, notes = known_interactions(data.interactions.lazy().collect(), start.item_keys)
+    with processes(), _folder_of_histories(output, force=force) as place:
+        said = progress if is_first() else Silent()
+        for note in notes:
+            said.note(note)
+        histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
+        session = session_on_top(start, histories, recipe, seed=seed, folder=_folder(output), progress=said)
+        job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
+        titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
+        return _run(session, STAGES_ON_TOP, titled, job, output, resume=resume, force=force)
 
 
 def _folder(output: Path) -> Path:
     return output.absolute().with_name(f".{output.name}.training")
+
+
+@contextmanager
+def _folder_of_histories(output: Path, *, force: bool) -> Iterator[Path]:
+    """Beside the output, because a folder for temporary files may be a part of the memory; gone when the block ends."""
+    folder = output.absolute().with_name(f".{output.name}.histories")
+    if is_first():
+        check_free(output, force=force)
+        # A killed run leaves it behind.
+        shutil.rmtree(folder, ignore_errors=True)
+        _make(folder)
+    try:
+        yield folder
+    finally:
+        if is_first():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
+    """Made by the first process; all of them look at the same rows on the disk."""
+
+    def make() -> Histories:
+        made = build_histories(data.interactions, recipe=data.recipe, seed=seed, folder=folder)
+        return replace(made, rows=np.empty(0, np.int32))
+
+    return replace(from_first(make), rows=mapped_rows(folder))
 
 
 def _run(
@@ -155,28 +190,41 @@ def _run(
     resume: bool,
     force: bool,
 ) -> Checkpoint:
-    if not len(session.windows.rows):
+    if not len(session.windows):
         raise InteractionsError(
             "No history has two items left to train on after its last two are held out. Give longer histories."
         )
-    folder = session.folder
-    _enter(folder, job, resume=resume, force=force)
+    if is_first():
+        _enter(session.folder, job, resume=resume, force=force)
+    wait()
     with one_torch_thread():
-        for number, stage in enumerate(stages, start=1):
-            done = folder / f"{number}-{stage.name}.done"
-            if done.exists():
-                restore_state(session, load_snapshot(done))
-                continue
-            stage.run(session)
-            save_snapshot(done, stored_state(session))
-            for running in folder.glob("*.running"):
-                running.unlink()
+        _run_stages(session, stages)
         checkpoint = _checkpoint(session, data)
-        with atomic_folder(output) as part:
-            for name, content in checkpoint_files(checkpoint).items():
-                (part / name).write_bytes(content)
-    shutil.rmtree(folder)
+        if is_first():
+            with atomic_folder(output) as part:
+                for name, content in checkpoint_files(checkpoint).items():
+                    (part / name).write_bytes(content)
+    if is_first():
+        shutil.rmtree(session.folder)
     return checkpoint
+
+
+def _run_stages(session: Session, stages: Sequence[Stage]) -> None:
+    done = [session.folder / f"{number}-{stage.name}.done" for number, stage in enumerate(stages, start=1)]
+    # Looked up before anything is written, so that all processes agree on what there is to do.
+    finished = [path for path in done if path.exists()]
+    wait()
+    for path, stage in zip(done, stages, strict=True):
+        if path in finished:
+            restore_state(session, load_snapshot(path))
+            continue
+        stage.run(session)
+        if is_first():
+            save_snapshot(path, stored_state(session))
+            for running in session.folder.glob("*.running"):
+                running.unlink()
+        # No process looks for the next stage's state before it is clear which files there are.
+        wait()
 
 
 def _described(job: dict[str, Any]) -> bytes:
@@ -209,12 +257,7 @@ def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> N
                 f"'{folder}' holds an unfinished run. Add --resume to go on with it, or --force to start over."
             )
         shutil.rmtree(folder)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"'{folder}' cannot be created: {error.strerror}. Create '{folder.parent}' or choose another output."
-        ) from error
+    _make(folder)
     described = folder / "job.json"
     if described.exists() and described.read_bytes() != _described(job):
         raise ConfigError(
@@ -223,6 +266,15 @@ def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> N
         )
     with atomic_write(described) as file:
         file.write(_described(job))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"'{folder}' cannot be created: {error.strerror}. Create '{folder.parent}' or choose another output."
+        ) from error
 
 
 def _checkpoint(session: Session, data: DataSet) -> Checkpoint:

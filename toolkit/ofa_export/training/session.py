@@ -20,12 +20,16 @@ from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.scoring import Adapt, score_histories
 from ofa_export.training.loop import stage_seed
+from ofa_export.training.processes import gathered, share, total
 from ofa_export.training.progress import Progress
 from ofa_export.training.recipe import Optimiser, TrainRecipe
 from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
 
 VALIDATION_USERS = 2000
 """Early stopping looks at no more users than this: enough to choose an epoch, few enough to be quick."""
+
+SCORES = 2**26
+"""Scores that validation holds at a time, a quarter of a gigabyte."""
 
 
 @dataclass
@@ -100,14 +104,29 @@ class Session:
             members = chosen[self.user_groups[chosen] == group]
             if len(members) == 0:
                 continue
-            found = held_out_items(
-                self.histories, members, split="validation", history_length=self.model.config.history_length
-            )
-            scores, executed = score_histories(self.model, adapt, tables(group), found.history)
-            seen = found.history if self.histories.exclude_history else None
-            qualities.append(ndcg(target_ranks(scores, found.targets, history=seen), 10))
-            gates.append(executed)
+            quality, executed = self._judge(adapt, tables(group), share(members))
+            qualities.append(gathered(quality))
+            gates.append(gathered(executed))
         return float(np.concatenate(qualities).mean()), float(np.concatenate(gates).mean())
+
+    def _judge(
+        self, adapt: Adapt, table: Tensor, users: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """NDCG@10 [n] and executed share of blocks [n, L] of some users; scores of all items at once would be large."""
+        config = self.model.config
+        step = max(1, min(256, SCORES // config.items))
+        qualities, gates = [np.empty(0)], [np.empty((0, config.depth), np.float32)]
+        for start in range(0, len(users), step):
+            found = held_out_items(
+                self.histories, users[start : start + step], split="validation", history_length=config.history_length
+            )
+            scores, executed = score_histories(self.model, adapt, table, found.history)
+            seen = found.history if self.histories.exclude_history else None
+            per_position = ndcg(target_ranks(scores, found.targets, history=seen), 10)
+            qualities.append(per_position.reshape(-1, self.histories.held_out).mean(axis=1))
+            executed = executed.reshape(-1, self.histories.held_out, config.depth).mean(axis=1)
+            gates.append(executed)
+        return np.concatenate(qualities), np.concatenate(gates)
 
     def full_tables(self, group: int) -> Tensor:
         """The full-precision table of a user group, [V, d]."""
@@ -125,9 +144,32 @@ def next_item_loss(model: AdaptiveRecommender, hidden: Tensor, targets: Tensor, 
         where: bool [B, T], positions that count.
 
     Returns:
-        Mean loss, a scalar.
+        Mean loss over the positions of all processes, a scalar.
     """
-    return F.cross_entropy(model.states(hidden)[where] @ table.T, targets[where])
+    return mean_cross_entropy(model.states(hidden)[where] @ table.T, targets[where])
+
+
+def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy over the positions of all processes.
+
+    Args:
+        logits: [n, V].
+        targets: [n].
+
+    Returns:
+        The mean, a scalar.
+    """
+    return mean_over_positions(F.cross_entropy(logits, targets, reduction="sum"), len(targets))
+
+
+def mean_over_positions(part: Tensor, positions: int) -> Tensor:
+    """A sum over the positions of this process as the mean over those of all processes.
+
+    Args:
+        part: the sum, a scalar.
+        positions: how many it is over.
+    """
+    return total(part) / total(torch.tensor(float(positions)))
 
 
 def initial_session(

@@ -25,7 +25,8 @@ def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str,
         seed: of everything.
     """
     digest = hashlib.sha256(json.dumps([histories.item_keys, histories.user_keys, histories.exclude_history]).encode())
-    digest.update(histories.rows.tobytes() + histories.offsets.tobytes())
+    digest.update(histories.rows.data)
+    digest.update(histories.offsets.data)
     return {
         "version": __version__,
         "data_sha256": digest.hexdigest(),

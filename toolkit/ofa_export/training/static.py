@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
-from ofa_export.training.session import Session
+from ofa_export.training.session import Session, mean_cross_entropy
 from ofa_export.training.windows import Batch
 
 
@@ -59,7 +58,7 @@ def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tens
         Mean cross-entropy over all real positions, a scalar.
     """
     where = batch.inputs >= 0
-    return F.cross_entropy(static_states(model, batch, table)[where] @ table.T, batch.targets[where])
+    return mean_cross_entropy(static_states(model, batch, table)[where] @ table.T, batch.targets[where])
 
 
 def static_states(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.recipe import TilesStage
-from ofa_export.training.session import Session
+from ofa_export.training.session import Session, mean_cross_entropy, mean_over_positions
 from ofa_export.training.static import static_loss, static_states
 from ofa_export.training.windows import Batch
 
@@ -115,14 +115,14 @@ def compressed_loss(
     where = batch.inputs >= 0
     targets = batch.targets[where]
     student = static_states(model, batch, compressed)[where] @ compressed.T
-    loss = F.cross_entropy(student, targets)
+    loss = mean_cross_entropy(student, targets)
     if distill == 0:
         return loss
     teacher = static_states(model, batch, table)[where] @ table.T
     divergence = F.kl_div(
-        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="batchmean"
+        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="sum"
     )
-    return loss + F.cross_entropy(teacher, targets) + distill * divergence
+    return loss + mean_cross_entropy(teacher, targets) + distill * mean_over_positions(divergence, len(targets))
 
 
 def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ofa_export.model.importance import ImportanceController, block_diversity, popularity_features, weigh
 from ofa_export.model.network import lookup
 from ofa_export.training.loop import Task, optimise, stage_seed
+from ofa_export.training.processes import total
 from ofa_export.training.recipe import Optimiser
 from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
@@ -103,8 +104,8 @@ def _remember_losses(session: Session, module: _Bilevel, batch: Batch, alpha: Te
     targets = batch.targets[where]
     losses = nn.functional.cross_entropy(model.states(hidden)[where] @ table.T, targets, reduction="none")
     groups = session.item_groups[targets]
-    counts = torch.bincount(groups, minlength=len(module.group_loss))
-    means = torch.zeros_like(module.group_loss).index_add_(0, groups, losses) / counts.clamp(min=1)
+    counts = total(torch.bincount(groups, minlength=len(module.group_loss)))
+    means = total(torch.zeros_like(module.group_loss).index_add_(0, groups, losses)) / counts.clamp(min=1)
     seen = counts > 0
     module.group_loss[seen] = LOSS_MEMORY * module.group_loss[seen] + (1 - LOSS_MEMORY) * means[seen]
 
@@ -116,9 +117,9 @@ def _split(session: Session, group: int) -> tuple[Windows, Windows]:
     members = generator.permutation(np.unique(windows.users[mine]))
     held_out = np.isin(windows.users, members[: max(1, int(CONTROLLER_USERS * len(members)))])
     inner = mine & ~held_out
-    return Windows(windows.rows[inner], windows.users[inner]), Windows(windows.rows[held_out], windows.users[held_out])
+    return windows.only(inner), windows.only(held_out)
 
 
 def _draw(windows: Windows, settings: Optimiser, generator: np.random.Generator) -> Batch:
-    chosen = generator.choice(len(windows.rows), min(settings.batch_size, len(windows.rows)), replace=False)
+    chosen = generator.choice(len(windows), min(settings.batch_size, len(windows)), replace=False)
     return windows.batch(chosen, group=0)

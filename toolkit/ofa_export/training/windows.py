@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ofa_export.data.histories import PAD, Histories, left_pad
+from ofa_export.data.histories import PAD, Histories
+from ofa_export.training.processes import share
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's windows, all of one user group.
+    """One step's windows, all of one user group; of several processes, each has its share of them.
 
     Args:
         inputs: int64 [B, T], item rows, -1 where padded.
@@ -35,24 +36,52 @@ class Batch:
 
 @dataclass(frozen=True)
 class Windows:
-    """Pieces of the training histories.
+    """Pieces of the training histories, as places in them: the items are read when a batch is made.
 
     Args:
-        rows: int32 [W, T + 1], item rows, -1 where padded; column t + 1 is the target of column t.
+        histories: what they are pieces of.
         users: int64 [W], the user of each window.
+        ends: int64 [W], how many items of the user's history lie before the window's end.
+        history_length: T.
     """
 
-    rows: NDArray[np.int32]
+    histories: Histories
     users: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    history_length: int
 
-    def batch(self, chosen: NDArray[np.int64], *, group: int) -> Batch:
-        """Some of the windows as one batch.
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Windows:
+        """Some of the windows.
 
         Args:
-            chosen: int64 [B], indices of windows.
+            chosen: bool [W].
+        """
+        return Windows(self.histories, self.users[chosen], self.ends[chosen], self.history_length)
+
+    def rows(self, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The items of some windows.
+
+        Args:
+            chosen: [B], indices of windows.
+
+        Returns:
+            int32 [B, T + 1], item rows, -1 where padded; column t + 1 is the target of column t.
+        """
+        starts = self.histories.offsets[self.users[chosen]][:, None]
+        places = starts + self.ends[chosen][:, None] - np.arange(self.history_length + 1, 0, -1)
+        return np.where(places < starts, np.int32(PAD), self.histories.rows[np.maximum(places, starts)])
+
+    def batch(self, chosen: NDArray[np.int64], *, group: int) -> Batch:
+        """Some of the windows as one batch, or this process's share of it.
+
+        Args:
+            chosen: int64, indices of windows.
             group: their user group.
         """
-        rows = torch.from_numpy(self.rows[chosen].astype(np.int64))
+        rows = torch.from_numpy(self.rows(share(chosen)).astype(np.int64))
         return Batch(rows[:, :-1], torch.where(rows[:, :-1] == PAD, PAD, rows[:, 1:]), group)
 
 
@@ -67,13 +96,14 @@ def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_lengt
     Returns:
         The windows; users with fewer than two training items have none.
     """
-    rows, owners = [], []
-    for user in users:
-        sequence = histories.training_rows(int(user))
-        for end in range(len(sequence), 1, -history_length):
-            rows.append(left_pad(sequence[max(0, end - history_length - 1) : end], history_length + 1))
-            owners.append(user)
-    return Windows(np.array(rows, np.int32).reshape(-1, history_length + 1), np.array(owners, np.int64))
+    lengths = np.diff(histories.offsets)[users]
+    lengths = np.where(lengths >= histories.shortest, lengths - 2 * histories.held_out, lengths)
+    lengths[histories.cold[users]] = 0
+    counts = np.maximum(-(-(lengths - 1) // history_length), 0)
+    nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Windows(
+        histories, np.repeat(users, counts), np.repeat(lengths, counts) - nth * history_length, history_length
+    )
 
 
 def epoch_batches(
@@ -84,7 +114,7 @@ def epoch_batches(
     Args:
         windows: what to train on.
         user_groups: int32 [U], group of each user.
-        batch_size: windows of a step.
+        batch_size: windows of a step, of all processes together.
         seed: of the order.
 
     Returns:
