@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from torch import nn
 
@@ -17,19 +16,11 @@ from ofa_export.model.query_norm_block import EPSILON, QueryNormBlock
 from ofa_export.model.transformer_block import TransformerBlock
 from ofa_export.model.unmasked_blocks import UnmaskedNormFirstBlock, UnmaskedNormLastBlock, UnmaskedQueryNormBlock
 
+MakeBlock = Callable[[ModelConfig, int, float], AdaptiveBlock]
+"""Builds block number `index` with a dropout rate; every index must give the same `layout`."""
 
-class MakeBlock(Protocol):
-    """Builds block number `index`; every index must give the same `layout`."""
-
-    def __call__(self, config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
-        """Build one block."""
-
-
-class MakeModule(Protocol):
-    """Builds a part of which a network has one."""
-
-    def __call__(self, config: ModelConfig) -> nn.Module:
-        """Build the part."""
+MakeModule = Callable[[ModelConfig], nn.Module]
+"""Builds a part of which a network has one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from ofa_export.contract import DeviceShapes
 
@@ -81,7 +82,7 @@ class ModelConfig(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _as_short_as_ever(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _as_short_as_ever(self, serialise: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         # Networks that use none of the later fields are written as they were before these came.
         fields: dict[str, Any] = serialise(self)
         later = {"backbone": "transformer", "inner_width": None, "depth_cap": None}
