@@ -59,7 +59,8 @@ def change_config(folder: Path) -> None:
 def change_weights(folder: Path) -> None:
     path = folder / "model.safetensors"
     arrays = load(path.read_bytes())
-    name = next(name for name, value in arrays.items() if value.dtype == "float32" and value.ndim == 2)
+    # Some weights start at 0, and twice that is no change; the library gives the names in any order.
+    name = next(name for name, value in sorted(arrays.items()) if value.dtype == "float32" and value.any())
     arrays[name] = arrays[name] * 2
     path.write_bytes(save(arrays))
 
