@@ -13,7 +13,7 @@ from ofa_export.evaluation.evaluate import Evaluation, evaluate
 from ofa_export.evaluation.html_report import evaluation_html
 from ofa_export.evaluation.json_report import evaluation_json
 from ofa_export.evaluation.subject import Subject, open_subject
-from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, over_seeds, rows, segment_rows
+from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, over_seeds, rows, segment_rows
 from ofa_export.evaluation.table_methods import table_methods
 
 pytestmark = pytest.mark.integration
@@ -66,6 +66,13 @@ def test_tables_are_relative_to_our_full_one_and_rivals_meet_ours_of_no_more_byt
             assert row.lead.mean == pytest.approx(rival.ndcg.mean - row.ndcg.mean)
 
 
+def test_user_groups_are_compared_with_the_shared_table(evaluations: list[Evaluation]) -> None:
+    shared, *others = group_rows(evaluations)
+    assert (shared.groups, shared.lead) == (1, None)
+    for row in others:
+        assert row.lead.mean == pytest.approx(row.ndcg.mean - shared.ndcg.mean)
+
+
 def test_segments_need_the_static_control(evaluations: list[Evaluation], subject: Subject) -> None:
     assert {row.trait for row in segment_rows(evaluations)} == {
         "items in the history",
@@ -74,7 +81,7 @@ def test_segments_need_the_static_control(evaluations: list[Evaluation], subject
     }
     without = evaluate(subject, split="test", runs=None, with_bytes=False, tell=lambda _: None)
     assert segment_rows([without]) == ()
-    assert without.fine_tuned == without.byte_points == ()
+    assert without.fine_tuned == without.byte_points == without.group_points == ()
 
 
 def test_test_items_are_another_measurement(evaluations: list[Evaluation], subject: Subject) -> None:
@@ -97,7 +104,7 @@ def test_the_reports_hold_every_row(evaluations: list[Evaluation], tmp_path: Pat
 
 def test_the_page_needs_nothing_else(evaluations: list[Evaluation]) -> None:
     page = evaluation_html(evaluations)
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
     assert "<script" not in page
     assert page == evaluation_html(evaluations)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ofa_export.evaluation.controls import ControlRuns
+from ofa_export.evaluation.controls import STARTS, ControlRuns
 from ofa_export.evaluation.table_methods import SHARES, TableMethod, table_methods
 
 pytestmark = pytest.mark.integration
@@ -14,7 +14,9 @@ def method(name: str) -> TableMethod:
     return next(method for method in table_methods() if method.name == name)
 
 
-@pytest.mark.parametrize("name", ["tiles", "peel_controller", "peel_random", "peel_magnitude", "truncation"])
+@pytest.mark.parametrize(
+    "name", ["tiles", "blocks_controller", "blocks_random", "blocks_magnitude", "blocks_equal", "blocks_removal"]
+)
 def test_elastic_methods_keep_what_fits_and_more_for_more(name: str, runs: ControlRuns) -> None:
     session = runs.session(method(name).control)
     full = session.full_tables(0)
@@ -28,21 +30,24 @@ def test_elastic_methods_keep_what_fits_and_more_for_more(name: str, runs: Contr
     assert errors[-1] < 0.01 * full.square().mean().item() < errors[0]
 
 
-def test_truncation_drops_the_last_dimensions_first(runs: ControlRuns) -> None:
-    session = runs.session(method("truncation").control)
-    _, half = list(method("truncation").sized(session))[SHARES.index(0.125)]
+def test_equal_sizes_drop_the_last_dimensions_first(runs: ControlRuns) -> None:
+    session = runs.session(method("blocks_equal").control)
+    _, half = list(method("blocks_equal").sized(session))[SHARES.index(0.125)]
     assert half[:, :8].abs().min() > 0
     assert half[:, 8:].abs().max() == 0
 
 
-def test_published_blocks_are_whole_and_exact(runs: ControlRuns) -> None:
-    session = runs.session(method("peel_untrained").control)
-    full = session.full_tables(0).clone()
-    for size, table in method("peel_untrained").sized(session):
+@pytest.mark.parametrize("name", [method.name for method in table_methods() if not method.retrained])
+def test_whole_blocks_are_exact_and_all_of_them_are_the_untouched_table(name: str, runs: ControlRuns) -> None:
+    full = runs.session(STARTS["static"]).full_tables(0)
+    sizes = []
+    for size, table in method(name).sized(runs.session(method(name).control)):
         blocks = table.reshape(len(table), -1, 8)
         kept = blocks.abs().amax(dim=2) > 0
         assert torch.equal(blocks[kept], full.reshape(len(full), -1, 8)[kept])
         assert size == 4 * 8 * int(kept.sum())
+        sizes.append(size)
+    assert sizes == sorted(sizes)
     assert torch.equal(table, full)
 
 

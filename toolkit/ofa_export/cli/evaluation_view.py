@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ofa_export.cli.columns import columns
 from ofa_export.evaluation.evaluate import Evaluation
-from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, rows, segment_rows
+from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
 from ofa_export.metrics import Interval
 
 BY_NDCG = "NDCG@10"
@@ -26,8 +26,8 @@ def evaluation_text(evaluations: Sequence[Evaluation]) -> str:
         f"all {histories.items:,} items ranked; seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}; "
         "± is a 95 % interval over users"
     )
-    parts = [head, _ranking(evaluations), _fine_tuning(evaluations), _segments(evaluations), _tables(evaluations)]
-    return "\n\n".join(part for part in parts if part)
+    parts = (_ranking, _fine_tuning, _segments, _tables, _user_groups)
+    return "\n\n".join([head, *filter(None, (part(evaluations) for part in parts))])
 
 
 def _ranking(evaluations: Sequence[Evaluation]) -> str:
@@ -80,6 +80,14 @@ def _tables(evaluations: Sequence[Evaluation]) -> str:
         lead = "" if row.lead is None else _signed(row.lead)
         shown.append((row.label, f"{row.bytes:,}", f"{row.share:.1%}", str(row.ndcg), f"{row.relative:.1%}", lead))
     return columns(shown, align="<>>>>>")
+
+
+def _user_groups(evaluations: Sequence[Evaluation]) -> str:
+    shown = [("item tables", "fewest users", BY_NDCG, "over shared")]
+    for row in group_rows(evaluations):
+        label = f"{row.groups} user groups" if row.groups > 1 else "one shared table"
+        shown.append((label, f"{row.smallest:,}", str(row.ndcg), "" if row.lead is None else _signed(row.lead)))
+    return columns(shown, align="<>>>") if len(shown) > 1 else ""
 
 
 def _signed(value: Interval) -> str:

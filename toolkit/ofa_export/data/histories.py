@@ -238,6 +238,11 @@ class HeldOut:
         lengths: NDArray[np.int32] = np.sum(self.history != PAD, axis=1, dtype=np.int32)
         return lengths
 
+    def of_users(self, users: NDArray[np.int64]) -> HeldOut:
+        """The positions of some users only, in the same order."""
+        mine = np.isin(self.users, users)
+        return HeldOut(users=self.users[mine], history=self.history[mine], targets=self.targets[mine])
+
 
 def held_out_items(histories: Histories, users: NDArray[np.int64], *, split: Split, history_length: int) -> HeldOut:
     """What users had seen before each of their held-out items, and that item.

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.tiles import fit_compressed, random_prefix_table
 
 LEARNING_RATES = (3e-4, 1e-3)
-"""The longer trained static net gets the better of these: as much tuning as the mapper's rates have had."""
+"""Static controls get the better of these: as much tuning as the mapper's rates have had."""
 
 
 def _as_it_is(model: AdaptiveRecommender) -> None:
@@ -45,20 +46,22 @@ class Control:
     Args:
         name: for programs, and part of every seed.
         label: for people.
-        start: the control or stage whose result it starts from; "" is a new net.
+        start: the control whose result it starts from; None is a new net.
         train: trains the session's model in place.
         adapt: how the trained net adapts.
         prepare: changes the modules of a new net, before any state is loaded into it.
-        recipe: changes the recipe; then `start` has to be "".
+        recipe: changes the recipe; of another model, `begin` has to make the start's state fit.
+        begin: changes the state (see `stored_state`) that it starts from.
     """
 
     name: str
     label: str
-    start: str
+    start: Control | None
     train: Callable[[Session], None]
     adapt: Callable[[AdaptiveRecommender], Adapt] = static_adapt
     prepare: Callable[[AdaptiveRecommender], None] = _as_it_is
     recipe: Callable[[TrainRecipe], TrainRecipe] = lambda recipe: recipe
+    begin: Callable[[dict[str, Any]], dict[str, Any]] = lambda state: state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +92,7 @@ class ControlRuns:
     def _trained(self, control: Control) -> bytes:
         session = self._new(control)
         if control.start:
-            restore_state(session, stored_state(self.session(STARTS[control.start])))
+            restore_state(session, control.begin(stored_state(self.session(control.start))))
         with tempfile.TemporaryDirectory() as folder, one_torch_thread():
             session.folder = Path(folder)
             control.train(session)
@@ -107,38 +110,43 @@ class ControlRuns:
 
 
 def _lineage(control: Control) -> list[str]:
-    return [control.name, *(_lineage(STARTS[control.start]) if control.start else [])]
+    return [control.name, *(_lineage(control.start) if control.start else [])]
 
 
-STARTS = {
-    stage.name: Control(name=stage.name, label=stage.name, start=start, train=stage.run)
-    for start, stage in zip(["", "static", "groups", "weights"], STAGES, strict=False)
-}
-"""The stages of training as controls, each from the one before: they give the same states as the run itself did."""
+def _stages() -> dict[str, Control]:
+    found: dict[str, Control] = {}
+    before = None
+    for stage in STAGES[:4]:
+        before = found[stage.name] = Control(name=stage.name, label=stage.name, start=before, train=stage.run)
+    return found
+
+
+STARTS = _stages()
+"""The stages before the mapper as controls, each from the one before: the same states as the run itself had."""
 
 
 def mapper_controls() -> tuple[Control, ...]:
     """Nets that got as many steps after the tiles stage as the checkpoint's mapper stage."""
     return (
-        Control(name="static_longer", label="static net, as many further steps", start="tiles", train=_longer),
+        Control(name="static_longer", label="static net, as many further steps", start=STARTS["tiles"], train=_longer),
         Control(
             name="no_gates",
             label="parameters generated without gates (after DUET)",
-            start="tiles",
+            start=STARTS["tiles"],
             train=lambda session: _adaptively(session, "no_gates", _without_gates),
             adapt=lambda model: _without_gates(model),
         ),
         Control(
             name="no_structure",
             label="mapper without the structural vector",
-            start="tiles",
+            start=STARTS["tiles"],
             train=lambda session: _adaptively(session, "no_structure", _without_structure),
             adapt=lambda model: _without_structure(model),
         ),
         Control(
             name="shared_generator",
             label="one generator for all blocks",
-            start="tiles",
+            start=STARTS["tiles"],
             train=lambda session: _adaptively(session, "shared_generator", lambda model: model.adapt),
             adapt=lambda model: model.adapt,
             prepare=_share_generator,
@@ -157,16 +165,32 @@ def depth_control(depth: int) -> Control:
         return recipe.model_copy(update={"model": recipe.model.model_copy(update={"depth": depth})})
 
     blocks = "1 block" if depth == 1 else f"{depth} blocks"
-    return Control(name="static", label=f"static net, {blocks}", start="", train=STAGES[0].run, recipe=shallower)
+    return Control(name="static", label=f"static net, {blocks}", start=None, train=STAGES[0].run, recipe=shallower)
 
 
-def _longer(session: Session) -> None:
-    """Static steps under the mapper stage's prefixes of tiles; the learning rate that validates best wins."""
-    recipe = session.recipe.mapper
+def at_the_better_rate(session: Session, fit: Callable[[float], None]) -> None:
+    """Train at each of `LEARNING_RATES` from the same state, and keep what ranks validation best.
+
+    Args:
+        session: its model is trained in place.
+        fit: trains it at a rate.
+    """
     begun = {name: value.clone() for name, value in session.model.state_dict().items()}
     best: tuple[float, dict[str, Tensor]] = (-1.0, begun)
     for rate in LEARNING_RATES:
         session.model.load_state_dict(begun)
+        fit(rate)
+        quality, _ = session.validation_ndcg(static_adapt(session.model), session.full_tables)
+        if quality > best[0]:
+            best = (quality, {name: value.clone() for name, value in session.model.state_dict().items()})
+    session.model.load_state_dict(best[1])
+
+
+def _longer(session: Session) -> None:
+    """Static steps under the mapper stage's prefixes of tiles."""
+    recipe = session.recipe.mapper
+
+    def fit(rate: float) -> None:
         stage = f"static_longer_{rate:g}"
         session.measured[stage] = fit_compressed(
             session,
@@ -183,10 +207,8 @@ def _longer(session: Session) -> None:
             compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
             probed=lambda table, _: [table],
         )
-        quality, _ = session.validation_ndcg(static_adapt(session.model), session.full_tables)
-        if quality > best[0]:
-            best = (quality, {name: value.clone() for name, value in session.model.state_dict().items()})
-    session.model.load_state_dict(best[1])
+
+    at_the_better_rate(session, fit)
 
 
 def _adaptively(session: Session, stage: str, adapt: Callable[[AdaptiveRecommender], Adapt]) -> None:

@@ -14,6 +14,7 @@ from ofa_export.evaluation.byte_curve import SizedQuality, byte_curve
 from ofa_export.evaluation.contenders import Contender, network_score, own_variants
 from ofa_export.evaluation.controls import STARTS, ControlRuns, depth_control, mapper_controls
 from ofa_export.evaluation.fine_tuning import AdaptationTimes, FineTuning, fine_tuned_score, time_adaptation
+from ofa_export.evaluation.group_tables import GroupedQuality, group_qualities
 from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.evaluation.subject import Subject
 from ofa_export.evaluation.table_methods import table_methods
@@ -80,6 +81,7 @@ class Evaluation:
         entries: `adapted` and everything beside it.
         fine_tuned: gradient steps; empty without trained controls.
         byte_points: quality per byte; empty unless asked for.
+        group_points: tables of user groups; empty unless bytes were asked for.
     """
 
     subject: Subject
@@ -89,6 +91,7 @@ class Evaluation:
     entries: tuple[Entry, ...]
     fine_tuned: tuple[FineTuned, ...]
     byte_points: tuple[SizedQuality, ...]
+    group_points: tuple[GroupedQuality, ...]
 
     def entry(self, name: str) -> Entry:
         """The entry of a name."""
@@ -136,6 +139,7 @@ def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_b
         entries=tuple(entries),
         fine_tuned=fine_tuned,
         byte_points=_bytes(runs, held_out, tell) if with_bytes and runs is not None else (),
+        group_points=_groups(runs, held_out, tell) if with_bytes and runs is not None else (),
     )
 
 
@@ -212,14 +216,14 @@ def _tuning_sets(subject: Subject, held_out: HeldOut) -> tuple[HeldOut, HeldOut]
         split="validation",
         history_length=held_out.history.shape[1],
     )
-    return _only(held_out, measured), tuning
-
-
-def _only(held_out: HeldOut, users: NDArray[np.int64]) -> HeldOut:
-    mine = np.isin(held_out.users, users)
-    return HeldOut(users=held_out.users[mine], history=held_out.history[mine], targets=held_out.targets[mine])
+    return held_out.of_users(measured), tuning
 
 
 def _bytes(runs: ControlRuns, held_out: HeldOut, tell: Told) -> tuple[SizedQuality, ...]:
     tell("tables of every size")
     return byte_curve(runs, held_out, table_methods())
+
+
+def _groups(runs: ControlRuns, held_out: HeldOut, tell: Told) -> tuple[GroupedQuality, ...]:
+    tell("tables of user groups")
+    return group_qualities(runs, held_out)

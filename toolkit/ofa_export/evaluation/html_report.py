@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ofa_export.errors import MissingToolError
 from ofa_export.evaluation.evaluate import Evaluation
-from ofa_export.evaluation.plots import bytes_plot, ranking_plot, segments_plot
-from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, rows, segment_rows
+from ofa_export.evaluation.plots import bytes_plot, orders_plot, ranking_plot, segments_plot
+from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
 from ofa_export.metrics import Interval
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -47,6 +47,8 @@ def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
         segments_plot=segments_plot(segments) if segments else "",
         tables=tables,
         bytes_plot=bytes_plot(tables) if tables else "",
+        orders_plot=orders_plot(tables) if tables else "",
+        user_groups=group_rows(evaluations),
     )
     return page
 

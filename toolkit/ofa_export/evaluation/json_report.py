@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ofa_export.evaluation.evaluate import Evaluation
-from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, rows, segment_rows
+from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
 from ofa_export.metrics import Interval
 
 
@@ -23,6 +23,7 @@ def evaluation_json(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
         "ranking": rows(evaluations),
         "fine_tuning": fine_tuned_rows(evaluations),
         "tables": byte_rows(evaluations),
+        "user_groups": group_rows(evaluations),
         "segments": segment_rows(evaluations),
     }
     return {

@@ -31,12 +31,20 @@ def ranking_plot(rows: Sequence[Row]) -> str:
 
 
 def bytes_plot(rows: Sequence[ByteRow]) -> str:
-    """NDCG@10 against the bytes of the item table, one line or mark for each method."""
+    """NDCG@10 against the bytes of the item table, one line or mark for each method that trains for small tables."""
+    return _against_bytes(rows[0], [row for row in rows[1:] if row.retrained])
+
+
+def orders_plot(rows: Sequence[ByteRow]) -> str:
+    """NDCG@10 against bytes for every order of whole blocks without retraining, PEEL's setting, and our tiles."""
+    return _against_bytes(rows[0], [row for row in rows[1:] if not row.retrained or row.method == "tiles"])
+
+
+def _against_bytes(full: ByteRow, rows: Sequence[ByteRow]) -> str:
     figure, axes = _figure(height=4.4)
-    full = rows[0]
     axes.axhline(full.ndcg.mean, color="#808080", linewidth=1, linestyle="--")
     axes.annotate("our net with its full fp32 table", (0.26, full.ndcg.mean), va="bottom", ha="right", fontsize=8)
-    methods = dict.fromkeys(row.method for row in rows[1:])
+    methods = dict.fromkeys(row.method for row in rows)
     for number, method in enumerate(methods):
         mine = [row for row in rows if row.method == method]
         ours = method == "tiles"

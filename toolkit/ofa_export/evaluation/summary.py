@@ -75,6 +75,7 @@ class ByteRow:
         method: for programs.
         label: for people.
         elastic: one trained net serves every size of this method.
+        retrained: the net was trained for small tables.
         bytes: of the table.
         share: of the fp32 table's bytes.
         ndcg: NDCG@10 of the static net with it.
@@ -86,10 +87,30 @@ class ByteRow:
     method: str
     label: str
     elastic: bool
+    retrained: bool
     bytes: int
     share: float
     ndcg: Interval
     relative: float
+    spread: float | None
+    lead: Interval | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow:
+    """Tables of user groups.
+
+    Args:
+        groups: how many.
+        smallest: users of the smallest group of any seed.
+        ndcg: NDCG@10 of the static net, each user with the table of their group.
+        spread: standard deviation of NDCG@10 over seeds; None for one seed.
+        lead: over one shared table, paired; None for that table.
+    """
+
+    groups: int
+    smallest: int
+    ndcg: Interval
     spread: float | None
     lead: Interval | None
 
@@ -169,20 +190,21 @@ def fine_tuned_rows(evaluations: Sequence[Evaluation]) -> tuple[FineTunedRow, ..
 
 def byte_rows(evaluations: Sequence[Evaluation]) -> tuple[ByteRow, ...]:
     """Quality per byte, method by method, `full_table` first."""
-    labels = {method.name: (method.label, method.elastic) for method in table_methods()}
+    methods = {method.name: method for method in table_methods()}
     grouped = list(zip(*(evaluation.byte_points for evaluation in evaluations), strict=True))
     means = [(points[0], over_seeds([point.quality for point in points])) for points in grouped]
     ours = [(point.bytes, mean) for point, mean in means if point.method == "tiles"]
     made = []
     for points, (point, mean) in zip(grouped, means, strict=True):
-        label, elastic = labels.get(point.method, ("fp32 table", True))
+        method = methods.get(point.method)
         affordable = [quality for count, quality in ours if count <= point.bytes]
         rival = affordable[-1] if affordable and point.method not in ("tiles", "full_table") else None
         made.append(
             ByteRow(
                 method=point.method,
-                label=label,
-                elastic=elastic,
+                label=method.label if method else "fp32 table",
+                elastic=method is None or method.elastic,
+                retrained=method is None or method.retrained,
                 bytes=point.bytes,
                 share=point.share,
                 ndcg=mean.ndcg_interval,
@@ -192,6 +214,22 @@ def byte_rows(evaluations: Sequence[Evaluation]) -> tuple[ByteRow, ...]:
             )
         )
     return tuple(made)
+
+
+def group_rows(evaluations: Sequence[Evaluation]) -> tuple[GroupRow, ...]:
+    """User groups with a table each, one shared table first."""
+    grouped = list(zip(*(evaluation.group_points for evaluation in evaluations), strict=True))
+    means = [over_seeds([point.quality for point in points]) for points in grouped]
+    return tuple(
+        GroupRow(
+            groups=points[0].groups,
+            smallest=min(min(point.sizes) for point in points),
+            ndcg=mean.ndcg_interval,
+            spread=_spread([point.quality for point in points]),
+            lead=mean.lead_over(means[0]) if points[0].groups > 1 else None,
+        )
+        for points, mean in zip(grouped, means, strict=True)
+    )
 
 
 def segment_rows(evaluations: Sequence[Evaluation]) -> tuple[SegmentRow, ...]:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ofa_export.bundle.order import TileOrder, block_order, plane_order, planes_of_prefix, prefix_bytes
+from ofa_export.bundle.codes import PLANES
+from ofa_export.bundle.order import block_order, plane_order, planes_of_prefix, prefix_bytes
+from ofa_export.evaluation.block_orders import BlockOrder, block_orders
 from ofa_export.evaluation.controls import STARTS, Control
 from ofa_export.evaluation.table_codes import ProductCode, uniform_bytes, uniform_code
-from ofa_export.model.elastic_table import block_rms
 from ofa_export.model.importance import weigh
-from ofa_export.training.loop import stage_seed
 from ofa_export.training.session import Session
 from ofa_export.training.tiles import fit_compressed, keep_prefix, random_prefix_table
 
 SHARES = (0.02, 0.03125, 0.046875, 0.0625, 0.09375, 0.125, 0.1875, 0.25)
 """Bytes as a share of the fp32 table. 1/32 is one bit per value; a code of 8 bits is a quarter."""
+
+WHOLE_SHARES = (0.0625, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
+"""For blocks in fp32, of which the smallest shares hold next to nothing."""
+
+TRAINED_ORDERS = ("controller", "equal", "random", "magnitude", "removal")
 
 Sized = Iterator[tuple[int, Tensor]]
 """Bytes and the table [V, d] that they hold."""
@@ -36,6 +40,7 @@ class TableMethod:
         control: the net that it is used with.
         sized: the trained session to tables of rising bytes.
         elastic: one trained net serves every size; otherwise this size has a net of its own.
+        retrained: the net was trained for small tables; otherwise it is the one that knew only its full table.
     """
 
     name: str
@@ -43,6 +48,7 @@ class TableMethod:
     control: Control
     sized: Callable[[Session], Sized]
     elastic: bool
+    retrained: bool = True
 
 
 def table_methods() -> tuple[TableMethod, ...]:
@@ -55,63 +61,52 @@ def table_methods() -> tuple[TableMethod, ...]:
             sized=lambda session: _prefixes(session, SHARES),
             elastic=True,
         ),
-        *(_ordered(name, label, order) for name, label, order in _BLOCK_ORDERS),
-        TableMethod(
-            name="peel_untrained",
-            label="PEEL as published: fp32 blocks, not retrained",
-            control=STARTS["weights"],
-            sized=_published_blocks,
-            elastic=True,
-        ),
+        *(_trained_order(order) for order in block_orders() if order.name in TRAINED_ORDERS),
+        *(_untrained_order(order) for order in block_orders()),
         *(_dedicated_planes(planes) for planes in (1, 2, 4)),
         *(_uniform(bits) for bits in (2, 3, 4, 8)),
         *(_product(dims) for dims in (4, 2, 1)),
     )
 
 
-def _controller_order(session: Session) -> TileOrder:
-    return block_order(session.importance[0], name="peel")
+def _order_control(order: BlockOrder) -> Control:
+    """The net as it is, with its blocks in an order."""
+
+    def train(session: Session) -> None:
+        session.importance[0] = order.weights(session)
+        session.tile_orders = [block_order(session.importance[0], name="peel")]
+
+    return Control(name=f"order_{order.name}", label=order.label, start=STARTS["weights"], train=train)
 
 
-def _random_order(session: Session) -> TileOrder:
-    chance = np.random.default_rng(stage_seed(session.seed, "random blocks"))
-    return block_order(chance.random(session.importance[0].shape), name="peel")
-
-
-def _magnitude_order(session: Session) -> TileOrder:
-    return block_order(block_rms(session.full_tables(0), session.item_groups).numpy(), name="magnitude")
-
-
-def _truncation_order(session: Session) -> TileOrder:
-    groups, blocks = session.importance[0].shape
-    return block_order(np.tile(np.arange(blocks, 0, -1), (groups, 1)), name="magnitude")
-
-
-_BLOCK_ORDERS = (
-    ("peel_controller", "PEEL's blocks, controller's order, 8 bits", _controller_order),
-    ("peel_random", "PEEL's blocks, random order, 8 bits", _random_order),
-    ("peel_magnitude", "PEEL's blocks, magnitude order, 8 bits", _magnitude_order),
-    ("truncation", "trained truncation: first dimensions, 8 bits", _truncation_order),
-)
-
-
-def _ordered(name: str, label: str, order: Callable[[Session], TileOrder]) -> TableMethod:
+def _untrained_order(order: BlockOrder) -> TableMethod:
     return TableMethod(
-        name=name,
-        label=label,
-        control=Control(name=name, label=label, start="weights", train=partial(_train_order, name, order)),
-        sized=lambda session: _prefixes(session, SHARES),
+        name=f"whole_{order.name}",
+        label=f"fp32 blocks, not retrained: {order.label}",
+        control=_order_control(order),
+        sized=_whole_blocks,
         elastic=True,
+        retrained=False,
     )
 
 
-def _train_order(name: str, order: Callable[[Session], TileOrder], session: Session) -> None:
-    session.tile_orders = [order(session)]
-    _fit(
-        session,
-        name,
-        compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
-        probed=lambda table: [kept for _, kept in _prefixes_of(session, table, (0.03125, 0.0625, 0.125, 0.25))],
+def _trained_order(order: BlockOrder) -> TableMethod:
+    name, label = f"blocks_{order.name}", f"8-bit blocks, trained: {order.label}"
+
+    def train(session: Session) -> None:
+        _fit(
+            session,
+            name,
+            compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
+            probed=lambda table: [kept for _, kept in _prefixes_of(session, table, (0.03125, 0.0625, 0.125, 0.25))],
+        )
+
+    return TableMethod(
+        name=name,
+        label=label,
+        control=Control(name=name, label=label, start=_order_control(order), train=train),
+        sized=lambda session: _prefixes(session, SHARES),
+        elastic=True,
     )
 
 
@@ -133,7 +128,7 @@ def _dedicated_planes(planes: int) -> TableMethod:
     return TableMethod(
         name=name,
         label=label,
-        control=Control(name=name, label=label, start="weights", train=train),
+        control=Control(name=name, label=label, start=STARTS["weights"], train=train),
         sized=lambda session: _prefixes(session, (share,)),
         elastic=False,
     )
@@ -154,7 +149,7 @@ def _uniform(bits: int) -> TableMethod:
         table = session.full_tables(0)
         yield uniform_bytes(len(table), table.shape[1], bits), uniform_code(table, bits)
 
-    control = Control(name=name, label=label, start="weights", train=train)
+    control = Control(name=name, label=label, start=STARTS["weights"], train=train)
     return TableMethod(name=name, label=label, control=control, sized=sized, elastic=False)
 
 
@@ -175,7 +170,7 @@ def _product(dims: int) -> TableMethod:
         table, code = session.full_tables(0), ProductCode(dims=dims)
         yield code.size(len(table), table.shape[1]), code.read(table)
 
-    control = Control(name=name, label=label, start="weights", train=train)
+    control = Control(name=name, label=label, start=STARTS["weights"], train=train)
     return TableMethod(name=name, label=label, control=control, sized=sized, elastic=False)
 
 
@@ -203,13 +198,12 @@ def _prefixes_of(session: Session, table: Tensor, shares: tuple[float, ...]) -> 
         yield int(sizes[count]), keep_prefix(session, table, 0, count)
 
 
-def _published_blocks(session: Session) -> Sized:
-    """Whole fp32 blocks by the controller's weights; what is not kept is 0."""
-    session.tile_orders = [_controller_order(session)]
+def _whole_blocks(session: Session) -> Sized:
+    """Whole fp32 blocks in the session's order, as PEEL keeps them; what is not kept is 0."""
     order, table = session.tile_orders[0], session.full_tables(0)
     sizes = prefix_bytes(order, np.array(session.model.config.group_sizes))
-    for share in (*SHARES, 0.5, 1.0):
+    for share in WHOLE_SHARES:
         count = int(np.searchsorted(sizes, share * table.numel(), side="right")) - 1
-        blocks = count // 8 * 8
+        blocks = count // PLANES * PLANES
         kept = torch.from_numpy(planes_of_prefix(order, blocks) > 0)
         yield 4 * int(sizes[blocks]), weigh(table, kept.to(table.dtype), session.item_groups)

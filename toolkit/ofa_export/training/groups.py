@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.processes import from_first, gathered, share
+from ofa_export.training.recipe import Optimiser
 from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
 
@@ -29,30 +31,57 @@ def train_groups(session: Session) -> None:
         ConfigError: there are fewer users than groups.
         MissingToolError: scikit-learn is not installed.
     """
-    config, settings, model = session.model.config, session.recipe.groups, session.model
-    check_groups(users=session.histories.users, groups=config.user_groups)
-    vectors = user_vectors(session)
-    if config.user_groups == 1:
-        session.centroids[0] = vectors.mean(axis=0)
+    groups = session.model.config.user_groups
+    check_groups(users=session.histories.users, groups=groups)
+    if groups == 1:
+        session.centroids[0] = user_vectors(session).mean(axis=0)
         return
-    session.user_groups, session.centroids = from_first(lambda: _cluster(vectors, config.user_groups, session.seed))
+    cluster_users(session)
+    session.measured["groups"] = refine_tables(session, session.recipe.groups, stage="groups")
+    session.measured["groups"]["sizes"] = np.bincount(session.user_groups, minlength=groups).tolist()
+
+
+def cluster_users(session: Session) -> None:
+    """K-means on the static net's user states.
+
+    Args:
+        session: its user groups and centroids are replaced.
+
+    Raises:
+        MissingToolError: scikit-learn is not installed.
+    """
+    vectors, groups = user_vectors(session), session.model.config.user_groups
+    session.user_groups, session.centroids = from_first(lambda: _cluster(vectors, groups, session.seed))
+
+
+def refine_tables(session: Session, settings: Optimiser, *, stage: str) -> dict[str, Any]:
+    """Train each group's table on the windows of its users; the backbone stays.
+
+    Args:
+        session: its tables are trained in place.
+        settings: epochs and rates.
+        stage: name, part of every seed.
+
+    Returns:
+        What `optimise` returns.
+    """
+    model = session.model
     set_dropout(model, settings.dropout)
-    session.measured["groups"] = optimise(
+    return optimise(
         Task(
-            stage="groups",
+            stage=stage,
             model=model,
             groups=[{"params": [model.tables], "lr": settings.learning_rate}],
-            batches=session.batches("groups", settings, session.windows),
+            batches=session.batches(stage, settings, session.windows),
             steps_per_epoch=session.steps_per_epoch(settings, session.windows),
             step=lambda batch, _: static_loss(model, batch, model.tables[batch.group]),
             validate=lambda: Verdict(quality=session.validation_ndcg(static_adapt(model), session.full_tables)[0]),
         ),
         settings,
         seed=session.seed,
-        snapshot=session.snapshot("groups"),
+        snapshot=session.snapshot(stage),
         progress=session.progress,
     )
-    session.measured["groups"]["sizes"] = np.bincount(session.user_groups, minlength=config.user_groups).tolist()
 
 
 @torch.no_grad()

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ofa_export.data.histories import HeldOut
+from ofa_export.evaluation.contenders import network_score
+from ofa_export.evaluation.controls import STARTS, ControlRuns
+from ofa_export.evaluation.group_tables import GROUP_COUNTS, group_control, group_qualities
+from ofa_export.evaluation.quality import measure
+from ofa_export.model.scoring import static_adapt
+
+pytestmark = pytest.mark.integration
+
+
+def test_groups_start_at_the_shared_table_and_train_their_own(runs: ControlRuns) -> None:
+    start, session = runs.session(STARTS["static"]), runs.session(group_control(4))
+    assert session.model.tables.shape == (4, *start.model.tables.shape[1:])
+    assert len(np.unique(session.user_groups)) > 1
+    for name, value in start.model.state_dict().items():
+        if name != "tables":
+            assert torch.equal(value, session.model.state_dict()[name]), name
+
+
+def test_each_user_is_measured_with_the_table_of_their_group(runs: ControlRuns, held_out: HeldOut) -> None:
+    found = group_qualities(runs, held_out)
+    assert tuple(point.groups for point in found) == GROUP_COUNTS
+    for point in found:
+        assert sum(point.sizes) == runs.subject.histories.users
+        assert point.quality.ndcg.shape == (len(np.unique(held_out.users)),)
+    session, users = runs.session(group_control(2)), np.unique(held_out.users)
+    for place in (0, len(users) - 1):
+        table = session.full_tables(int(session.user_groups[users[place]]))
+        alone = held_out.of_users(users[[place]])
+        score = network_score(session.model, static_adapt(session.model), table)
+        assert found[1].quality.ndcg[place] == measure(score, alone, session.histories).ndcg[0]
