@@ -48,11 +48,9 @@ def make_master(
         ConfigError: there is no such user group.
         LoweringError: the converter refused a graph.
     """
+    check_group(checkpoint, group)
+    trained, checkpoint = checkpoint, bundled(checkpoint, group=group, recipe=recipe)
     config = checkpoint.config
-    if not 0 <= group < config.model.user_groups:
-        groups = config.model.user_groups
-        has = "only group 0" if groups == 1 else f"groups 0 to {groups - 1}"
-        raise ConfigError(f"There is no user group {group}: this checkpoint has {has}. Correct --group.")
     graphs = convert_cached(
         device_graphs(checkpoint.model, candidates=recipe.candidates),
         backend=backend,

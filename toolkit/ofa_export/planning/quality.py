@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.errors import ConfigError
 from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.scoring import score_histories
@@ -44,9 +45,6 @@ def measure_quality(checkpoint: Checkpoint, *, group: int, table: ElasticTable, 
     Returns:
         The curve.
     """
-    total = table.tile_count
-    steps = {round(total * step / MEASURED_PREFIXES) for step in range(1, MEASURED_PREFIXES + 1)}
-    counts = sorted({floor, *(count for count in steps if count > floor)})
     return QualityCurve(
         full_table=table_quality(checkpoint, group=group, table=checkpoint.table(group)),
         by_tiles=tuple(
@@ -54,10 +52,33 @@ def measure_quality(checkpoint: Checkpoint, *, group: int, table: ElasticTable, 
                 count,
                 table_quality(checkpoint, group=group, table=torch.from_numpy(table.with_tiles(count).all_rows())),
             )
-            for count in counts
+            for count in measured_prefixes(table, floor=floor)
         ),
         users=len(group_probes(checkpoint, group)),
     )
+
+
+def measured_prefixes(table: ElasticTable, *, floor: int) -> tuple[int, ...]:
+    """Numbers of tiles that quality is measured at, ascending.
+
+    Args:
+        table: with all of its tiles.
+        floor: tiles that every bundle has.
+    """
+    steps = {round(table.tile_count * step / MEASURED_PREFIXES) for step in range(1, MEASURED_PREFIXES + 1)}
+    return tuple(sorted({floor, *(count for count in steps if count > floor)}))
+
+
+def check_group(checkpoint: Checkpoint, group: int) -> None:
+    """Refuse a user group that the checkpoint does not have.
+
+    Raises:
+        ConfigError: it has none of that number.
+    """
+    groups = checkpoint.config.model.user_groups
+    if not 0 <= group < groups:
+        has = "only group 0" if groups == 1 else f"groups 0 to {groups - 1}"
+        raise ConfigError(f"There is no user group {group}: this checkpoint has {has}. Correct --group.")
 
 
 def group_probes(checkpoint: Checkpoint, group: int) -> np.ndarray:
