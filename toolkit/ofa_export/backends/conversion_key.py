@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from ofa_export.backends.protocol import Backend
+from ofa_export.precision import Precision
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
 
-def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: str) -> str:
+def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> str:
     """A digest that differs when the converted bytes may differ.
 
     It covers the backend, the precision and the versions of its tools; of each graph the names, shapes and order of
@@ -29,7 +30,7 @@ def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision
     Args:
         graphs: the graphs to convert, in order.
         backend: the backend that would convert them.
-        precision: one of its precisions.
+        precision: a scheme for every linear layer.
 
     Returns:
         64 hexadecimal digits.
@@ -42,8 +43,8 @@ def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision
     return digest.hexdigest()
 
 
-def _parts(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: str) -> Iterator[bytes]:
-    yield repr((backend.name, precision, sorted(backend.tool_versions().items()), sys.version_info[:2])).encode()
+def _parts(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> Iterator[bytes]:
+    yield repr((backend.name, precision.text, sorted(backend.tool_versions().items()), sys.version_info[:2])).encode()
     for graph in graphs:
         yield repr(graph.spec).encode()
         for path, module in graph.module.named_modules():
