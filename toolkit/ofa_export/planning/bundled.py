@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ofa_export.errors import ConfigError
 from ofa_export.model.caps import with_depth_cap, with_rank
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.network import AdaptiveRecommender, lookup
@@ -22,23 +21,21 @@ def bundled(checkpoint: Checkpoint, *, group: int, recipe: BundleRecipe) -> Chec
     Args:
         checkpoint: as it was trained.
         group: user group whose histories tell which columns of the generated weights matter.
-        recipe: resolved; what it leaves out stays as it was trained.
+        recipe: what it leaves out stays as it was trained.
 
     Returns:
         The same checkpoint with another network, or the same one when nothing is cut.
 
     Raises:
-        ConfigError: the network has no such rank or depth, or the recipe leaves a choice open.
+        ConfigError: the network has no such rank or depth.
     """
-    if "auto" in (recipe.adaptation, recipe.rank, recipe.depth_cap, recipe.precision):
-        raise ConfigError("The recipe leaves choices open; `ofa-export plan -o FILE.yaml` resolves them for a budget.")
     model = checkpoint.model
     if recipe.adaptation == "none":
         return replace(checkpoint, model=without_adaptation(model))
     if recipe.rank is not None and recipe.rank != model.config.rank:
-        model = with_rank(_ordered(checkpoint, group), int(recipe.rank))
+        model = with_rank(_ordered(checkpoint, group), recipe.rank)
     if recipe.depth_cap is not None and recipe.depth_cap != model.config.depth:
-        model = with_depth_cap(model, int(recipe.depth_cap))
+        model = with_depth_cap(model, recipe.depth_cap)
     return checkpoint if model is checkpoint.model else replace(checkpoint, model=model)
 
 

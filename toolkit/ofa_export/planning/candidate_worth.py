@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ofa_export.backends.protocol import Backend
@@ -16,6 +17,7 @@ from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.graphs.layers import linear_layers
 from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
@@ -26,7 +28,7 @@ from ofa_export.planning.bundled import bundled
 from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint, rising
 from ofa_export.planning.quality import check_group, group_probes, measured_prefixes
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.recipe import OpenRecipe
 from ofa_export.planning.selftest_vectors import selftest_vectors
 from ofa_export.precision import Precision
 
@@ -46,7 +48,7 @@ class WorthSource:
         ConfigError: there is no such user group.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: OpenRecipe) -> None:
         check_group(checkpoint, group)
         self.checkpoint, self.backend, self.group, self.recipe = checkpoint, backend, group, recipe
         sizes = checkpoint.config.model.group_sizes
@@ -69,12 +71,12 @@ class WorthSource:
         with one_torch_thread():
             model = bundled(self.checkpoint, group=self.group, recipe=candidate.resolved(self.recipe)).model
             graphs = device_graphs(model, candidates=self.recipe.candidates)
-            rounded = fake_quantised(model, candidate.precision, backend=self.backend.name)
+            rounded = fake_quantised(model, candidate.precision, backend=self.backend)
             qualities, executed = self._qualities(rounded)
             rows = zip(self.prefixes, self.fixed_bytes, qualities, rising(qualities), strict=True)
             return MeasuredCandidate(
                 candidate=candidate,
-                weight_bytes=sum(weight_bytes(graph, candidate.precision) for graph in graphs),
+                weight_bytes=weight_bytes(graphs, candidate.precision, self.backend),
                 macs=_macs(graphs, executed),
                 points=tuple(
                     MeasuredPoint(tiles=tiles, fixed_bytes=fixed, ndcg=quality, planned_ndcg=planned)
@@ -94,12 +96,13 @@ class WorthSource:
         return found, gates.mean(axis=0)
 
 
-def weight_bytes(graph: DeviceGraph, precision: Precision) -> int:
-    """Bytes of the weights of a graph's linear layers; scales, biases and the file around them come on top."""
+def weight_bytes(graphs: Sequence[DeviceGraph], precision: Precision, backend: Backend) -> int:
+    """Bytes of the weights of the linear layers; scales, biases and the file around them come on top."""
     return sum(
-        module.weight.numel() * BITS[precision.scheme_of(f"{graph.spec.name}.{name}")] // 8
-        for name, module in graph.module.named_modules()
-        if isinstance(module, nn.Linear)
+        layer.weight.numel()
+        * BITS[backend.rules.applied(precision.scheme_of(name), in_features=layer.in_features)]
+        // 8
+        for name, layer in linear_layers(graphs).items()
     )
 
 

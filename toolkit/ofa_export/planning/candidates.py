@@ -2,96 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from itertools import product
+
+from pydantic import BaseModel, ConfigDict
 
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import ModelConfig
-from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.precision import Precision, Scheme
+from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
+from ofa_export.precision import INT4, INT8, Precision, Scheme
+
+INT4_MAPPER = Precision(default="int8", layers=(("adapt", "int4"),))
+"""Most bytes of a small catalogue's bundle are the mapper's."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(BaseModel):
     """One configuration of the graphs.
 
     Args:
         adaptation: whether controller and mapper go in.
-        rank: columns of the generated weights; 0 without adaptation.
-        depth_cap: blocks that a user's network has at most.
+        rank: columns of the generated weights; None is what was trained.
+        depth_cap: blocks that a user's network has at most; None is what was trained.
         precision: of the static weights.
     """
 
-    adaptation: bool
-    rank: int
-    depth_cap: int
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    adaptation: bool = True
+    rank: int | None = None
+    depth_cap: int | None = None
     precision: Precision
 
-    def resolved(self, recipe: BundleRecipe) -> BundleRecipe:
+    def resolved(self, recipe: OpenRecipe) -> BundleRecipe:
         """The recipe with this candidate's choices in it."""
-        chosen = {"rank": self.rank, "depth_cap": self.depth_cap} if self.adaptation else {}
-        return recipe.model_copy(
-            update={
-                "adaptation": "required" if self.adaptation else "none",
-                "rank": None,
-                "depth_cap": None,
-                **chosen,
-                "precision": self.precision,
-            }
+        return recipe.resolved(
+            adaptation="required" if self.adaptation else "none",
+            rank=self.rank,
+            depth_cap=self.depth_cap,
+            precision=self.precision,
         )
 
 
-def candidates(recipe: BundleRecipe, config: ModelConfig, *, schemes: Sequence[Scheme]) -> tuple[Candidate, ...]:
+def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Scheme]) -> tuple[Candidate, ...]:
     """Every configuration that the recipe allows, the one nearest to the trained network first.
 
     Args:
         recipe: what it does not leave to `auto` is fixed.
-        config: sizes of the trained network.
+        sizes: of the trained network.
         schemes: that the runtime loads.
 
     Raises:
         ConfigError: the network has no such rank or depth.
     """
-    ranks = _ranks(config.rank) if recipe.rank == "auto" else (_within(recipe.rank, config.rank, "rank"),)
-    caps = (
-        range(config.depth, 0, -1)
-        if recipe.depth_cap == "auto"
-        else (_within(recipe.depth_cap, config.depth, "depth_cap"),)
-    )
+    ranks = _smaller(recipe.rank, sizes.rank, "rank")
+    caps = _smaller(recipe.depth_cap, sizes.depth, "depth_cap")
     precisions = _precisions(schemes) if recipe.precision == "auto" else (recipe.precision,)
     adapting = tuple(
-        Candidate(adaptation=True, rank=rank, depth_cap=cap, precision=precision)
-        for rank, cap, precision in product(ranks, caps, precisions)
+        Candidate(rank=rank, depth_cap=cap, precision=precision)
+        for precision, rank, cap in product(precisions, ranks, caps)
     )
-    static = tuple(
-        Candidate(adaptation=False, rank=0, depth_cap=config.depth, precision=precision) for precision in precisions
-    )
+    static = tuple(Candidate(adaptation=False, precision=precision) for precision in precisions)
     return {"required": adapting, "none": static, "auto": adapting + static}[recipe.adaptation]
 
 
-def _ranks(trained: int) -> tuple[int, ...]:
-    """Each half of the one before: 8, 4, 2, 1."""
-    found = [trained]
-    while found[-1] > 1:
-        found.append(found[-1] // 2)
-    return tuple(found)
+def _precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
+    return (INT8, INT4_MAPPER, INT4) if "int4" in schemes else (INT8,)
 
 
-def _precisions(schemes: Sequence[Scheme]) -> tuple[Precision, ...]:
-    """int8; the mapper, where most bytes are, in int4; all in int4."""
-    if "int4" not in schemes:
-        return (Precision(default="int8"),)
-    return (
-        Precision(default="int8"),
-        Precision(default="int8", layers=(("adapt", "int4"),)),
-        Precision(default="int4"),
-    )
-
-
-def _within(given: object, most: int, name: str) -> int:
-    if given is None:
-        return most
-    if not isinstance(given, int) or not 1 <= given <= most:
-        raise ConfigError(f"`{name}: {given}` is not in 1 to {most}, what the checkpoint has. Correct the recipe.")
-    return given
+def _smaller(given: object, trained: int, name: str) -> tuple[int | None, ...]:
+    """None, what was trained; for auto also each half of the one before: 8, 4, 2, 1."""
+    if given == "auto":
+        found, size = [None], trained // 2
+        while size:
+            found, size = [*found, size], size // 2
+        return tuple(found)
+    if isinstance(given, int) and given > trained:
+        raise ConfigError(f"`{name}: {given}` is more than the checkpoint has: {trained}. Correct the recipe.")
+    return (None if given == trained else given,)  # type: ignore[return-value]

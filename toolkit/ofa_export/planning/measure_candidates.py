@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ from ofa_export.backends.protocol import Backend
 from ofa_export.content_cache import ContentCache
 from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.measured_candidate import MeasuredCandidate
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.recipe import OpenRecipe
 from ofa_export.planning.source_key import source_key
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ def measured_candidates(
     *,
     backend: Backend,
     group: int,
-    recipe: BundleRecipe,
+    recipe: OpenRecipe,
     store: ContentCache,
     tell: Told = lambda done, total: None,
 ) -> tuple[MeasuredCandidate, ...]:
@@ -65,7 +63,7 @@ def measured_candidates(
         def make(candidate: Candidate = candidate) -> bytes:
             return source().worth(candidate).model_dump_json().encode()
 
-        name = None if base is None else hashlib.sha256(json.dumps([base, asdict(candidate)]).encode()).hexdigest()
+        name = None if base is None else hashlib.sha256(f"{base} {candidate.model_dump_json()}".encode()).hexdigest()
         content = make() if name is None else store.get_or_make(f"{name}.worth", make)
         found.append(MeasuredCandidate.model_validate_json(content))
     tell(len(wanted), len(wanted))

@@ -35,7 +35,7 @@ class MeasuredCandidate(BaseModel):
         points: fewest tiles first, at least one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     candidate: Candidate
     weight_bytes: int

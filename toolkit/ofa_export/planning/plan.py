@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import yaml
 
-from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles
+from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget
 from ofa_export.errors import BudgetError, ConfigError
+from ofa_export.planning.choose import Choice
 from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.precision import FP32
-
-INT8_SHARE = 0.5
-"""Int8 graphs were 0.33 to 0.47 of the bytes of their float32 ones; a way out must not promise too much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +36,7 @@ class Plan:
     Args:
         contents: everything that goes in, with all tiles.
         recipe: the resolved recipe, its tiles filled in: executing it gives the same bytes.
+        choice: which configuration of the graphs was chosen, and from which.
         budget: bytes that the file must not exceed.
         tiles: embedding tiles that are kept.
         parts: where each byte goes.
@@ -48,6 +45,7 @@ class Plan:
 
     contents: BundleContents
     recipe: BundleRecipe
+    choice: Choice
     budget: int
     tiles: int
     parts: tuple[Part, ...]
@@ -65,7 +63,7 @@ class Plan:
 
     def recipe_yaml(self) -> str:
         """The resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
-        return yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, width=1000)
+        return yaml.safe_dump(self.recipe.plain(), sort_keys=False, width=1000)
 
     @property
     def ndcg_at_10(self) -> str | None:
@@ -73,12 +71,12 @@ class Plan:
         return self.contents.fields.quality.ndcg_at_10.expected(self.tiles)
 
 
-def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) -> Plan:
+def make_plan(contents: BundleContents, *, choice: Choice, budget: int) -> Plan:
     """Spend a budget: everything but the tiles is given, all other bytes go to tiles in order.
 
     Args:
-        contents: the master of a checkpoint.
-        recipe: its recipe; `tiles` fixes the number of tiles, None keeps as many as fit.
+        contents: the master of the chosen configuration.
+        choice: its recipe's `tiles` fixes the number of tiles, None keeps as many as fit.
         budget: size of the whole file, in bytes.
 
     Returns:
@@ -88,8 +86,9 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
         BudgetError: the budget does not hold the smallest bundle, or not the recipe's tiles.
         ConfigError: the recipe's tiles are not among those of the table.
     """
+    recipe = choice.recipe
     if recipe.tiles is None:
-        tiles = fit_tiles(contents, budget, ways_out=_ways_out(contents, recipe, budget))
+        tiles = fit_tiles(contents, budget)
     else:
         tiles = _recipe_tiles(contents, recipe, budget)
     sizes = contents.sizes(tiles)
@@ -99,6 +98,7 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
     return Plan(
         contents=contents,
         recipe=recipe.model_copy(update={"tiles": tiles}),
+        choice=choice,
         budget=budget,
         tiles=tiles,
         parts=(*parts, overhead),
@@ -109,21 +109,13 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
     )
 
 
-def smallest_budget(contents: BundleContents, tiles: int) -> int:
-    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
-    needed = 1
-    while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
-        needed = size
-    return needed
-
-
 def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -> int:
     tiles, floor, total = recipe.tiles or 0, contents.floor_tiles, contents.table.tile_count
     if not floor <= tiles <= total:
         raise ConfigError(f"The recipe keeps {tiles} tiles; this table can keep {floor} to {total}. Correct `tiles`.")
     needed = smallest_budget(contents, tiles)
     if needed > budget:
-        fits = fit_tiles(contents, budget, ways_out=_ways_out(contents, recipe, budget))
+        fits = fit_tiles(contents, budget)
         raise BudgetError(
             needed=needed,
             available=budget,
@@ -133,25 +125,3 @@ def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -
             ),
         )
     return tiles
-
-
-def _ways_out(contents: BundleContents, recipe: BundleRecipe, budget: int) -> tuple[str, ...]:
-    needed = smallest_budget(contents, contents.floor_tiles)
-    useful = next(
-        (
-            f"Use --budget {smallest_budget(contents, count)}: {count} tiles, NDCG@10 {value}."
-            for count, value in contents.fields.quality.ndcg_at_10.by_tiles[1:]
-        ),
-        None,
-    )
-    graphs, shapes = len(contents.graphs), contents.fields.shapes
-    ways = [f"Use --budget {math.ceil(needed / 1000)}KB, the smallest that works for this checkpoint and recipe."]
-    ways += [useful] if useful else []
-    saved = int(graphs * (1 - INT8_SHARE))
-    if recipe.precision == FP32 and needed - saved <= budget:
-        ways.append(f"Use --recipe int8: of the graphs' {graphs:,} bytes it saves about {saved:,} or more.")
-    ways.append(
-        f"Train a smaller mapper (rank, depth or width in the train recipe): the graphs take {graphs:,} bytes, most of "
-        f"them to generate {shapes.theta_size:,} parameters for each of {shapes.depth} blocks."
-    )
-    return tuple(ways)

@@ -1,0 +1,34 @@
+"""Limits besides the bytes of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ofa_export.planning.footprint import Footprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a session may cost on the host build of the runtime; None does not limit.
+
+    Args:
+        ram_bytes: peak memory.
+        latency_ms: median time.
+    """
+
+    ram_bytes: int | None = None
+    latency_ms: float | None = None
+
+    @property
+    def bind(self) -> bool:
+        """Whether there is any."""
+        return self.ram_bytes is not None or self.latency_ms is not None
+
+    def broken_by(self, cost: Footprint) -> tuple[str, ...]:
+        """A sentence for each limit that a session breaks."""
+        found = []
+        if self.ram_bytes is not None and cost.ram_bytes > self.ram_bytes:
+            found.append(f"a session takes {cost.ram_bytes:,} bytes of memory, the limit is {self.ram_bytes:,}")
+        if self.latency_ms is not None and cost.latency_ms > self.latency_ms:
+            found.append(f"a session takes {cost.latency_ms:.2f} ms, the limit is {self.latency_ms:g} ms")
+        return tuple(found)
