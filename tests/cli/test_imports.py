@@ -49,7 +49,20 @@ def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["import"], ["plan"], ["bundle"], ["inspect"], ["validate"], ["run"]]
+    "command",
+    [
+        [],
+        ["train"],
+        ["import"],
+        ["plan"],
+        ["bundle"],
+        ["resize"],
+        ["delta"],
+        ["patch"],
+        ["inspect"],
+        ["validate"],
+        ["run"],
+    ],
 )
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     loaded, _ = loaded_by(*command, "--help")
