@@ -83,6 +83,18 @@ def test_a_second_budget_loads_no_framework(bundles: Path, toy_checkpoint: Path,
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_resizing_loads_no_framework_and_no_runtime(litert: Path, tmp_path: Path) -> None:
+    budget, small, delta = str(litert.stat().st_size - 300), tmp_path / "small.ofab", tmp_path / "up.ofad"
+    for command in (
+        ["resize", litert, "--budget", budget, "-o", small],
+        ["delta", small, litert, "-o", delta],
+        ["patch", small, delta, "-o", tmp_path / "large.ofab"],
+    ):
+        loaded, _ = loaded_by(*command)
+        assert not loaded & (FRAMEWORKS | {"polars", "rich", "ai_edge_litert", "executorch"})
+    assert (tmp_path / "large.ofab").read_bytes() == litert.read_bytes()
+
+
 def test_running_a_litert_bundle_loads_no_framework(litert: Path) -> None:
     loaded, _ = loaded_by("run", litert, "--history", "K1")
     assert not loaded & (FRAMEWORKS | {"polars", "rich"})
