@@ -143,3 +143,11 @@ def test_entries_are_passed_on_as_they_are_even_if_another_zlib_made_them(
     kept = read_archive(memoryview((tmp_path / "b").read_bytes()))
     assert kept["items.bin"] == items
     assert kept["selftest.bin"] == entries["selftest.bin"]
+
+
+def test_one_tile_that_would_fit_and_is_not_there_is_missed(contents: BundleContents, tmp_path: Path) -> None:
+    budget = smallest_budget(contents, 20)
+    tiles = fit_tiles(contents, budget)
+    write_bundle(tmp_path / "a", contents, tiles=tiles - 1, budget=budget)
+    with pytest.raises(ConfigError, match=f"has {tiles - 1} of 48, .* would keep {tiles}"):
+        resize(tmp_path / "a", tmp_path / "b", budget)
