@@ -133,7 +133,8 @@ def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Sequence[str] 
     """
     fits, too_many = contents.floor_tiles, contents.table.tile_count + 1
     if budget < 1 or bundle_bytes(contents, tiles=fits, budget=budget) > budget:
-        raise BudgetError(needed=_smallest(contents), available=budget, ways_out=ways_out)
+        needed = smallest_budget(contents, contents.floor_tiles)
+        raise BudgetError(needed=needed, available=budget, ways_out=ways_out)
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
         if bundle_bytes(contents, tiles=middle, budget=budget) <= budget:
@@ -141,6 +142,14 @@ def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Sequence[str] 
         else:
             too_many = middle
     return fits
+
+
+def smallest_budget(contents: BundleContents, tiles: int) -> int:
+    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
+    needed = 1
+    while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
+        needed = size
+    return needed
 
 
 def write_bundle(path: Path, contents: BundleContents, *, tiles: int, budget: int, force: bool = False) -> Manifest:
@@ -175,14 +184,6 @@ def write_bundle(path: Path, contents: BundleContents, *, tiles: int, budget: in
         if file.tell() > budget:
             raise BudgetError(needed=file.tell(), available=budget, ways_out=("Keep the tiles that fit_tiles finds.",))
     return written
-
-
-def _smallest(contents: BundleContents) -> int:
-    """The smallest budget that can be met; the digits of the budget in the manifest count too."""
-    needed = 1
-    while (size := bundle_bytes(contents, tiles=contents.floor_tiles, budget=needed)) > needed:
-        needed = size
-    return needed
 
 
 def _manifest(contents: BundleContents, tiles: int, budget: int, entries: Iterator[tuple[str, int, str]]) -> Manifest:

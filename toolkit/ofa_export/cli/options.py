@@ -25,6 +25,7 @@ GroupOption = Annotated[str, typer.Option("--group", metavar="G", help="User gro
 RecipeOption = Annotated[
     str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: int8, fp32, or FILE.yaml.")
 ]
+OutputOption = Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="The file to write.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles
+from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget
 from ofa_export.errors import BudgetError, ConfigError
 from ofa_export.planning.recipe import BundleRecipe
 
@@ -106,14 +106,6 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
             for count, value in contents.fields.quality.ndcg_at_10.by_tiles
         ),
     )
-
-
-def smallest_budget(contents: BundleContents, tiles: int) -> int:
-    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
-    needed = 1
-    while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
-        needed = size
-    return needed
 
 
 def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -> int:
