@@ -43,6 +43,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("NumericsError", 4),
         ("CheckpointError", 5),
         ("BundleError", 5),
+        ("DeltaError", 5),
         ("MissingToolError", 6),
     ],
 )

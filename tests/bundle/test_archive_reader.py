@@ -43,11 +43,11 @@ def _rejected(data: bytes | bytearray, sentence: str, entry: str | None) -> None
 
 @pytest.mark.parametrize("length", [0, 1, 21, 22, 64, 100, 128])
 def test_a_file_cut_short_is_rejected(length: int) -> None:
-    _rejected(_archive()[:length], "cut short|not a bundle", None)
+    _rejected(_archive()[:length], "cut short|not a file of ofa-export", None)
 
 
 def test_foreign_files_are_rejected() -> None:
-    _rejected(b"SQLite format 3\0" * 100, "not a bundle", None)
+    _rejected(b"SQLite format 3\0" * 100, "not a file of ofa-export", None)
 
 
 def test_bytes_after_the_end_are_rejected() -> None:

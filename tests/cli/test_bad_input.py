@@ -34,6 +34,12 @@ def test_a_budget_that_is_no_size(invoke, toy_checkpoint: Path, command: str, bu
     fails(invoke(command, toy_checkpoint, f"--budget={budget}"), 2, f"'{budget}'", "Write it like 4MB")
 
 
+@pytest.mark.parametrize("budget", BAD_BUDGETS)
+def test_a_budget_of_resize_that_is_no_size(invoke, tmp_path: Path, budget: str) -> None:
+    result = invoke("resize", tmp_path / "a.ofab", f"--budget={budget}", "-o", tmp_path / "b.ofab")
+    fails(result, 2, f"'{budget}'", "Write it like 4MB")
+
+
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
@@ -144,6 +150,9 @@ def test_all_mistakes_of_a_recipe_are_printed_together(invoke, toy_checkpoint: P
         ["plan", "--budget", "4MB", "-o", "{}"],
         ["plan", "--budget", "4MB", "--recipe", "{}.yaml"],
         ["bundle", "--budget", "4MB", "-o", "{}"],
+        ["resize", "{}", "--budget", "4MB", "-o", "x"],
+        ["delta", "{}", "{}", "-o", "x"],
+        ["patch", "{}", "{}", "-o", "{}"],
         ["train", "planted", "-o", "{}"],
     ],
     ids=lambda arguments: " ".join(arguments),
@@ -155,9 +164,14 @@ def test_a_name_that_the_system_refuses_is_no_defect(ofa, tmp_path: Path, argume
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["inspect", "run", "validate"])
+@pytest.mark.parametrize("command", ["inspect", "run", "validate", "resize", "delta"])
 @pytest.mark.parametrize("kind", ["missing", "folder"])
 def test_a_bundle_that_cannot_be_read(invoke, toy_checkpoint: Path, tmp_path: Path, command: str, kind: str) -> None:
     path = tmp_path if kind == "folder" else tmp_path / "no.ofab"
-    options = {"run": ["--history", "K1"], "validate": ["--checkpoint", toy_checkpoint]}.get(command, [])
+    options = {
+        "run": ["--history", "K1"],
+        "validate": ["--checkpoint", toy_checkpoint],
+        "resize": ["--budget", "4MB", "-o", tmp_path / "x"],
+        "delta": [path, "-o", tmp_path / "x"],
+    }.get(command, [])
     fails(invoke(command, path, *options), 2, "cannot be read")

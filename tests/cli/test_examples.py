@@ -44,6 +44,19 @@ def test_bundle_then_inspect(example) -> None:
     assert "sample-4MB-litert.ofab" in example("inspect", 1)
 
 
+def test_resize_and_back(example) -> None:
+    assert "sample-1MB.ofab" in example("resize", 1)
+    assert "a.ofab" in example("resize", 2)
+    assert json.loads(example("resize", 3))["budget_bytes"] == 1_050_000
+    assert "embeddings.bin" in example("delta", 1)
+    assert "MODEL_CARD.md" in example("delta", 2)
+    assert json.loads(example("delta", 3))["path"] == "new.ofad"
+    assert "1280/1280" in example("patch", 1)
+    # The third needs the larger bundle, the second replaces the smaller one.
+    assert json.loads(example("patch", 3))["tiles_kept"] < 1280
+    assert "1280/1280" in example("patch", 2)
+
+
 def test_run_for_a_real_shopper(example) -> None:
     assert "REGENCY CAKESTAND 3 TIER" in example("run", 1)
     ranking = json.loads(example("run", 3))

@@ -8,7 +8,19 @@ from typer.main import get_command
 
 from ofa_export.cli.app import app
 
-COMMANDS = ("train", "import", "evaluate", "plan", "bundle", "inspect", "validate", "run")
+COMMANDS = (
+    "train",
+    "import",
+    "evaluate",
+    "plan",
+    "bundle",
+    "resize",
+    "delta",
+    "patch",
+    "inspect",
+    "validate",
+    "run",
+)
 WIDTH = 80
 
 

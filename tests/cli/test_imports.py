@@ -49,7 +49,20 @@ def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["import"], ["plan"], ["bundle"], ["inspect"], ["validate"], ["run"]]
+    "command",
+    [
+        [],
+        ["train"],
+        ["import"],
+        ["plan"],
+        ["bundle"],
+        ["resize"],
+        ["delta"],
+        ["patch"],
+        ["inspect"],
+        ["validate"],
+        ["run"],
+    ],
 )
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     loaded, _ = loaded_by(*command, "--help")
@@ -68,6 +81,18 @@ def test_a_second_budget_loads_no_framework(bundles: Path, toy_checkpoint: Path,
     loaded, _ = loaded_by("bundle", toy_checkpoint, "--budget", "900KB", "-o", tmp_path)
     assert not loaded & (FRAMEWORKS | {"polars", "rich"})
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_resizing_loads_no_framework_and_no_runtime(litert: Path, tmp_path: Path) -> None:
+    budget, small, delta = str(litert.stat().st_size - 300), tmp_path / "small.ofab", tmp_path / "up.ofad"
+    for command in (
+        ["resize", litert, "--budget", budget, "-o", small],
+        ["delta", small, litert, "-o", delta],
+        ["patch", small, delta, "-o", tmp_path / "large.ofab"],
+    ):
+        loaded, _ = loaded_by(*command)
+        assert not loaded & (FRAMEWORKS | {"polars", "rich", "ai_edge_litert", "executorch"})
+    assert (tmp_path / "large.ofab").read_bytes() == litert.read_bytes()
 
 
 def test_running_a_litert_bundle_loads_no_framework(litert: Path) -> None:

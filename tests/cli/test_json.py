@@ -76,6 +76,21 @@ def test_bundle(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> Non
         assert Path(bundle["path"]).stat().st_size == bundle["bytes"]
 
 
+def test_resize_delta_and_patch(ofa, litert: Path, tmp_path: Path) -> None:
+    budget = litert.stat().st_size - 300
+    small, delta, large = (tmp_path / name for name in ("small.ofab", "up.ofad", "large.ofab"))
+    resized = only_json(ofa("resize", litert, "--budget", str(budget), "-o", small, "--json"))
+    assert_documented(resized, "resize")
+    assert small.stat().st_size == resized["bytes"] <= resized["budget_bytes"] == budget
+    difference = only_json(ofa("delta", small, litert, "-o", delta, "--json"))
+    assert_documented(difference, "delta")
+    assert delta.stat().st_size == difference["bytes"]
+    assert small.stat().st_size == difference["base"]["bytes"]
+    patched = only_json(ofa("patch", small, delta, "-o", large, "--json"))
+    assert_documented(patched, "patch")
+    assert patched["bytes"] == difference["result"]["bytes"] == litert.stat().st_size
+
+
 def test_inspect(ofa, litert: Path) -> None:
     inside = only_json(ofa("inspect", litert, "--json"))
     schema = json.loads(PAGE.with_name("bundle-manifest.schema.json").read_text())

@@ -84,6 +84,15 @@ def test_a_missing_file_is_not_mistaken_for_a_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
-def test_a_sample_does_not_take_another_recipe(name: str) -> None:
+def test_a_sample_has_its_own_columns_and_titles(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has its own"):
-        load_dataset(name, recipe=DataRecipe())
+        load_dataset(name, recipe=DataRecipe(columns={"item_id": "movieId"}))
+    with pytest.raises(ConfigError, match="has its own"):
+        load_dataset(name, titles=tmp_path / "titles.csv")
+
+
+def test_a_sample_may_be_cut_in_another_way() -> None:
+    cold = HistoryRecipe(min_count=5, ties="file", cold_users=0.2)
+    data = load_dataset("online-retail", recipe=DataRecipe(histories=cold))
+    assert data.recipe == cold
+    assert data.titles == load_dataset("online-retail").titles

@@ -1,4 +1,4 @@
-"""What the README shows is what the commands print."""
+"""What the pages show is what the commands print."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from ofa_export.resources import shipped
 
 pytestmark = pytest.mark.integration
 
-README = shipped("README.md").read_text(encoding="utf-8")
-SHOWN = re.findall(r"```console\n\$ (ofa-export [^\n]+)\n(.*?)```", README, flags=re.DOTALL)
+SHOWN = re.compile(r"^\$ (ofa-export [^\n]+)\n(.*?)(?=^\$ |^```)", flags=re.DOTALL | re.MULTILINE)
 
 
 def without_numbers(text: str) -> set[str]:
@@ -25,13 +24,15 @@ def without_numbers(text: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_every_command_of_the_readme_prints_what_is_shown(tmp_path: Path) -> None:
-    assert len(SHOWN) >= 4
+@pytest.mark.parametrize("page", ["README.md", "docs/resize.md"])
+def test_every_command_of_a_page_prints_what_is_shown(tmp_path: Path, page: str) -> None:
+    commands = SHOWN.findall(shipped(*page.split("/")).read_text(encoding="utf-8"))
+    assert len(commands) >= 4
     tool = str(Path(sys.executable).with_name("ofa-export"))
-    for command, shown in SHOWN:
+    for command, shown in commands:
         result = subprocess.run(
             [tool, *shlex.split(command)[1:]], cwd=tmp_path, capture_output=True, text=True, check=False
         )
-        assert result.returncode == (3 if "Error:" in shown else 0), result.stderr
+        assert bool(result.returncode) == ("Error:" in shown), result.stderr
         missing = without_numbers(shown) - without_numbers(result.stdout + result.stderr)
         assert not missing, f"{command} no longer prints {missing}"

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.writer import BundleContents, bundle_bytes, write_bundle
+from ofa_export.bundle.writer import BundleContents, bundle_bytes, smallest_budget, write_bundle
 from ofa_export.errors import BudgetError, ConfigError
 from ofa_export.planning.budget import UNBOUNDED, parse_budget
-from ofa_export.planning.plan import make_plan, smallest_budget
+from ofa_export.planning.plan import make_plan
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import FP32
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,7 +112,7 @@ def test_what_cannot_fit_or_cannot_win_is_not_converted() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_a_rising_curve_keeps_the_mean_and_what_already_rises(values: list[float]) -> None:
     fitted = rising(values)
-    assert all(a <= b + 1e-12 for a, b in zip(fitted, fitted[1:], strict=False))
+    assert all(a <= b + 1e-12 for a, b in pairwise(fitted))
     assert abs(sum(fitted) - sum(values)) < 1e-9
     if values == sorted(values):
         assert fitted == values

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.sample import DataSet, load_dataset
 from ofa_export.errors import ConfigError, InteractionsError
 from ofa_export.model.checkpoint import Checkpoint
@@ -50,7 +50,7 @@ def trained(
     """Write the rows to a file, train on it, and read the checkpoint back."""
     path = folder / "shop.parquet"
     pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row").write_parquet(path)
-    data: DataSet = load_dataset(path, recipe=cut)
+    data: DataSet = load_dataset(path, recipe=DataRecipe(histories=cut))
     train(data, recipe, folder / "checkpoint", seed=0, resume=False, force=False, progress=Silent())
     assert sorted(entry.name for entry in folder.iterdir()) == ["checkpoint", "shop.parquet"]
     checkpoint = load_checkpoint(folder / "checkpoint")

@@ -247,3 +247,30 @@ def test_nested_ranks_are_trained_and_reported(session_of: MakeSession) -> None:
     assert found.keys() == {"1", "2"}
     session.model = with_rank(session.model, 1)
     assert found["1"] == pytest.approx(session.validation_ndcg(session.model.adapt, session.full_tables)[0])
+
+
+def test_a_prefix_learns_from_the_full_table_of_the_same_step_and_does_not_teach_it(session_of: MakeSession) -> None:
+    model = session_of().model.eval()
+    batch, full = window_batch([6, 4], 6), model.tables[0]
+    coarse = (full.detach() * 4).round() / 4
+
+    def loss(**more: Any) -> Tensor:
+        return adaptive_loss(model, model.adapt, batch, coarse, target_positions=3, **more)[0]
+
+    alone, taught = loss(), loss(teacher=full, distill=0.0)
+    of_teacher = adaptive_loss(model, model.adapt, batch, full, target_positions=3)[0]
+    assert taught.item() == pytest.approx((alone + of_teacher).item(), abs=1e-5)
+    logits = [_logits(model, batch, table) for table in (coarse, full)]
+    divergence = F.kl_div(
+        F.log_softmax(logits[0], dim=-1), F.log_softmax(logits[1], dim=-1), log_target=True, reduction="batchmean"
+    )
+    assert loss(teacher=full, distill=2.0).item() == pytest.approx((taught + 2 * divergence).item(), abs=1e-4)
+    same = adaptive_loss(model, model.adapt, batch, full, target_positions=3, teacher=full, distill=5.0)[0]
+    assert same.item() == pytest.approx(2 * of_teacher.item(), abs=1e-5)
+
+
+def _logits(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:
+    beginnings, where = split_windows(batch.inputs, 3)
+    seen, valid = model.valid((beginnings >= 0).sum(dim=1)), model.valid(batch.lengths)
+    found = model.adapt(model.embed(lookup(table, beginnings), seen), seen)
+    return model.states(model.assemble(model.embed(lookup(table, batch.inputs), valid), valid, found))[where] @ table.T

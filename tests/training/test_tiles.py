@@ -10,7 +10,7 @@ from ofa_export.bundle.order import check_order, floor_tiles, plane_order, plane
 from ofa_export.model.elastic_table import keep_planes
 from ofa_export.model.network import lookup
 from ofa_export.training.session import Session
-from ofa_export.training.tiles import compressed_loss, keep_prefix, prefix_table, random_prefix, train_tiles
+from ofa_export.training.tiles import compressed_loss, keep_prefix, random_prefix, random_prefix_table, train_tiles
 
 MakeSession = Callable[..., Session]
 
@@ -18,6 +18,10 @@ MakeSession = Callable[..., Session]
 @pytest.fixture
 def session(session_of: MakeSession) -> Session:
     return session_of(model={"user_groups": 2})
+
+
+def drawn_table(session: Session, group: int, seed: int) -> torch.Tensor:
+    return random_prefix_table(session, session.model.tables[group], group, np.random.default_rng(seed))
 
 
 def possible_tables(session: Session, group: int) -> list[np.ndarray]:
@@ -34,10 +38,7 @@ def possible_tables(session: Session, group: int) -> list[np.ndarray]:
 @pytest.mark.parametrize("group", [0, 1])
 def test_a_random_table_is_that_of_a_prefix_of_the_order(session: Session, group: int) -> None:
     allowed = {table.tobytes() for table in possible_tables(session, group)}
-    drawn = {
-        prefix_table(session, group, np.random.default_rng(seed), full_share=0.0).detach().numpy().tobytes()
-        for seed in range(200)
-    }
+    drawn = {drawn_table(session, group, seed).detach().numpy().tobytes() for seed in range(200)}
     assert drawn <= allowed
     assert len(drawn) > 0.8 * len(allowed)
 
@@ -84,24 +85,13 @@ def test_every_item_keeps_something_under_the_smallest_budget(session: Session) 
     assert (np.abs(smallest).max(axis=1) > 0).all()
 
 
-def test_some_steps_see_the_full_table(session: Session) -> None:
-    table = session.model.tables[1].detach()
-    draws = [
-        torch.equal(prefix_table(session, 1, np.random.default_rng(seed), full_share=0.25).detach(), table)
-        for seed in range(400)
-    ]
-    assert np.mean(draws) == pytest.approx(0.25, abs=0.08)
-    assert torch.equal(prefix_table(session, 1, np.random.default_rng(0), full_share=1.0).detach(), table)
-
-
 def test_the_same_step_draws_the_same_table(session: Session) -> None:
-    first, again = (prefix_table(session, 0, np.random.default_rng(3), full_share=0.0) for _ in range(2))
+    first, again = (drawn_table(session, 0, 3) for _ in range(2))
     assert torch.equal(first, again)
 
 
 def test_gradients_reach_the_groups_own_table(session: Session) -> None:
-    generator = np.random.default_rng(0)
-    prefix_table(session, 1, generator, full_share=0.0).sum().backward()
+    drawn_table(session, 1, 0).sum().backward()
     assert session.model.tables.grad is not None
     assert session.model.tables.grad[0].abs().sum() == 0
     assert session.model.tables.grad[1].abs().sum() > 0

@@ -10,7 +10,8 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 ├── NumericsError              4  numbers out of tolerance
 ├── RejectedError              5  a file of ours that must not be used
 │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
-│   └── BundleError            5  the bundle is corrupt, foreign, or of another version
+│   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
+│   └── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
 ├── MissingToolError           6  an optional tool or dependency is not installed
 └── LoweringError              1  a converter refused a graph
 """
@@ -115,6 +116,19 @@ class BundleError(RejectedError):
     def __init__(self, reason: str, *, entry: str | None = None) -> None:
         self.reason, self.entry = reason, entry
         super().__init__(f"Bundle rejected{f' at {entry}' if entry else ''}: {reason}")
+
+
+class DeltaError(RejectedError):
+    """The delta is corrupt, foreign, of another version, or made for another bundle.
+
+    Args:
+        reason: what is wrong, as a sentence.
+        entry: the entry at fault, or None when it is the file as a whole.
+    """
+
+    def __init__(self, reason: str, *, entry: str | None = None) -> None:
+        self.reason, self.entry = reason, entry
+        super().__init__(f"Delta rejected{f' at {entry}' if entry else ''}: {reason}")
 
 
 class MissingToolError(OfaExportError):

@@ -112,7 +112,7 @@ def write_archive(stream: BinaryIO, entries: Sequence[tuple[str, Buffer]]) -> in
         raise ConfigError(f"An archive cannot hold two entries of one name: {', '.join(names)}.")
     total = archive_bytes((name, len(data)) for name, data in entries)
     if total > MAX_BYTES:
-        raise ConfigError(f"A bundle can hold {MAX_BYTES:,} bytes; this one would have {total:,}.")
+        raise ConfigError(f"A file of this format can hold {MAX_BYTES:,} bytes; this one would have {total:,}.")
     end, directory = 0, b""
     for name, data in entries:
         placement, crc = place(name, len(data), header_start=end), zlib.crc32(data)

@@ -72,18 +72,18 @@ def _end(file: memoryview) -> tuple[int, int]:
     if len(file) < END.size:
         raise BundleError(f"it has {len(file)} bytes, fewer than the smallest archive: it was cut short.")
     if len(file) > MAX_BYTES:
-        raise BundleError(f"it has {len(file):,} bytes; a bundle can hold {MAX_BYTES:,}.")
+        raise BundleError(f"it has {len(file):,} bytes; {MAX_BYTES:,} are allowed.")
     fields = END.unpack_from(file, len(file) - END.size)
     signature, _, _, _, count, directory_bytes, directory_start, _ = fields
     if signature != END_SIGNATURE:
         tail = bytes(file[-(2**16 + END.size) :])
         if END_SIGNATURE.to_bytes(4, "little") in tail:
             raise BundleError("it has a comment or other bytes after the end of its directory.")
-        raise BundleError("it does not end with a directory: it was cut short, or it is not a bundle.")
+        raise BundleError("it does not end with a directory: it was cut short, or it is not a file of ofa-export.")
     if _ZIP64 in (directory_bytes, directory_start) or count == 0xFFFF:
-        raise BundleError("it uses ZIP64, which bundles do not.")
+        raise BundleError("it uses ZIP64, which this format does not.")
     if not 1 <= count <= MAX_ENTRIES:
-        raise BundleError(f"its directory says {count} entries; a bundle has 1 to {MAX_ENTRIES}.")
+        raise BundleError(f"its directory says {count} entries; 1 to {MAX_ENTRIES} are allowed.")
     if directory_start + directory_bytes != len(file) - END.size:
         raise BundleError("its directory is not where the end of the file says.")
     canonical = end_record(entries=count, directory_start=directory_start, directory_bytes=directory_bytes)
@@ -109,11 +109,13 @@ def _record(file: memoryview, at: int, number: int) -> tuple[str, int, int, int]
     if flags & _ENCRYPTED:
         raise BundleError("it is encrypted.", entry=name)
     if flags & _DATA_DESCRIPTOR:
-        raise BundleError("its size follows its data (a data descriptor), which bundles do not allow.", entry=name)
+        raise BundleError(
+            "its size follows its data (a data descriptor), which this format does not allow.", entry=name
+        )
     if method or stored != size:
-        raise BundleError("it is compressed; entries of a bundle are stored.", entry=name)
+        raise BundleError("it is compressed; entries must be stored.", entry=name)
     if _ZIP64 in (size, header_start):
-        raise BundleError("it uses ZIP64, which bundles do not.", entry=name)
+        raise BundleError("it uses ZIP64, which this format does not.", entry=name)
     return name, size, header_start, crc
 
 

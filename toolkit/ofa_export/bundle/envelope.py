@@ -13,7 +13,8 @@ from pathlib import Path
 from ofa_export.bundle import manifest as manifests
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.errors import BundleError, ConfigError
+from ofa_export.bundle.mapping import map_file
+from ofa_export.errors import BundleError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,13 +45,7 @@ def map_bundle(path: Path | str) -> mmap.mmap:
         ConfigError: there is no such file, or it cannot be read.
         BundleError: it is empty.
     """
-    try:
-        with Path(path).open("rb") as file:
-            if not file.seek(0, 2):
-                raise BundleError(f"{path} is empty.")
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
-        raise ConfigError(f"The bundle {path} cannot be read: {error.strerror or error}. Check the path.") from error
+    return map_file(path, kind="bundle", rejected=BundleError)
 
 
 def read_envelope(data: memoryview) -> Envelope:

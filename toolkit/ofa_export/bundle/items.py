@@ -96,9 +96,8 @@ class ItemCatalogue:
         return KnownHistory(rows=tuple(self._rows[key] for key in keys if key in self._rows), unknown=unknown)
 
     def to_bytes(self) -> bytes:
-        """The content of `items.bin`."""
-        text = "\n".join((*self.keys, *self.titles)).encode()
-        return _HEADER.pack(_MAGIC, _VERSION, len(self), len(text)) + zlib.compress(text, 9)
+        """The content of `items.bin`; of a catalogue that was read, what it was read from."""
+        return self._encoded
 
     @classmethod
     def from_bytes(cls, data: memoryview | bytes, *, items: int) -> ItemCatalogue:
@@ -124,9 +123,17 @@ class ItemCatalogue:
         if len(lines) != 2 * count:
             raise _rejected(f"its text has {len(lines):,} lines; {count:,} keys and as many titles are needed.")
         try:
-            return cls(keys=tuple(lines[:count]), titles=tuple(lines[count:]))
+            catalogue = cls(keys=tuple(lines[:count]), titles=tuple(lines[count:]))
         except ConfigError as error:
             raise _rejected(str(error)) from error
+        # Another version of zlib may compress the same text to other bytes, and a resized bundle must not change.
+        vars(catalogue)["_encoded"] = bytes(data)
+        return catalogue
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        text = "\n".join((*self.keys, *self.titles)).encode()
+        return _HEADER.pack(_MAGIC, _VERSION, len(self), len(text)) + zlib.compress(text, 9)
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ofa_export.bundle.layout import MAX_TILES, OrderName
+from ofa_export.bundle.schema_version import version_problem
 from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, device_contract
 from ofa_export.errors import BundleError
 
@@ -25,21 +26,24 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=1, lt=2**40)]
 Bytes = Annotated[int, Field(ge=0, lt=2**40)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
 Score = Annotated[str, Field(pattern=r"^[01]\.[0-9]{4}$")]
 
 
-class _Model(BaseModel):
+class StrictModel(BaseModel):
+    """Part of a JSON document of ours: exactly these fields, of exactly these types."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Runtime(_Model):
+class Runtime(StrictModel):
     """The runtime whose graphs the bundle holds, by backend name, and the oldest version of it that can run them."""
 
     name: Name
     minimum_version: Name
 
 
-class Shapes(_Model):
+class Shapes(StrictModel):
     """The numbers that fix every tensor: T, d, L, C and P."""
 
     history_length: Annotated[int, Field(ge=1, le=4096)]
@@ -59,7 +63,7 @@ class Shapes(_Model):
         return device_contract(DeviceShapes(**self.model_dump()))
 
 
-class Tensor(_Model):
+class Tensor(StrictModel):
     """One input or output of a graph."""
 
     name: Name
@@ -67,7 +71,7 @@ class Tensor(_Model):
     dtype: DType
 
 
-class Graph(_Model):
+class Graph(StrictModel):
     """One named graph: inputs and outputs in binding order."""
 
     name: Name
@@ -75,15 +79,15 @@ class Graph(_Model):
     outputs: Annotated[tuple[Tensor, ...], Field(max_length=128)]
 
 
-class Entry(_Model):
+class Entry(StrictModel):
     """One entry of the archive besides the manifest."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
+    name: EntryName
     bytes: Bytes
     sha256: Digest
 
 
-class EmbeddingLayout(_Model):
+class EmbeddingLayout(StrictModel):
     """How `embeddings.bin` is cut: groups of items, blocks of 8 dimensions, 8 bit planes, and the tiles it kept."""
 
     items: Count
@@ -116,7 +120,7 @@ class EmbeddingLayout(_Model):
         return self
 
 
-class NdcgAt10(_Model):
+class NdcgAt10(StrictModel):
     """NDCG@10 of the PyTorch reference over all items, four decimals.
 
     `full_table` is measured with the unquantised item table, each pair of `by_tiles` with the first so many tiles,
@@ -138,34 +142,34 @@ class NdcgAt10(_Model):
         return next((value for count, value in reversed(self.by_tiles) if count <= tiles), None)
 
 
-class Quality(_Model):
+class Quality(StrictModel):
     """What tiles are worth, measured on the validation histories of `users` users."""
 
     ndcg_at_10: NdcgAt10
     users: Bytes
 
 
-class Ranking(_Model):
+class Ranking(StrictModel):
     """How candidates become a ranking."""
 
     exclude_history: bool
 
 
-class SelfTestFields(_Model):
+class SelfTestFields(StrictModel):
     """What `selftest.bin` holds and how close the phone must come to it."""
 
     min_snr_db: Annotated[float, Field(ge=0, le=300)]
     cases: Count
 
 
-class DataSource(_Model):
+class DataSource(StrictModel):
     """The data the model was trained on; the model card carries the attribution."""
 
     name: Name
     licence: Text
 
 
-class ManifestFields(_Model):
+class ManifestFields(StrictModel):
     """The fields that do not follow from the content of the bundle.
 
     Args:
@@ -230,7 +234,8 @@ class Manifest(ManifestFields):
         if len(data) > MAX_MANIFEST_BYTES:
             raise _rejected(f"it has {len(data):,} bytes; at most {MAX_MANIFEST_BYTES:,} are allowed.")
         text = bytes(data)
-        _check_version(text)
+        if problem := version_problem(text):
+            raise _rejected(problem)
         try:
             manifest = cls.model_validate_json(text)
             canonical = manifest.to_bytes()
@@ -264,30 +269,12 @@ def manifest_schema() -> str:
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 
 
-class _Version(BaseModel):
-    schema_version: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}$")]
-
-
-def _check_version(text: bytes) -> None:
-    try:
-        version = _Version.model_validate_json(text).schema_version
-    except (ValueError, RecursionError) as error:
-        raise _rejected("it is not a JSON object with a schema_version such as '1.0'.") from error
-    major = int(version.partition(".")[0])
-    if major > 1:
-        raise _rejected(
-            f"it was made by a newer version of ofa-export (schema {version}, this one reads 1.x): update ofa-export."
-        )
-    if major < 1:
-        raise _rejected(f"its schema version {version} was never released; this version reads 1.x.")
-
-
 def first_problem(error: ValidationError) -> str:
     """The first problem that pydantic found, as one sentence that starts with the field."""
     problem = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
-    return f"{place or 'the manifest'}: {problem['msg']}{more}."
+    return f"{place or 'taken together'}: {problem['msg']}{more}."
 
 
 def _rejected(reason: str) -> BundleError:

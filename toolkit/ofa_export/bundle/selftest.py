@@ -19,6 +19,7 @@ Expected values come from the PyTorch reference on exactly these float16 inputs,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import safetensors.numpy
@@ -106,8 +107,8 @@ class SelfTest:
                 raise ConfigError(f"{name} has shape {getattr(self, name).shape}; needed is {shape}.")
 
     def to_bytes(self) -> bytes:
-        """The content of `selftest.bin`."""
-        return safetensors.numpy.save({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS})
+        """The content of `selftest.bin`; of vectors that were read, what they were read from."""
+        return self._encoded
 
     @classmethod
     def from_bytes(cls, data: memoryview | bytes, shapes: Shapes, *, items: int) -> SelfTest:
@@ -132,7 +133,13 @@ class SelfTest:
             selftest.check(shapes, items=items)
         except ConfigError as error:
             raise _rejected(str(error)) from error
+        # Another safetensors may write the same tensors in other bytes, and a resized bundle must not change.
+        vars(selftest)["_encoded"] = bytes(data)
         return selftest
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return safetensors.numpy.save({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS})
 
 
 def _rejected(reason: str) -> BundleError:

@@ -141,7 +141,8 @@ def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Sequence[str] 
     """
     fits, too_many = contents.floor_tiles, contents.table.tile_count + 1
     if budget < 1 or bundle_bytes(contents, tiles=fits, budget=budget) > budget:
-        raise BudgetError(needed=smallest_budget(contents, contents.floor_tiles), available=budget, ways_out=ways_out)
+        needed = smallest_budget(contents, contents.floor_tiles)
+        raise BudgetError(needed=needed, available=budget, ways_out=ways_out)
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
         if bundle_bytes(contents, tiles=middle, budget=budget) <= budget:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ofa_export.bundle.delta import Delta
     from ofa_export.bundle.device import Ranking
     from ofa_export.bundle.envelope import Envelope
     from ofa_export.bundle.items import KnownHistory
+    from ofa_export.bundle.manifest import Manifest
     from ofa_export.bundle.reader import Bundle
     from ofa_export.model.checkpoint import CheckpointConfig
     from ofa_export.planning.plan import Plan
@@ -39,6 +41,40 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         },
         "alternatives": [vars(point) for point in plan.alternatives],
         "recipe": plan.recipe.model_dump(mode="json"),
+    }
+
+
+def made_json(path: Path, size: int, manifest: Manifest) -> dict[str, Any]:
+    """A bundle that was made of another one."""
+    layout, quality = manifest.embeddings, manifest.quality
+    return {
+        "path": str(path),
+        "backend": manifest.runtime.name,
+        "group": manifest.group,
+        "budget_bytes": manifest.budget_bytes,
+        "bytes": size,
+        "tiles_kept": layout.tiles_kept,
+        "tiles_total": layout.tiles_total,
+        "ndcg_at_10": {
+            "expected": quality.ndcg_at_10.expected(layout.tiles_kept),
+            "full_table": quality.ndcg_at_10.full_table,
+            "users": quality.users,
+        },
+    }
+
+
+def delta_json(path: Path, delta: Delta) -> dict[str, Any]:
+    """What a delta carries, and between which bundles."""
+    fields = delta.fields
+    return {
+        "path": str(path),
+        "bytes": delta.bytes,
+        "base": fields.base.model_dump(),
+        "result": fields.result.model_dump(),
+        "entries": [
+            {"name": change.name, "kept_bytes": change.kept, "added_bytes": change.bytes - change.kept}
+            for change in fields.entries
+        ],
     }
 
 

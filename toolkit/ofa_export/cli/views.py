@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ofa_export.cli.columns import columns
 
 if TYPE_CHECKING:
+    from ofa_export.bundle.delta import Delta
     from ofa_export.bundle.device import Ranking
     from ofa_export.bundle.items import KnownHistory
     from ofa_export.bundle.manifest import Manifest
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ofa_export.planning.plan import Plan
 
 MODELS = {"popularity": "most popular items", "markov": "first-order Markov", "static": "static net"}
+
+BUNDLE_HEADING = ("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
 
 
 def print_bundle(path: str, size: int, manifest: Manifest) -> None:
@@ -76,7 +79,31 @@ def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
         )
         for path, plan in made
     ]
-    print(columns([("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table"), *rows], align="<>>>>>"))
+    print(columns([BUNDLE_HEADING, *rows], align="<>>>>>"))
+
+
+def print_made(path: Path, size: int, manifest: Manifest) -> None:
+    """A bundle that was made of another one, as `print_bundles` shows those made of a checkpoint."""
+    layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
+    row = (
+        str(path),
+        f"{size:,}",
+        f"{manifest.budget_bytes:,}",
+        f"{layout.tiles_kept}/{layout.tiles_total}",
+        str(quality.expected(layout.tiles_kept)),
+        quality.full_table,
+    )
+    print(columns([BUNDLE_HEADING, row], align="<>>>>>"))
+
+
+def print_delta(path: Path, delta: Delta) -> None:
+    """What a delta carries."""
+    result, changes = delta.fields.result, delta.fields.entries
+    rows = [(change.name, f"{change.kept:,}", f"{change.bytes - change.kept:,}") for change in changes]
+    overhead = delta.bytes - sum(change.bytes - change.kept for change in changes)
+    share = f"{delta.bytes / result.bytes:.1%}".replace("%", " %")
+    print(f"{path}: {delta.bytes:,} bytes, {share} of the {result.bytes:,} bytes that it makes\n")
+    print(columns([("entry", "kept", "added"), *rows, ("delta.json and archive", "", f"{overhead:,}")], align="<>>"))
 
 
 def print_ranking(bundle: Bundle, known: KnownHistory, ranking: Ranking) -> None:

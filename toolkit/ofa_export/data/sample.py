@@ -87,7 +87,7 @@ def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe
     Args:
         name_or_path: a name of `SAMPLES`, or a CSV or Parquet file (write `./planted` for a file of a sample's name).
         titles: CSV or Parquet file with the columns `item_id` and `title`; only for an interactions file.
-        recipe: how files are read; for a file only, and `DataRecipe()` by default.
+        recipe: how they are read; by default a sample's own, and `DataRecipe()` for a file.
 
     Returns:
         The data set.
@@ -95,16 +95,17 @@ def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe
     Raises:
         UnknownNameError: neither a sample nor a file.
         InteractionsError: the interactions or the titles cannot be read.
-        ConfigError: titles or a recipe are given for a sample, which has its own.
+        ConfigError: titles or names of columns are given for a sample, which has its own.
     """
     name = str(name_or_path)
     if name in SAMPLES:
-        if titles is not None or recipe is not None:
+        if titles is not None or (recipe is not None and recipe.columns):
             raise ConfigError(
                 f"The sample '{name}' has its own titles and columns: leave out titles, "
-                "and use a recipe without a `data` part."
+                "and use a recipe without `data.columns`."
             )
-        return SAMPLES[name]()
+        data = SAMPLES[name]()
+        return data if recipe is None else replace(data, recipe=recipe.histories)
     path = Path(name_or_path)
     if not path.exists() and not path.suffix and len(path.parts) == 1:
         raise UnknownNameError("sample data set or interactions file", name, SAMPLES)

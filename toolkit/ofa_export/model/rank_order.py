@@ -9,6 +9,7 @@ from torch import Tensor
 from ofa_export.model.adaptive_block import AdaptiveBlock
 from ofa_export.model.adaptive_layers import AdaptiveLinear
 from ofa_export.model.caps import copied
+from ofa_export.model.mapper import Generator
 from ofa_export.model.network import AdaptiveRecommender
 
 
@@ -18,8 +19,8 @@ def rank_ordered(
 ) -> AdaptiveRecommender:
     """The same network with other columns of U and V: the first r' are the best r' there are, for every r'.
 
-    U V^T stays what it is; V gets orthonormal columns, and U's second moment over the histories becomes diagonal, largest
-    first. So `with_rank` loses as little of the generated weights, in mean square over those histories, as any choice
+    U V^T stays what it is; V gets orthonormal columns, and U's second moment over the histories becomes diagonal,
+    largest first. So `with_rank` loses as little of the generated weights, in mean square over those histories, as any choice
     of columns of this product can (Eckart and Young). Source: our choice.
 
     Args:
@@ -34,6 +35,7 @@ def rank_ordered(
     thetas = model.adapt(x, model.valid(length)).thetas
     for block, generator, theta in zip(made.blocks, made.mapper.generators, thetas, strict=True):
         assert isinstance(block, AdaptiveBlock)
+        assert isinstance(generator, Generator)
         parts, start, rank = block.layout.split(theta), 0, block.layout.rank
         for name, out in block.layout.linears:
             layer = block.linears[name]
@@ -55,6 +57,9 @@ def _turn(layer: AdaptiveLinear, up: Tensor) -> Tensor:
     Q, R = torch.linalg.qr(layer.basis.weight.T)
     turned = up @ R.T
     _, E = torch.linalg.eigh(torch.einsum("bor,bos->rs", turned, turned))
+    # A sign of its own for each column, so that the same weights give the same bytes.
     E = E.flip(1)
+    E = E * torch.where(E.gather(0, E.abs().argmax(dim=0, keepdim=True)) < 0, -1.0, 1.0)
     layer.basis.weight.copy_(E.T @ Q.T)
-    return R.T @ E
+    turn: Tensor = R.T @ E
+    return turn

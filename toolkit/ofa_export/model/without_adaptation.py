@@ -17,6 +17,8 @@ class EveryBlock(nn.Module):
         depth: L.
     """
 
+    sure: Tensor
+
     def __init__(self, depth: int) -> None:
         super().__init__()
         self.register_buffer("sure", torch.tensor([-CERTAIN, CERTAIN]).repeat(depth, 1), persistent=False)

@@ -89,11 +89,12 @@ class WorthSource:
         probes, chosen = self.checkpoint.probes, group_probes(self.checkpoint, self.group)
         histories, targets = probes.histories[chosen], probes.targets[chosen]
         seen = histories if self.checkpoint.config.data.exclude_history else None
-        found, gates = [], np.empty((0, 0))
+        found, executed = [], np.empty(0)
         for table in self.tables:
             scores, gates = score_histories(model, model.adapt, table, histories)
+            executed = gates.mean(axis=0, dtype=np.float64)
             found.append(float(ndcg(target_ranks(scores, targets, history=seen), 10).mean()))
-        return found, gates.mean(axis=0)
+        return found, executed
 
 
 def weight_bytes(graphs: Sequence[DeviceGraph], precision: Precision, backend: Backend) -> int:

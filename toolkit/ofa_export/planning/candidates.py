@@ -72,9 +72,11 @@ def _precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
 def _smaller(given: object, trained: int, name: str) -> tuple[int | None, ...]:
     """None, what was trained; for auto also each half of the one before: 8, 4, 2, 1."""
     if given == "auto":
-        found, size = [None], trained // 2
+        found: list[int | None] = [None]
+        size = trained // 2
         while size:
-            found, size = [*found, size], size // 2
+            found.append(size)
+            size //= 2
         return tuple(found)
     if isinstance(given, int) and given > trained:
         raise ConfigError(f"`{name}: {given}` is more than the checkpoint has: {trained}. Correct the recipe.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ofa_export.errors import ConfigError
+from ofa_export.planning.budget import parse_budget
 from ofa_export.planning.footprint import Footprint
 
 
@@ -32,3 +34,18 @@ class Limits:
         if self.latency_ms is not None and cost.latency_ms > self.latency_ms:
             found.append(f"a session takes {cost.latency_ms:.2f} ms, the limit is {self.latency_ms:g} ms")
         return tuple(found)
+
+
+def parse_limits(*, ram_budget: str | None, max_latency_ms: float | None) -> Limits:
+    """The limits that people wrote.
+
+    Args:
+        ram_budget: a size as `parse_budget` reads it.
+        max_latency_ms: milliseconds.
+
+    Raises:
+        ConfigError: one of them is not a size, or not a time.
+    """
+    if max_latency_ms is not None and not 0 < max_latency_ms < float("inf"):
+        raise ConfigError(f"--max-latency-ms {max_latency_ms:g} is no time. Give milliseconds above 0, such as 2.5.")
+    return Limits(ram_bytes=None if ram_budget is None else parse_budget(ram_budget), latency_ms=max_latency_ms)

@@ -87,10 +87,7 @@ def make_plan(contents: BundleContents, *, choice: Choice, budget: int) -> Plan:
         ConfigError: the recipe's tiles are not among those of the table.
     """
     recipe = choice.recipe
-    if recipe.tiles is None:
-        tiles = fit_tiles(contents, budget)
-    else:
-        tiles = _recipe_tiles(contents, recipe, budget)
+    tiles = fit_tiles(contents, budget) if recipe.tiles is None else _recipe_tiles(contents, recipe, budget)
     sizes = contents.sizes(tiles)
     total = bundle_bytes(contents, tiles=tiles, budget=budget)
     parts = [Part(name=name, bytes=size) for name, size in sizes]

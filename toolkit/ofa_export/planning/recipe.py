@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ofa_export.precision import Precision, Scheme
 
-
 SELFTEST_SNR_DB: Mapping[Scheme, float] = {"fp32": 90.0, "int8": 25.0, "int4": 8.0}
 """Floors by the coarsest scheme, well under what sound bundles reach and far above what a broken one does."""
 

@@ -14,8 +14,8 @@ from ofa_export.model.scoring import Adapt, static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.processes import scattered, share, total
-from ofa_export.training.session import Session, next_item_loss
-from ofa_export.training.tiles import prefix_table
+from ofa_export.training.session import Session, mean_cross_entropy, mean_divergence
+from ofa_export.training.tiles import random_prefix_table
 from ofa_export.training.windows import Batch
 
 SHARE_TOLERANCE = 0.1
@@ -66,10 +66,20 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
     backbone = model.backbone_parameters()
 
     def step(batch: Batch, generator: np.random.Generator) -> Tensor:
-        table = prefix_table(session, batch.group, generator, full_share=settings.full_share)
+        full = model.tables[batch.group]
+        compressed = None
+        if generator.random() >= settings.full_share:
+            compressed = random_prefix_table(session, full, batch.group, generator)
         ranks = draw_ranks(settings.nested_ranks, len(batch.inputs), generator)
         loss, keep_logits = adaptive_loss(
-            model, adapt, batch, table, target_positions=settings.target_positions, ranks=ranks
+            model,
+            adapt,
+            batch,
+            full if compressed is None else compressed,
+            target_positions=settings.target_positions,
+            ranks=ranks,
+            teacher=full if compressed is not None and settings.distill else None,
+            distill=settings.distill,
         )
         return loss + settings.sparsity * share_penalty(keep_logits, settings.keep_share)
 
@@ -107,6 +117,8 @@ def adaptive_loss(
     *,
     target_positions: int,
     ranks: Tensor | None = None,
+    teacher: Tensor | None = None,
+    distill: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Parameters from the beginning of each window, loss on its end: no position sees what it predicts.
 
@@ -117,28 +129,40 @@ def adaptive_loss(
         table: [V, d].
         target_positions: m, positions that carry the loss; at most half of a short window.
         ranks: int64 [B], a smaller rank for each window; its loss counts as much as that of the full rank.
+        teacher: [V, d], the full table, which is trained in the same step and which `table` learns from.
+        distill: weight of the divergence from the teacher's ranking.
 
     Returns:
-        Mean cross-entropy, a scalar, and keep_logits [B, L, 2].
+        Mean loss, a scalar, and keep_logits [B, L, 2].
     """
     beginnings, where = split_windows(batch.inputs, target_positions)
-    seen = model.valid((beginnings >= 0).sum(dim=1))
-    found = adapt(model.embed(lookup(table, beginnings), seen), seen)
-    loss = _assembled_loss(model, found, batch, table, where)
+    seen, targets = model.valid((beginnings >= 0).sum(dim=1)), batch.targets[where]
+
+    def adapted(table: Tensor) -> Adaptation:
+        return adapt(model.embed(lookup(table, beginnings), seen), seen)
+
+    found = adapted(table)
+    logits = _assembled_logits(model, found, batch, table, where)
+    loss = mean_cross_entropy(logits, targets)
     if ranks is not None:
         # Every step trains the full rank: taking turns costs it much more (docs/training.md, "Elastic mapper").
-        loss = (loss + _assembled_loss(model, at_ranks(model, found, ranks), batch, table, where)) / 2
+        narrower = _assembled_logits(model, at_ranks(model, found, ranks), batch, table, where)
+        loss = (loss + mean_cross_entropy(narrower, targets)) / 2
+    if teacher is not None:
+        better = _assembled_logits(model, adapted(teacher), batch, teacher, where)
+        loss = loss + mean_cross_entropy(better, targets) + distill * mean_divergence(logits, better)
     return loss, found.keep_logits
 
 
-def _assembled_loss(
+def _assembled_logits(
     model: AdaptiveRecommender, found: Adaptation, batch: Batch, table: Tensor, where: Tensor
 ) -> Tensor:
+    """Scores of all items at the positions that count, [n, V]."""
     gates = _noisy_gates(found.keep_logits) if model.training else found.gates
     adaptation = Adaptation(keep_logits=found.keep_logits, gates=gates, thetas=found.thetas)
     valid = model.valid(batch.lengths)
     hidden = model.assemble(model.embed(lookup(table, batch.inputs), valid), valid, adaptation)
-    return next_item_loss(model, hidden, batch.targets, table, where)
+    return model.states(hidden)[where] @ table.T
 
 
 def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random.Generator) -> Tensor | None:

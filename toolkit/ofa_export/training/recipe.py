@@ -159,7 +159,8 @@ class MapperStage(Optimiser):
         target_positions: m, positions at the end of a window that carry the loss.
         keep_share: rho, wanted share of executed blocks.
         sparsity: weight of the two-sided term that draws the share to rho.
-        full_share: share of steps with the full-precision table.
+        full_share: share of steps with the full-precision table alone.
+        distill: weight of what a prefix learns from the full table in the same step; 0 leaves it to the targets.
         nested_ranks: smaller ranks that the mapper is trained for beside `model.rank`; none by default.
     """
 
@@ -169,6 +170,7 @@ class MapperStage(Optimiser):
     keep_share: float = Field(default=1.0, gt=0, le=1)
     sparsity: float = Field(default=1.0, ge=0)
     full_share: float = Field(default=0.5, ge=0, le=1)
+    distill: float = Field(default=0.0, ge=0)
     # A list of YAML is as good as a tuple.
     nested_ranks: tuple[Rank, ...] = Field(default=(), strict=False)
 

@@ -133,22 +133,6 @@ class Session:
         return self.model.tables[group].detach()
 
 
-def next_item_loss(model: AdaptiveRecommender, hidden: Tensor, targets: Tensor, table: Tensor, where: Tensor) -> Tensor:
-    """Full-softmax cross-entropy over all items, tied weights, at chosen positions.
-
-    Args:
-        model: gives the final norm.
-        hidden: [B, T, d] after the blocks.
-        targets: [B, T], the next item at each position.
-        table: [V, d].
-        where: bool [B, T], positions that count.
-
-    Returns:
-        Mean loss over the positions of all processes, a scalar.
-    """
-    return mean_cross_entropy(model.states(hidden)[where] @ table.T, targets[where])
-
-
 def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy over the positions of all processes.
 
@@ -160,6 +144,22 @@ def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
         The mean, a scalar.
     """
     return mean_over_positions(F.cross_entropy(logits, targets, reduction="sum"), len(targets))
+
+
+def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of a ranking from a better one, over the positions of all processes.
+
+    Args:
+        student: logits [n, V].
+        teacher: logits [n, V], which learn nothing from it.
+
+    Returns:
+        The mean, a scalar.
+    """
+    part = F.kl_div(
+        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="sum"
+    )
+    return mean_over_positions(part, len(student))
 
 
 def mean_over_positions(part: Tensor, positions: int) -> Tensor:

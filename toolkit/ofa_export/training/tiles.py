@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ofa_export.bundle.order import TileOrder, block_order, floor_tiles, plane_order, planes_of_prefix
 from ofa_export.model.elastic_table import block_rms, keep_planes
@@ -16,7 +15,7 @@ from ofa_export.model.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.recipe import TilesStage
-from ofa_export.training.session import Session, mean_cross_entropy, mean_over_positions
+from ofa_export.training.session import Session, mean_cross_entropy, mean_divergence
 from ofa_export.training.static import static_loss, static_states
 from ofa_export.training.windows import Batch
 
@@ -119,10 +118,7 @@ def compressed_loss(
     if distill == 0:
         return loss
     teacher = static_states(model, batch, table)[where] @ table.T
-    divergence = F.kl_div(
-        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="sum"
-    )
-    return loss + mean_cross_entropy(teacher, targets) + distill * mean_over_positions(divergence, len(targets))
+    return loss + mean_cross_entropy(teacher, targets) + distill * mean_divergence(student, teacher)
 
 
 def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:
@@ -190,24 +186,6 @@ def mean_quality(session: Session, tables: Callable[[Tensor, int], list[Tensor]]
     found = zip(*(tables(session.full_tables(group), group) for group in groups), strict=True)
     adapt = static_adapt(session.model)
     return float(np.mean([session.validation_ndcg(adapt, one_each.__getitem__)[0] for one_each in found]))
-
-
-def prefix_table(session: Session, group: int, generator: np.random.Generator, *, full_share: float) -> Tensor:
-    """The table of a user group as it looks at a random budget.
-
-    Args:
-        session: gives model and tile order.
-        group: the user group.
-        generator: of this step.
-        full_share: share of draws that keep full precision.
-
-    Returns:
-        [V, d], differentiable.
-    """
-    table = session.model.tables[group]
-    if generator.random() < full_share:
-        return table
-    return random_prefix_table(session, table, group, generator)
 
 
 def _order(session: Session, group: int) -> TileOrder:

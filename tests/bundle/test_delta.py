@@ -1,0 +1,247 @@
+"""Reading deltas as if their sender were hostile, and applying what was forged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ofa_export.bundle.archive import archive_bytes, write_archive
+from ofa_export.bundle.archive_reader import read_archive
+from ofa_export.bundle.delta import ENTRY, Delta
+from ofa_export.bundle.difference import make_delta
+from ofa_export.bundle.patch import apply_delta
+from ofa_export.bundle.writer import BundleContents, write_bundle
+from ofa_export.errors import DeltaError
+
+Archive = Callable[[Mapping[str, bytes]], memoryview]
+Fields = dict[str, Any]
+unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+
+
+@pytest.fixture(scope="session")
+def base(contents: BundleContents, tmp_path_factory: pytest.TempPathFactory) -> memoryview:
+    return written(tmp_path_factory.mktemp("base") / "a", contents, 10)
+
+
+@pytest.fixture(scope="session")
+def result(contents: BundleContents, tmp_path_factory: pytest.TempPathFactory) -> memoryview:
+    return written(tmp_path_factory.mktemp("result") / "b", contents, 30)
+
+
+@pytest.fixture(scope="session")
+def delta_data(base: memoryview, result: memoryview) -> bytes:
+    stream = BytesIO()
+    write_archive(stream, make_delta(base, result).entries())
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="session")
+def parts(delta_data: bytes) -> dict[str, bytes]:
+    return {name: bytes(data) for name, data in read_archive(memoryview(delta_data)).items()}
+
+
+def written(path: Path, contents: BundleContents, tiles: int) -> memoryview:
+    write_bundle(path, contents, tiles=tiles, budget=50_000)
+    return memoryview(path.read_bytes())
+
+
+def forged(parts: Mapping[str, bytes], change: Callable[[Fields], object]) -> dict[str, bytes]:
+    """The parts with another `delta.json`, as canonical as the true one."""
+    fields = json.loads(parts[ENTRY])
+    change(fields)
+    return {**parts, ENTRY: json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()}
+
+
+def rejected(data: memoryview | bytes, sentence: str, entry: str | None) -> None:
+    with pytest.raises(DeltaError, match=sentence) as caught:
+        Delta.from_bytes(memoryview(data))
+    assert caught.value.entry == entry
+
+
+def entry_of(fields: Fields, name: str) -> Fields:
+    return next(entry for entry in fields["entries"] if entry["name"] == name)
+
+
+def fit(fields: Fields) -> None:
+    """Make the size of the result what the entries add up to."""
+    sizes = [(e["name"], e["kept"] + (e["part"]["bytes"] if e["part"] else 0)) for e in fields["entries"]]
+    fields["result"]["bytes"] = archive_bytes(sizes)
+
+
+def test_what_is_read_is_what_was_written(delta_data: bytes, parts: dict[str, bytes]) -> None:
+    delta = Delta.from_bytes(memoryview(delta_data))
+    assert delta.entries() == list(parts.items())
+    assert delta.bytes == len(delta_data)
+
+
+def test_every_truncation_is_rejected(delta_data: bytes) -> None:
+    for length in range(0, len(delta_data), 7):
+        with pytest.raises(DeltaError):
+            Delta.from_bytes(memoryview(delta_data[:length]))
+
+
+@unchanged
+@given(st.data())
+def test_every_flipped_bit_is_rejected(delta_data: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(delta_data)
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(DeltaError):
+        Delta.from_bytes(memoryview(damaged))
+
+
+@unchanged
+@given(st.data())
+def test_bytes_cut_out_or_put_in_anywhere_are_rejected(delta_data: bytes, data: st.DataObject) -> None:
+    at, cut = data.draw(st.integers(0, len(delta_data))), data.draw(st.integers(0, 100))
+    damaged = delta_data[:at] + data.draw(st.binary(max_size=100)) + delta_data[at + cut :]
+    if damaged != delta_data:
+        with pytest.raises(DeltaError):
+            Delta.from_bytes(memoryview(damaged))
+
+
+@pytest.mark.parametrize("name", [ENTRY, "manifest.json", "embeddings.bin"])
+def test_a_byte_flipped_in_an_entry_names_it(delta_data: bytes, parts: dict[str, bytes], name: str) -> None:
+    damaged = bytearray(delta_data)
+    damaged[delta_data.index(parts[name]) + len(parts[name]) // 2] ^= 0x10
+    rejected(damaged, "CRC-32", name)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "embeddings.bin"])
+def test_a_part_changed_together_with_its_crc_names_it(parts: dict[str, bytes], archive_of: Archive, name: str) -> None:
+    changed = bytes([parts[name][0] ^ 1]) + parts[name][1:]
+    rejected(archive_of({**parts, name: changed}), "SHA-256 is not the one", name)
+    rejected(archive_of({**parts, name: parts[name] + b"\0"}), "delta.json says", name)
+    rejected(archive_of({key: data for key, data in parts.items() if key != name}), "missing", name)
+
+
+def test_parts_that_are_not_listed_or_not_in_order(parts: dict[str, bytes], archive_of: Archive) -> None:
+    rejected(archive_of({**parts, "extra.bin": b"x"}), "does not list it as a part", "extra.bin")
+    rejected(archive_of({**parts, "items.bin": b"x"}), "does not list it as a part", "items.bin")
+    names = [ENTRY, "embeddings.bin", "manifest.json"]
+    rejected(archive_of({name: parts[name] for name in names}), "not in the order", None)
+
+
+def test_a_bundle_is_not_a_delta(result: memoryview) -> None:
+    rejected(result, r"first entry of a delta is delta\.json", "manifest.json")
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a\\b", ".hidden"])
+def test_names_that_could_escape_are_rejected(parts: dict[str, bytes], archive_of: Archive, name: str) -> None:
+    def rename(fields: Fields) -> None:
+        entry_of(fields, "embeddings.bin")["name"] = name
+
+    rejected(archive_of(forged(parts, rename)), "name", ENTRY)
+    rejected(archive_of({**parts, name: b"x"}), "not a plain file name", name)
+
+
+@pytest.mark.parametrize(
+    ("version", "sentence"),
+    [("2.0", "newer version of ofa-export"), ("0.9", "never released"), ("one", "schema_version"), ("1.x", "schema")],
+)
+def test_versions_that_this_reader_does_not_know(
+    parts: dict[str, bytes], archive_of: Archive, version: str, sentence: str
+) -> None:
+    changed = forged(parts, lambda fields: fields.update(schema_version=version, anything={"new": 1}))
+    rejected(archive_of(changed), sentence, ENTRY)
+
+
+LIES: dict[str, tuple[Callable[[Fields], object], str]] = {
+    "unknown key": (lambda f: f.update(note="x"), "note"),
+    "missing key": (lambda f: f.pop("base"), "base"),
+    "no entries": (lambda f: f.update(entries=[]), "entries"),
+    "too many entries": (lambda f: f.update(entries=f["entries"] * 20), "entries"),
+    "twice": (lambda f: f["entries"].append(f["entries"][0]), "different names"),
+    "delta.json inside": (lambda f: entry_of(f, "items.bin").update(name=ENTRY), "different names"),
+    "negative": (lambda f: entry_of(f, "items.bin").update(kept=-1), "kept"),
+    "beyond 4 GiB": (lambda f: entry_of(f, "items.bin").update(kept=2**32), "kept"),
+    "not a number": (lambda f: entry_of(f, "items.bin").update(kept="9"), "kept"),
+    "other size": (lambda f: f["result"].update(bytes=9), "the entries make a file of"),
+    "kept more": (lambda f: entry_of(f, "items.bin").update(kept=2**31), "the entries make a file of"),
+    "empty part": (lambda f: entry_of(f, "items.bin").update(part={"bytes": 0, "sha256": "0" * 64}), "is empty"),
+    "no digest": (lambda f: f["base"].update(sha256="abc"), "sha256"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_descriptions_that_lie_are_rejected(parts: dict[str, bytes], archive_of: Archive, lie: str) -> None:
+    change, sentence = LIES[lie]
+    rejected(archive_of(forged(parts, change)), sentence, ENTRY)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"\xff", b"[" * 20_000, b"nul"])
+def test_a_description_that_is_no_json(parts: dict[str, bytes], archive_of: Archive, text: bytes) -> None:
+    rejected(archive_of({**parts, ENTRY: text}), "schema_version", ENTRY)
+
+
+def test_a_description_that_is_too_long_or_not_compact(parts: dict[str, bytes], archive_of: Archive) -> None:
+    rejected(archive_of({**parts, ENTRY: parts[ENTRY] + b" " * 2**16}), "at most 65,536", ENTRY)
+    rejected(archive_of({**parts, ENTRY: parts[ENTRY].replace(b",", b", ", 1)}), "compact JSON", ENTRY)
+    twice = parts[ENTRY].replace(b'{"base"', b'{"schema_version":"1.0","base"', 1)
+    rejected(archive_of({**parts, ENTRY: twice}), "compact JSON", ENTRY)
+
+
+def unusable(base: memoryview, data: memoryview, sentence: str, entry: str | None) -> None:
+    with pytest.raises(DeltaError, match=sentence) as caught:
+        apply_delta(base, Delta.from_bytes(data))
+    assert caught.value.entry == entry
+
+
+def test_another_base_is_named_with_both_digests(
+    base: memoryview, result: memoryview, delta_data: bytes, contents: BundleContents, tmp_path: Path
+) -> None:
+    other, data = written(tmp_path / "x", contents, 11), memoryview(delta_data)
+    wanted, given_one = (hashlib.sha256(bundle).hexdigest() for bundle in (base, other))
+    unusable(other, data, f"made for another bundle.*{wanted}.*{given_one}", None)
+    unusable(result, data, "already its result", None)
+    flipped = bytearray(base)
+    flipped[len(flipped) // 2] ^= 1
+    unusable(memoryview(flipped), data, "made for another bundle", None)
+
+
+def test_bytes_that_the_base_does_not_have_are_not_promised(
+    base: memoryview, parts: dict[str, bytes], archive_of: Archive
+) -> None:
+    def more(fields: Fields) -> None:
+        entry_of(fields, "items.bin")["kept"] += 2**30
+        fit(fields)
+
+    def renamed(fields: Fields) -> None:
+        entry_of(fields, "items.bin")["name"] = "other.bin"
+        fit(fields)
+
+    unusable(base, archive_of(forged(parts, more)), "it keeps .* bytes of an entry of which", "items.bin")
+    unusable(base, archive_of(forged(parts, renamed)), "of which the bundle given has 0", "other.bin")
+
+
+def test_another_result_than_promised_is_rejected(
+    base: memoryview, parts: dict[str, bytes], archive_of: Archive
+) -> None:
+    def less(fields: Fields) -> None:
+        entry_of(fields, "items.bin")["kept"] -= 1
+        fit(fields)
+
+    unusable(base, archive_of(forged(parts, less)), "does not have the SHA-256 that it promises", None)
+
+
+def test_a_result_that_is_no_bundle_is_rejected_though_all_digests_hold(
+    base: memoryview, parts: dict[str, bytes], archive_of: Archive
+) -> None:
+    held = read_archive(base)
+
+    def only_items(fields: Fields) -> None:
+        fields["entries"] = [{"name": "items.bin", "kept": len(held["items.bin"]), "part": None}]
+        fit(fields)
+        stream = BytesIO()
+        write_archive(stream, [("items.bin", held["items.bin"])])
+        fields["result"]["sha256"] = hashlib.sha256(stream.getvalue()).hexdigest()
+
+    alone = {ENTRY: forged(parts, only_items)[ENTRY]}
+    unusable(base, archive_of(alone), "not a bundle: the first entry is not manifest.json", "items.bin")
