@@ -39,7 +39,7 @@ def bundle(
     checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
     backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="litert, executorch or both.")] = "both",
     group: GroupOption = "0",
-    recipe: RecipeOption = "auto",
+    recipe: RecipeOption = "int8",
     ram_budget: RamOption = None,
     max_latency_ms: LatencyOption = None,
     output: Annotated[
@@ -67,7 +67,7 @@ def bundle(
     plans = []
     for job in jobs:
         with planning_bar(f"Planning {job.file_name}") as tell:
-            plans.append(job.plan(tell=tell))
+            plans.append(job.plan(tell=tell)[1])
     for path, plan in zip(paths, plans, strict=True):
         make_folder(path.parent)
         write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)

@@ -39,7 +39,7 @@ def plan(
     checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
     backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="litert or executorch.")] = "litert",
     group: GroupOption = "0",
-    recipe: RecipeOption = "auto",
+    recipe: RecipeOption = "int8",
     ram_budget: RamOption = None,
     max_latency_ms: LatencyOption = None,
     output: Annotated[
@@ -66,7 +66,7 @@ def plan(
         raise ConfigError("A plan is for one bundle: choose one backend and one group.")
     (job,) = jobs
     with planning_bar(f"Planning for {job.backend.name}") as tell:
-        made = job.plan(tell=tell)
+        choice, made = job.plan(tell=tell)
     if output is not None:
         with atomic_write(output) as file:
             file.write(made.recipe_yaml().encode())

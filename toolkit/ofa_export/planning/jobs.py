@@ -12,7 +12,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.errors import CheckpointError, ConfigError, UnknownNameError
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import parse_budget
-from ofa_export.planning.choose import choose
+from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.measure_candidates import Told
@@ -45,7 +45,7 @@ class Job:
     budget_text: str
     limits: Limits
 
-    def plan(self, *, tell: Told) -> Plan:
+    def plan(self, *, tell: Told) -> tuple[Choice, Plan]:
         """Choose a configuration, convert what is not cached, and spend the budget; see `choose` and `make_plan`.
 
         Args:
@@ -64,7 +64,7 @@ class Job:
             tell=tell,
         )
         master = load_master(self.checkpoint, backend=self.backend, group=self.group, recipe=choice.recipe, store=store)
-        return make_plan(master, choice=choice, budget=self.budget)
+        return choice, make_plan(master, recipe=choice.recipe, budget=self.budget)
 
     @property
     def file_name(self) -> str:

@@ -8,7 +8,6 @@ import yaml
 
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.planning.choose import Choice
 from ofa_export.planning.recipe import BundleRecipe
 
 
@@ -36,7 +35,6 @@ class Plan:
     Args:
         contents: everything that goes in, with all tiles.
         recipe: the resolved recipe, its tiles filled in: executing it gives the same bytes.
-        choice: which configuration of the graphs was chosen, and from which.
         budget: bytes that the file must not exceed.
         tiles: embedding tiles that are kept.
         parts: where each byte goes.
@@ -45,7 +43,6 @@ class Plan:
 
     contents: BundleContents
     recipe: BundleRecipe
-    choice: Choice
     budget: int
     tiles: int
     parts: tuple[Part, ...]
@@ -71,12 +68,12 @@ class Plan:
         return self.contents.fields.quality.ndcg_at_10.expected(self.tiles)
 
 
-def make_plan(contents: BundleContents, *, choice: Choice, budget: int) -> Plan:
+def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) -> Plan:
     """Spend a budget: everything but the tiles is given, all other bytes go to tiles in order.
 
     Args:
         contents: the master of the chosen configuration.
-        choice: its recipe's `tiles` fixes the number of tiles, None keeps as many as fit.
+        recipe: its recipe; `tiles` fixes the number of tiles, None keeps as many as fit.
         budget: size of the whole file, in bytes.
 
     Returns:
@@ -86,7 +83,6 @@ def make_plan(contents: BundleContents, *, choice: Choice, budget: int) -> Plan:
         BudgetError: the budget does not hold the smallest bundle, or not the recipe's tiles.
         ConfigError: the recipe's tiles are not among those of the table.
     """
-    recipe = choice.recipe
     tiles = fit_tiles(contents, budget) if recipe.tiles is None else _recipe_tiles(contents, recipe, budget)
     sizes = contents.sizes(tiles)
     total = bundle_bytes(contents, tiles=tiles, budget=budget)
@@ -95,7 +91,6 @@ def make_plan(contents: BundleContents, *, choice: Choice, budget: int) -> Plan:
     return Plan(
         contents=contents,
         recipe=recipe.model_copy(update={"tiles": tiles}),
-        choice=choice,
         budget=budget,
         tiles=tiles,
         parts=(*parts, overhead),
