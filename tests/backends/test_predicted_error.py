@@ -28,8 +28,8 @@ BACKENDS = ("litert", "executorch")
 MIXED = "int8,adapt.mapper=int4,adapt.mapper.query=fp32,block_0.block.linears.key=fp32"
 SAMPLE = Path(__file__).parents[2] / "artifacts" / "sample"
 MARGIN_DB = {"litert": 6.0, "executorch": 15.0}
-"""LiteRT moves a bias behind the next linear layer, so that some activations are rounded elsewhere; ExecuTorch agrees but
-for single activations that lie half way between two steps."""
+"""LiteRT moves a bias behind the next linear layer, so that some activations are rounded elsewhere; ExecuTorch agrees
+but for single activations that lie half way between two steps."""
 
 Noise = Mapping[str, NDArray[np.float64]]
 
