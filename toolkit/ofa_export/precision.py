@@ -39,7 +39,11 @@ class Precision(BaseModel):
         if isinstance(value, str):
             return {"default": value}
         if isinstance(value, Mapping) and isinstance(value.get("layers"), Mapping):
-            return {**value, "layers": tuple(value["layers"].items())}
+            layers = value["layers"]
+            wrong = [f"{name} has {scheme!r}" for name, scheme in layers.items() if scheme not in SCHEMES]
+            if wrong:
+                raise ValueError(f"a layer has one of {', '.join(SCHEMES)}, but {', '.join(wrong)}")
+            return {**value, "layers": tuple(layers.items())}
         return value
 
     @field_validator("layers")

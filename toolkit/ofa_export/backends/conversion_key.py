@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> str:
     """A digest that differs when the converted bytes may differ.
 
-    It covers the backend, the precision and the versions of its tools; of each graph the names, shapes and order of
-    its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not saved);
-    and the sources next to those classes and next to this file, because what a module computes is in its code.
+    It covers the backend, its rules, the precision and the versions of its tools; of each graph the names, shapes and
+    order of its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not
+    saved); and the sources next to those classes, next to this file and next to the meaning of a precision, because
+    what a module computes is in its code.
 
     Args:
         graphs: the graphs to convert, in order.
@@ -44,7 +45,9 @@ def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision
 
 
 def _parts(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> Iterator[bytes]:
-    yield repr((backend.name, precision.text, sorted(backend.tool_versions().items()), sys.version_info[:2])).encode()
+    yield repr(
+        (backend.name, precision.text, backend.rules, sorted(backend.tool_versions().items()), sys.version_info[:2])
+    ).encode()
     for graph in graphs:
         yield repr(graph.spec).encode()
         for path, module in graph.module.named_modules():
@@ -70,7 +73,8 @@ def _tensor_bytes(tensor: Tensor) -> bytes:
 def _source_folders(graphs: Sequence[DeviceGraph]) -> set[Path]:
     modules = {type(module).__module__ for graph in graphs for module in graph.module.modules()}
     own = {name for name in modules if name.split(".")[0] != "torch"}
-    files = {getattr(sys.modules.get(name), "__file__", None) for name in own} | {__file__}
+    own |= {__name__, Precision.__module__}
+    files = {getattr(sys.modules.get(name), "__file__", None) for name in own}
     return {Path(file).parent for file in files if file}
 
 

@@ -67,12 +67,13 @@ def bundle(
     plans = []
     for job in jobs:
         with planning_bar(f"Planning {job.file_name}") as tell:
-            plans.append(job.plan(tell=tell)[1])
-    for path, plan in zip(paths, plans, strict=True):
+            plans.append(job.plan(tell=tell))
+    for path, (_, plan) in zip(paths, plans, strict=True):
         make_folder(path.parent)
         write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)
-    made = list(zip(paths, plans, strict=True))
     if json_output:
-        print_json([{"path": str(path), **plan_json(plan)} for path, plan in made])
+        print_json(
+            [{"path": str(path), **plan_json(plan, choice)} for path, (choice, plan) in zip(paths, plans, strict=True)]
+        )
     else:
-        print_bundles(made)
+        print_bundles([(path, plan) for path, (_, plan) in zip(paths, plans, strict=True)])

@@ -71,6 +71,6 @@ def plan(
         with atomic_write(output) as file:
             file.write(made.recipe_yaml().encode())
     if json_output:
-        print_json(plan_json(made))
+        print_json(plan_json(made, choice))
     else:
-        print_plan(made)
+        print_plan(made, choice)

@@ -20,8 +20,8 @@ def rank_ordered(
     """The same network with other columns of U and V: the first r' are the best r' there are, for every r'.
 
     U V^T stays what it is; V gets orthonormal columns, and U's second moment over the histories becomes diagonal,
-    largest first. So `with_rank` loses as little of the generated weights, in mean square over those histories, as any choice
-    of columns of this product can (Eckart and Young). Source: our choice.
+    largest first. So `with_rank` loses as little of the generated weights, in mean square over those histories, as any
+    choice of columns of this product can (Eckart and Young). Source: our choice.
 
     Args:
         model: left as it is.

@@ -10,10 +10,13 @@ from pydantic import BaseModel, ConfigDict
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
-from ofa_export.precision import INT4, INT8, Precision, Scheme
+from ofa_export.precision import INT8, Precision, Scheme
 
-INT4_MAPPER = Precision(default="int8", layers=(("adapt", "int4"),))
-"""Most bytes of a small catalogue's bundle are the mapper's."""
+INT4_GENERATORS = Precision(default="int8", layers=(("adapt.mapper.generators", "int4"),))
+"""They hold most of the weights and are the least sensitive (docs/precision.md)."""
+
+INT4_BUT_CONTROLLER = Precision(default="int4", layers=(("adapt.controller", "int8"),))
+"""Int4 in the structure controller turns gates that are nearly undecided."""
 
 
 class Candidate(BaseModel):
@@ -32,6 +35,15 @@ class Candidate(BaseModel):
     rank: int | None = None
     depth_cap: int | None = None
     precision: Precision
+
+    @property
+    def text(self) -> str:
+        """In words: `rank 4, at most 1 block, int8,adapt=int4`."""
+        if not self.adaptation:
+            return f"no adaptation, {self.precision.text}"
+        rank = "full rank" if self.rank is None else f"rank {self.rank}"
+        blocks = "" if self.depth_cap is None else f"at most {self.depth_cap} block{'s' * (self.depth_cap > 1)}, "
+        return f"{rank}, {blocks}{self.precision.text}"
 
     def resolved(self, recipe: OpenRecipe) -> BundleRecipe:
         """The recipe with this candidate's choices in it."""
@@ -66,7 +78,7 @@ def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Sc
 
 
 def _precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
-    return (INT8, INT4_MAPPER, INT4) if "int4" in schemes else (INT8,)
+    return (INT8, INT4_GENERATORS, INT4_BUT_CONTROLLER) if "int4" in schemes else (INT8,)
 
 
 def _smaller(given: object, trained: int, name: str) -> tuple[int | None, ...]:

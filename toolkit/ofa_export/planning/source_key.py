@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from ofa_export.source_digest import source_digest
 
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "probes.safetensors")
 
@@ -18,7 +19,7 @@ def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:
         checkpoint: its folder.
         described: whatever else decides it, as plain values.
     """
-    digest = hashlib.sha256(_source_digest())
+    digest = hashlib.sha256(source_digest())
     digest.update(json.dumps(described, sort_keys=True).encode())
     for name in CHECKPOINT_FILES:
         try:
@@ -27,13 +28,3 @@ def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:
             return None
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
-
-
-@cache
-def _source_digest() -> bytes:
-    """Digest of this package's own source: another version of it may make something else."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for file in sorted(package.rglob("*.py")):
-        digest.update(str(file.relative_to(package)).encode() + b"\n" + file.read_bytes())
-    return digest.digest()
