@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
-from ofa_export.precision import INT8, Precision, Scheme
+from ofa_export.precision import INT4, INT8, Precision, Scheme
 
 INT4_GENERATORS = Precision(default="int8", layers=(("adapt.mapper.generators", "int4"),))
 """They hold most of the weights and are the least sensitive (docs/precision.md)."""
@@ -73,12 +73,18 @@ def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Sc
         Candidate(rank=rank, depth_cap=cap, precision=precision)
         for precision, rank, cap in product(precisions, ranks, caps)
     )
-    static = tuple(Candidate(adaptation=False, precision=precision) for precision in precisions)
+    plain = _static_precisions(schemes) if recipe.precision == "auto" else precisions
+    static = tuple(Candidate(adaptation=False, precision=precision) for precision in plain)
     return {"required": adapting, "none": static, "auto": adapting + static}[recipe.adaptation]
 
 
 def _precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
     return (INT8, INT4_GENERATORS, INT4_BUT_CONTROLLER) if "int4" in schemes else (INT8,)
+
+
+def _static_precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
+    """Without controller and generators there is nothing to except."""
+    return (INT8, INT4) if "int4" in schemes else (INT8,)
 
 
 def _smaller(given: object, trained: int, name: str) -> tuple[int | None, ...]:

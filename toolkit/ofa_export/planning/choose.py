@@ -69,7 +69,7 @@ def choose(
         ConfigError: the network has no such rank or depth.
         LoweringError: the converter refused a graph.
     """
-    wanted = candidates(recipe, sizes, schemes=backend.schemes)
+    wanted = candidates(_worth_trying(recipe, limits), sizes, schemes=backend.schemes)
     considered = measured_candidates(path, wanted, backend=backend, group=group, recipe=recipe, store=store, tell=tell)
 
     @cache
@@ -87,6 +87,13 @@ def choose(
     if found is None:
         raise _nothing_fits(considered, bytes_of, master, recipe=recipe, budget=budget, limits=limits)
     return Choice(recipe=found.candidate.candidate.resolved(recipe), chosen=found.candidate, considered=considered)
+
+
+def _worth_trying(recipe: OpenRecipe, limits: Limits) -> OpenRecipe:
+    """A depth cap saves time and no bytes, because another user needs the other block: it is for limits on time."""
+    if recipe.depth_cap == "auto" and limits.latency_ms is None:
+        return recipe.model_copy(update={"depth_cap": None})
+    return recipe
 
 
 def _nothing_fits(

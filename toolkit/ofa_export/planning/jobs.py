@@ -9,7 +9,7 @@ from pathlib import Path
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.registry import backend_names, get_backend
 from ofa_export.content_cache import ContentCache
-from ofa_export.errors import CheckpointError, ConfigError, UnknownNameError
+from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import parse_budget
 from ofa_export.planning.choose import Choice, choose
@@ -90,7 +90,8 @@ def make_jobs(
         The jobs, backends first.
 
     Raises:
-        ConfigError: any of them is wrong.
+        CheckpointError: the checkpoint is rejected.
+        ConfigError: any other of them is wrong.
     """
     size = parse_budget(budget)
     if backend not in {"both", *backend_names()}:
@@ -123,7 +124,8 @@ def _group(text: str) -> int:
 def _sizes(checkpoint: Path) -> ModelConfig:
     try:
         return ModelConfig.model_validate(json.loads((checkpoint / "config.json").read_bytes())["model"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"'{checkpoint}' has no config.json that tells the sizes of its network. Give the folder of a checkpoint."
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError):
+        # Imported here: only what is wrong needs the whole reader, which says what it is.
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+
+        return load_checkpoint(checkpoint).config.model

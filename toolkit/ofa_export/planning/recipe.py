@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from ofa_export.precision import Precision, Scheme
 
@@ -72,6 +72,12 @@ class BundleRecipe(_Common):
         return {name: value for name, value in fields.items() if name not in kept or kept[name] != value}
 
 
+Auto = Annotated[Literal["auto"], Tag("auto")]
+Size = Annotated[int, Field(ge=1)]
+# One mistake gives one sentence, not one for each thing that it could have been.
+AUTO_OR_FIXED = Discriminator(lambda value: "auto" if value == "auto" else "fixed")
+
+
 class OpenRecipe(_Common):
     """A bundle recipe as people write it: `auto` leaves a choice to the plan.
 
@@ -86,10 +92,10 @@ class OpenRecipe(_Common):
         tiles: as in `BundleRecipe`; only where nothing is left to the plan.
     """
 
-    precision: Literal["auto"] | Precision
+    precision: Annotated[Auto | Annotated[Precision, Tag("fixed")], AUTO_OR_FIXED]
     adaptation: Literal["required", "none", "auto"] = "required"
-    rank: Literal["auto"] | Annotated[int, Field(ge=1)] | None = None
-    depth_cap: Literal["auto"] | Annotated[int, Field(ge=1)] | None = None
+    rank: Annotated[Auto | Annotated[Size | None, Tag("fixed")], AUTO_OR_FIXED] = None
+    depth_cap: Annotated[Auto | Annotated[Size | None, Tag("fixed")], AUTO_OR_FIXED] = None
 
     @property
     def open(self) -> bool:
