@@ -21,8 +21,9 @@ from pathlib import Path
 from ofa_export.backends.registry import get_backend
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.precision import INT8
 graphs = device_graphs(load_checkpoint(Path(sys.argv[1])).model, candidates=100)
-get_backend(sys.argv[2]).convert(graphs, precision="int8")
+get_backend(sys.argv[2]).convert(graphs, precision=INT8)
 """
 
 

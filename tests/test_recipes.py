@@ -116,3 +116,29 @@ def test_nested_ranks_are_below_the_rank() -> None:
     recipe["mapper"]["nested_ranks"] = [2, 8]
     with pytest.raises(ValueError, match=r"mapper\.nested_ranks \(8\) must all be below model\.rank \(8\)"):
         TrainRecipe.model_validate(recipe)
+
+
+def test_a_precision_is_one_word_or_a_default_and_its_exceptions() -> None:
+    plain = load_recipe("bundle", "int8", BundleRecipe)
+    assert plain.model_dump(mode="json")["precision"] == "int8"
+    mixed = load_recipe("bundle", "mixed", BundleRecipe)
+    assert mixed.precision.scheme_of("adapt.controller.head_in") == "int8"
+    assert mixed.precision.scheme_of("block_0.block.linears.key.static") == "int4"
+    assert BundleRecipe.model_validate(mixed.model_dump(mode="json")) == mixed
+
+
+@pytest.mark.parametrize(
+    ("precision", "mistake"),
+    [
+        ("int2", "precision.default"),
+        ("{default: int2}", "precision.default"),
+        ("{default: int8, layers: {adapt: int3, block_0: 8}}", "precision: .*but adapt has 'int3', block_0 has 8"),
+        ("{default: int8, layer: {adapt: int4}}", "precision.layer"),
+        ("{layers: {adapt: int4}}", "precision.default"),
+        ("[int8]", "precision"),
+    ],
+)
+def test_a_wrong_precision_is_one_mistake(tmp_path: Path, precision: str, mistake: str) -> None:
+    text = f"description: x\nprecision: {precision}\nselftest: {{min_snr_db: 20.0}}\n"
+    with pytest.raises(ConfigError, match=f"has 1 mistake:\n  {mistake}"):
+        load_recipe("bundle", recipe_file(tmp_path, text), BundleRecipe)

@@ -15,6 +15,7 @@ from ofa_export.backends.registry import get_backend
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.precision import parse_precision
 
 Convert = Callable[[str, str], bytes]
 RunPython = Callable[..., subprocess.CompletedProcess[str]]
@@ -48,7 +49,7 @@ def converted(graphs: tuple[DeviceGraph, ...]) -> Convert:
 
     def convert(backend: str, precision: str) -> bytes:
         if (backend, precision) not in files:
-            files[backend, precision] = get_backend(backend).convert(graphs, precision=precision)
+            files[backend, precision] = get_backend(backend).convert(graphs, precision=parse_precision(precision))
         return files[backend, precision]
 
     return convert

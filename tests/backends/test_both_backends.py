@@ -20,6 +20,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.contract import GraphSpec, TensorSpec, block_name, theta_name
 from ofa_export.errors import BundleError, ConfigError, LoweringError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph
+from ofa_export.precision import FP32, INT8
 
 pytestmark = pytest.mark.integration
 BACKENDS = ("litert", "executorch")
@@ -87,8 +88,8 @@ def test_int8_is_stored_as_int8(backend, make_graphs) -> None:
     # Wide enough that weights outweigh the description of the graph.
     wide = make_graphs(width=64, rank=8)[:1]
     weights = sum(parameter.numel() for parameter in wide[0].module.parameters())
-    assert 4 * weights < len(backend.convert(wide, precision="fp32"))
-    assert len(backend.convert(wide, precision="int8")) < 1.35 * weights
+    assert 4 * weights < len(backend.convert(wide, precision=FP32))
+    assert len(backend.convert(wide, precision=INT8)) < 1.35 * weights
 
 
 def test_outputs_belong_to_the_caller(backend, graphs, converted) -> None:
@@ -151,7 +152,7 @@ def test_a_refused_graph_is_named(backend, graphs) -> None:
     x = TensorSpec("x", (1, 3))
     undecidable = DeviceGraph(GraphSpec("branching", (x,), (TensorSpec("y", (1, 3)),)), Undecidable())
     with pytest.raises(LoweringError, match="graph branching") as caught:
-        backend.convert((graphs[-1], undecidable), precision="fp32")
+        backend.convert((graphs[-1], undecidable), precision=FP32)
     assert (caught.value.backend, caught.value.graph) == (backend.name, "branching")
 
 
@@ -163,8 +164,9 @@ def test_another_process_writes_the_same_bytes_and_prints_nothing(name, precisio
         import hashlib, sys
         from conftest import tiny_graphs
         from ofa_export.backends.registry import get_backend
+        from ofa_export.precision import parse_precision
         backend, graphs = get_backend({name!r}), tiny_graphs()
-        content = backend.convert(graphs, precision={precision!r})
+        content = backend.convert(graphs, precision=parse_precision({precision!r}))
         backend.load(content, [graph.spec for graph in graphs])
         print(hashlib.sha256(content).hexdigest())
         """
@@ -178,6 +180,6 @@ def test_a_cached_conversion_takes_a_tenth_of_the_time(backend, graphs, tmp_path
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
-        convert_cached(graphs, backend=backend, precision="fp32", store=ContentCache(tmp_path))
+        convert_cached(graphs, backend=backend, precision=FP32, store=ContentCache(tmp_path))
         seconds.append(time.perf_counter() - started)
     assert seconds[1] < 0.1 * seconds[0]

@@ -13,6 +13,7 @@ from ofa_export.backends.executorch import ExecutorchBackend
 from ofa_export.backends.litert import LiteRtBackend
 from ofa_export.contract import GraphSpec, TensorSpec
 from ofa_export.graphs.device import DeviceGraph
+from ofa_export.precision import FP32, INT8, Precision
 
 X = TensorSpec("x", (1, 3))
 
@@ -37,7 +38,9 @@ def graph(module: nn.Module, name: str = "x") -> DeviceGraph:
     return DeviceGraph(GraphSpec("g", (dataclasses.replace(X, name=name),), (X,)), module)
 
 
-def key(*graphs: DeviceGraph, backend: LiteRtBackend | ExecutorchBackend | None = None, precision: str = "fp32") -> str:
+def key(
+    *graphs: DeviceGraph, backend: LiteRtBackend | ExecutorchBackend | None = None, precision: Precision = FP32
+) -> str:
     return conversion_key(graphs, backend=backend or LiteRtBackend(), precision=precision)
 
 
@@ -57,7 +60,7 @@ def test_equal_graphs_have_equal_keys() -> None:
         key(graph(nn.Sequential(Scaled()))),
         key(graph(Scaled()), graph(Scaled())),
         key(),
-        key(graph(Scaled()), precision="int8"),
+        key(graph(Scaled()), precision=INT8),
         key(graph(Scaled()), backend=ExecutorchBackend()),
         key(graph(Scaled()), backend=OtherLiteRt()),
     ],
@@ -89,7 +92,7 @@ def test_the_key_is_the_same_in_another_process_and_imports_no_converter(run_pyt
         "from conftest import tiny_graphs\n"
         "from ofa_export.backends.conversion import conversion_key\n"
         "from ofa_export.backends.litert import LiteRtBackend\n"
-        "print(conversion_key(tiny_graphs(), backend=LiteRtBackend(), precision='int8'))\n"
+        "print(conversion_key(tiny_graphs(), backend=LiteRtBackend(), precision=INT8))\n"
         "assert not {'executorch', 'litert_torch', 'ai_edge_quantizer'} & set(sys.modules)"
     )
     keys = {run_python(script, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}

@@ -10,6 +10,7 @@ from ofa_export.backends.registry import get_backend
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.precision import FP32
 
 pytestmark = pytest.mark.integration
 DEPTH, CAP, T, D = 4, 2, 8, 16
@@ -35,7 +36,7 @@ def adapt_graph(*, margins_equal: bool) -> DeviceGraph:
 @pytest.mark.parametrize("backend", ["litert", "executorch"])
 def test_the_capped_gates_are_those_of_pytorch(backend: str) -> None:
     graph = adapt_graph(margins_equal=False)
-    runner = get_backend(backend).load(get_backend(backend).convert([graph], precision="fp32"), [graph.spec])
+    runner = get_backend(backend).load(get_backend(backend).convert([graph], precision=FP32), [graph.spec])
     generator, open_gates, ordered = np.random.default_rng(0), [], set()
     for length in [1, 3, T] * 8:
         inputs = {
@@ -56,7 +57,7 @@ def test_the_capped_gates_are_those_of_pytorch(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["litert", "executorch"])
 def test_of_equal_margins_the_earlier_blocks_are_kept(backend: str) -> None:
     graph = adapt_graph(margins_equal=True)
-    runner = get_backend(backend).load(get_backend(backend).convert([graph], precision="fp32"), [graph.spec])
+    runner = get_backend(backend).load(get_backend(backend).convert([graph], precision=FP32), [graph.spec])
     history = np.random.default_rng(1).normal(size=(1, T, D)).astype(np.float32)
     found = runner.run("adapt", {"history": history, "length": np.array([T], np.int32)})
     assert found["gates"].tolist() == [[1, 1, 0, 0]]

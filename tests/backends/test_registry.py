@@ -11,10 +11,10 @@ def test_both_runtimes_are_installed() -> None:
 
 
 @pytest.mark.parametrize(("name", "entry"), [("litert", "graphs.tflite"), ("executorch", "graphs.pte")])
-def test_a_backend_knows_its_name_entry_and_precisions(name: str, entry: str) -> None:
+def test_a_backend_knows_its_name_entry_and_schemes(name: str, entry: str) -> None:
     backend = get_backend(name)
     assert (backend.name, backend.entry_name) == (name, entry)
-    assert backend.precisions == ("fp32", "int8")
+    assert set(backend.schemes) == {"fp32", "int8", "int4"}
 
 
 @pytest.mark.parametrize("name", ["litert", "executorch"])
@@ -27,12 +27,6 @@ def test_tool_versions_are_versions(name: str) -> None:
 def test_an_unknown_backend_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'executorch'"):
         get_backend("executorsh")
-
-
-@pytest.mark.parametrize("name", ["litert", "executorch"])
-def test_an_unknown_precision_is_refused_before_any_converter_is_imported(name: str) -> None:
-    with pytest.raises(UnknownNameError, match="fp32, int8"):
-        get_backend(name).convert((), precision="int9")
 
 
 @pytest.mark.integration

@@ -136,7 +136,7 @@ def test_interactions_that_cannot_be_trained_on(invoke, tmp_path: Path, content:
 
 def test_all_mistakes_of_a_recipe_are_printed_together(invoke, toy_checkpoint: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
-    recipe.write_text("description: x\nprecision: int4\ncandidates: 0\nselftest: {min_snr_db: 20.0}\n")
+    recipe.write_text("description: x\nprecision: int2\ncandidates: 0\nselftest: {min_snr_db: 20.0}\n")
     result = invoke("plan", toy_checkpoint, "--budget", "4MB", "--recipe", recipe)
     fails(result, 2, "2 mistakes", "precision", "candidates")
 

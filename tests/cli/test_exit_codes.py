@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 BACKEND = """
 class {name}:
-    name, entry_name, minimum_runtime, precisions = "{lower}", "graphs.{lower}", "1", ("fp32", "int8")
+    name, entry_name, schemes = "{lower}", "graphs.{lower}", {{"fp32": "1", "int8": "1"}}
 
     def tool_versions(self):
         {versions}

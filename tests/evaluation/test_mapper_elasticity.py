@@ -14,6 +14,7 @@ from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.scoring import score_histories
+from ofa_export.precision import INT8
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_nothing_to_evaluate_and_impossible_caps_are_refused(toy: Checkpoint) ->
             probes.histories,
             [],
             backend=get_backend("litert"),
-            precision="int8",
+            precision=INT8,
             store=ContentCache(),
         )
 
@@ -99,7 +100,7 @@ def test_smaller_networks_run_on_both_runtimes(toy: Checkpoint, backend: str) ->
         np.ascontiguousarray(toy.probes.histories[:4]),
         caps,
         backend=get_backend(backend),
-        precision="int8",
+        precision=INT8,
         store=ContentCache(),
         rounds=3,
     )

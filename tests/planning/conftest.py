@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +17,8 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.planning.master import make_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
+from ofa_export.precision import Precision, Scheme
+from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
 
 
 @dataclass
@@ -26,13 +28,13 @@ class DigestBackend:
     name: str = "digest"
     version: str = "1.0"
     entry_name: str = "graphs.digest"
-    minimum_runtime: str = "1.0"
-    precisions: tuple[str, ...] = ("fp32", "int8")
+    schemes: Mapping[Scheme, str] = field(default_factory=lambda: {"fp32": "1.0", "int8": "1.2"})
+    rules: QuantisationRules = CHANNELWISE
     conversions: list[str] = field(default_factory=list)
 
-    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
-        self.conversions.append(precision)
-        digest = hashlib.sha256(precision.encode())
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
+        self.conversions.append(precision.text)
+        digest = hashlib.sha256(precision.text.encode())
         for graph in graphs:
             for value in graph.module.state_dict().values():
                 digest.update(value.numpy().tobytes())

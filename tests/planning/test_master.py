@@ -24,7 +24,7 @@ def test_the_manifest_says_where_everything_comes_from(
     assert fields.checkpoint_sha256 == checkpoint.sha256
     assert fields.model_id == f"toy-{checkpoint.sha256[:12]}"
     assert fields.tools == {"ofa-export": __version__, "digest": "1.0"}
-    assert (fields.runtime.name, fields.runtime.minimum_version) == ("digest", "1.0")
+    assert (fields.runtime.name, fields.runtime.minimum_version) == ("digest", "1.2")
     assert fields.ranking.exclude_history
     assert fields.data.licence == "CC0-1.0"
     assert fields.recipe == recipe.model_dump(mode="json", exclude={"tiles"})

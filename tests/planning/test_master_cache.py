@@ -18,6 +18,7 @@ from ofa_export.errors import CheckpointError
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.precision import FP32
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_group_recipe_backend_and_tools_make_another_master(
 
     assert made() == 1
     assert made(group=1) == 2
-    assert made(recipe=recipe.model_copy(update={"precision": "fp32"})) == 3
+    assert made(recipe=recipe.model_copy(update={"precision": FP32})) == 3
     assert made(recipe=recipe.model_copy(update={"candidates": 26})) == 4
     selftest = recipe.selftest.model_copy(update={"cases": 2})
     assert made(recipe=recipe.model_copy(update={"selftest": selftest})) == 5

@@ -17,6 +17,7 @@ from ofa_export.errors import BudgetError, ConfigError
 from ofa_export.planning.budget import UNBOUNDED, parse_budget
 from ofa_export.planning.plan import make_plan
 from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.precision import FP32
 
 
 def everything(master: BundleContents) -> int:
@@ -101,7 +102,7 @@ def test_every_budget_that_the_error_names_works(master: BundleContents, recipe:
 
 
 def test_int8_is_a_way_out_only_where_it_would_do(master: BundleContents, recipe: BundleRecipe) -> None:
-    full = recipe.model_copy(update={"precision": "fp32"})
+    full = recipe.model_copy(update={"precision": FP32})
     large = replace(master, graphs=bytes(100_000))
     with pytest.raises(BudgetError, match="--recipe int8"):
         make_plan(large, recipe=full, budget=least(large) - 1)

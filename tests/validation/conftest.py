@@ -26,6 +26,7 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.master import make_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
+from ofa_export.precision import parse_precision
 from ofa_export.recipes import load_recipe
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.provenance import accepted_finding
@@ -172,7 +173,7 @@ class Workshop:
         with torch.no_grad():
             breakage(changed)
         converter = get_backend(backend)
-        graphs = converter.convert(device_graphs(changed, candidates=25), precision=precision)
+        graphs = converter.convert(device_graphs(changed, candidates=25), precision=parse_precision(precision))
         return self.report(replace(self.master(backend=backend, precision=precision), graphs=graphs))
 
 

@@ -12,15 +12,15 @@ from ofa_export.validation.tolerance import TolerancePolicy
 
 
 @pytest.mark.parametrize("name", recipe_names("tolerance"))
-def test_every_shipped_recipe_is_valid_and_covers_both_precisions(name: str) -> None:
+def test_every_shipped_recipe_is_valid_and_covers_every_scheme(name: str) -> None:
     policy = load_recipe("tolerance", name, TolerancePolicy)
-    assert {"fp32", "int8"} <= policy.precisions.keys()
+    assert {"fp32", "int8", "int4"} <= policy.precisions.keys()
 
 
 def test_strict_allows_nothing_that_default_refuses() -> None:
     default, strict = (load_recipe("tolerance", name, TolerancePolicy) for name in ("default", "strict"))
     assert strict.normalised_max_abs_err.limit < default.normalised_max_abs_err.limit
-    for precision in ("fp32", "int8"):
+    for precision in ("fp32", "int8", "int4"):
         loose, tight = default.of_precision(precision), strict.of_precision(precision)
         assert tight.session_snr_db.limit >= loose.session_snr_db.limit
         assert tight.gate_margin.limit <= loose.gate_margin.limit
@@ -33,11 +33,18 @@ def test_the_product_s_floors_are_the_default_ones() -> None:
     assert policy.plain_max_abs_err.limit == 1e-5
     floor = policy.of_precision("int8").graph_snr_db
     assert floor is not None and floor.limit == 30
+    floor = policy.of_precision("int4").graph_snr_db
+    assert floor is not None and floor.limit == 15
+
+
+def test_of_several_schemes_the_coarsest_sets_the_limits(tolerance: TolerancePolicy) -> None:
+    assert tolerance.of_precision("fp32+int8+int4") is tolerance.of_precision("int4")
+    assert tolerance.of_precision("fp32+int8") is tolerance.of_precision("int8")
 
 
 def test_a_precision_without_limits_is_named_with_those_that_have_some(tolerance: TolerancePolicy) -> None:
-    with pytest.raises(UnknownNameError, match=r"'int4'.*Valid: fp32, int8"):
-        tolerance.of_precision("int4")
+    with pytest.raises(UnknownNameError, match=r"'int2'.*Valid: fp32, int4, int8"):
+        tolerance.of_precision("int8+int2")
 
 
 def test_a_limit_without_a_reason_is_refused(tmp_path: Path) -> None:

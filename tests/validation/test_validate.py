@@ -25,6 +25,7 @@ from ofa_export.bundle.order import prefix_bytes
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.precision import FP32, INT8
 from ofa_export.validation.finding import Finding
 from ofa_export.validation.report import Report, exit_code
 
@@ -124,7 +125,7 @@ class Reversed(nn.Module):
 def test_reversed_scores_fail_as_scores_and_as_rankings(workshop: Any) -> None:
     *others, score = device_graphs(workshop.checkpoint.model, candidates=25)
     backend = get_backend("torch-program")
-    graphs = backend.convert([*others, DeviceGraph(score.spec, Reversed(score.module))], precision="int8")
+    graphs = backend.convert([*others, DeviceGraph(score.spec, Reversed(score.module))], precision=INT8)
     report = workshop.report(replace(workshop.master(), graphs=graphs))
     assert workshop.failed(report) == {
         "quantisation.score.scores.snr_db",
@@ -268,7 +269,7 @@ def test_what_is_no_bundle_is_a_rejection_with_the_reader_s_reason(workshop: Any
 
 def test_graphs_that_the_runtime_refuses_are_a_rejection(workshop: Any) -> None:
     graphs = device_graphs(workshop.checkpoint.model, candidates=25)[:-1]
-    content = get_backend("torch-program").convert(graphs, precision="fp32")
+    content = get_backend("torch-program").convert(graphs, precision=FP32)
     report = workshop.report(replace(workshop.master(), graphs=content))
     assert workshop.failed(report) == {"bundle.accepted"}
     assert report.subject is not None

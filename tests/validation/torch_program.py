@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
@@ -18,17 +18,19 @@ from ofa_export.backends.agreement import check_inputs
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import BundleError
 from ofa_export.graphs.device import DeviceGraph
+from ofa_export.precision import INT8, Precision
+from ofa_export.quantisation_rules import CHANNELWISE
 
 
 class TorchProgramBackend:
     name = "torch-program"
     entry_name = "graphs.torch"
-    minimum_runtime = "2.0"
-    precisions = ("fp32", "int8")
+    schemes: ClassVar = {"fp32": "2.0", "int8": "2.0"}
+    rules = CHANNELWISE
 
-    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         modules = {graph.spec.name: copy.deepcopy(graph.module) for graph in graphs}
-        if precision == "int8":
+        if precision == INT8:
             for module in modules.values():
                 round_weights(module)
         stream = io.BytesIO()

@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING
 from ofa_export.backends.conversion_key import conversion_key
 from ofa_export.backends.protocol import Backend
 from ofa_export.content_cache import ContentCache
+from ofa_export.precision import Precision
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
 
-def convert_cached(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: str, store: ContentCache) -> bytes:
+def convert_cached(
+    graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision, store: ContentCache
+) -> bytes:
     """The converted graphs, from the store if they are there.
 
     Args:
         graphs: the graphs to convert, in order.
         backend: the backend that converts them.
-        precision: one of its precisions.
+        precision: a scheme for every linear layer.
         store: where conversions are kept.
 
     Returns:
         What `backend.convert` returns.
 
     Raises:
-        UnknownNameError: the backend does not know the precision.
+        UnknownNameError: the backend does not have a scheme of the precision.
+        ConfigError: the precision names a layer that no graph has.
         LoweringError: the converter refused a graph.
     """
     key = conversion_key(graphs, backend=backend, precision=precision)

@@ -14,22 +14,24 @@ import torch
 from torch import Tensor, nn
 
 from ofa_export.backends.protocol import Backend
+from ofa_export.precision import Precision
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
 
-def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: str) -> str:
+def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> str:
     """A digest that differs when the converted bytes may differ.
 
-    It covers the backend, the precision and the versions of its tools; of each graph the names, shapes and order of
-    its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not saved);
-    and the sources next to those classes and next to this file, because what a module computes is in its code.
+    It covers the backend, its rules, the precision and the versions of its tools; of each graph the names, shapes and
+    order of its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not
+    saved); and the sources next to those classes, next to this file and next to the meaning of a precision, because
+    what a module computes is in its code.
 
     Args:
         graphs: the graphs to convert, in order.
         backend: the backend that would convert them.
-        precision: one of its precisions.
+        precision: a scheme for every linear layer.
 
     Returns:
         64 hexadecimal digits.
@@ -42,8 +44,10 @@ def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision
     return digest.hexdigest()
 
 
-def _parts(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: str) -> Iterator[bytes]:
-    yield repr((backend.name, precision, sorted(backend.tool_versions().items()), sys.version_info[:2])).encode()
+def _parts(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> Iterator[bytes]:
+    yield repr(
+        (backend.name, precision.text, backend.rules, sorted(backend.tool_versions().items()), sys.version_info[:2])
+    ).encode()
     for graph in graphs:
         yield repr(graph.spec).encode()
         for path, module in graph.module.named_modules():
@@ -69,7 +73,8 @@ def _tensor_bytes(tensor: Tensor) -> bytes:
 def _source_folders(graphs: Sequence[DeviceGraph]) -> set[Path]:
     modules = {type(module).__module__ for graph in graphs for module in graph.module.modules()}
     own = {name for name in modules if name.split(".")[0] != "torch"}
-    files = {getattr(sys.modules.get(name), "__file__", None) for name in own} | {__file__}
+    own |= {__name__, Precision.__module__}
+    files = {getattr(sys.modules.get(name), "__file__", None) for name in own}
     return {Path(file).parent for file in files if file}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import NDArray
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 from ofa_export.backends.agreement import check_agreement, check_inputs
 from ofa_export.backends.chatter import native_stderr_silenced
 from ofa_export.backends.protocol import GraphRunner
+from ofa_export.backends.schemes import check_schemes
 from ofa_export.contract import DType, GraphSpec, TensorSpec
 from ofa_export.errors import BundleError, UnknownNameError
+from ofa_export.precision import Precision, Scheme
+from ofa_export.quantisation_rules import GROUPWISE
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
-PRECISIONS = ("fp32", "int8")
 TOOLS = ("executorch", "torchao", "torch")
 # The flatbuffer's file identifier, after the offset of its root table.
 IDENTIFIER_AT, IDENTIFIER = 4, b"ET12"
@@ -30,13 +33,13 @@ class ExecutorchBackend:
 
     name = "executorch"
     entry_name = "graphs.pte"
-    minimum_runtime = "1.0"
-    precisions = PRECISIONS
+    # Each was run on the library that the demo app carries, with the same results as here.
+    schemes: Mapping[Scheme, str] = MappingProxyType({"fp32": "1.0", "int8": "1.0", "int4": "1.0"})
+    rules = GROUPWISE
 
-    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         """Convert graphs to one .pte file; see `Backend.convert`."""
-        if precision not in self.precisions:
-            raise UnknownNameError("precision of backend executorch", precision, self.precisions)
+        check_schemes(self, precision)
         from ofa_export.backends.executorch_conversion import convert_to_executorch
 
         return convert_to_executorch(graphs, precision=precision)

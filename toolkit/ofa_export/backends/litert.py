@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 from ofa_export.backends.agreement import check_agreement, check_inputs
 from ofa_export.backends.chatter import native_stderr_silenced
 from ofa_export.backends.protocol import GraphRunner
+from ofa_export.backends.schemes import check_schemes
 from ofa_export.contract import DType, GraphSpec, TensorSpec
 from ofa_export.errors import BundleError, UnknownNameError
+from ofa_export.precision import Precision, Scheme
+from ofa_export.quantisation_rules import CHANNELWISE
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
-PRECISIONS = ("fp32", "int8")
 TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer", "torch", "jax", "numpy")
 
 
@@ -28,14 +31,14 @@ class LiteRtBackend:
 
     name = "litert"
     entry_name = "graphs.tflite"
-    # The oldest runtime on which int8 files were run with the same results as here (the AAR of the demo app).
-    minimum_runtime = "2.16.1"
-    precisions = PRECISIONS
+    # The oldest runtime on which files of each were run with the same results as here (the AAR of the demo app). It
+    # refuses weight-only int4 and crashes on blockwise int4, which this computer's runtime takes: int4 is channelwise.
+    schemes: Mapping[Scheme, str] = MappingProxyType({"fp32": "2.16.1", "int8": "2.16.1", "int4": "2.16.1"})
+    rules = CHANNELWISE
 
-    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         """Convert graphs to one .tflite file; see `Backend.convert`."""
-        if precision not in self.precisions:
-            raise UnknownNameError("precision of backend litert", precision, self.precisions)
+        check_schemes(self, precision)
         from ofa_export.backends.litert_conversion import convert_to_litert
 
         return convert_to_litert(graphs, precision=precision)

@@ -1,42 +1,57 @@
-"""Device graphs -> .tflite: litert_torch lowers all signatures into one file, ai-edge-quantizer makes it int8."""
+"""Device graphs -> .tflite: litert_torch lowers all signatures into one file, ai-edge-quantizer quantises them."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ofa_export.backends.chatter import converter_chatter_silenced
+from ofa_export.backends.litert_scopes import with_scopes
 from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.backends.tensor_names import shorten_tensor_names
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import LoweringError
 from ofa_export.graphs.device import DeviceGraph
+from ofa_export.graphs.layers import linear_layers
+from ofa_export.precision import Precision, Scheme, check_layers
 
 with converter_chatter_silenced():
     import litert_torch
-    from ai_edge_quantizer import quantizer, recipe
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
+    from ai_edge_quantizer.recipe_manager import RecipeManager
+
+BITS: Mapping[Scheme, int] = {"int8": 8, "int4": 4}
 
 
-def convert_to_litert(graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+def convert_to_litert(graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
     """Convert graphs to one .tflite file with a signature for each.
 
     Args:
         graphs: the graphs, in order.
-        precision: "fp32", or "int8" for channelwise int8 weights with activations quantised as they come.
+        precision: of each layer; int8 and int4 weights have a scale per output, activations become int8 as they come.
 
     Returns:
         The file; its signatures carry the contract's names.
 
     Raises:
+        ConfigError: the precision names a layer that no graph has.
         LoweringError: a tool refused a graph.
     """
+    layers = linear_layers(graphs)
+    check_layers(precision, layers)
+    exceptions = {layer: precision.scheme_of(layer) for layer in layers if precision.scheme_of(layer) != precision.base}
     with converter_chatter_silenced(), torch.no_grad():
         model = _lower(graphs)
-        return shorten_tensor_names(model if precision == "fp32" else _quantise(model))
+        plain = precision.base == "fp32" and not exceptions
+        return shorten_tensor_names(model if plain else _quantise(model, graphs, precision.base, exceptions))
 
 
 class Named(nn.Module):
@@ -82,11 +97,15 @@ def _culprit(graphs: Sequence[DeviceGraph]) -> str | None:
     return None
 
 
-def _quantise(model: bytes) -> bytes:
+def _quantise(model: bytes, graphs: Sequence[DeviceGraph], base: Scheme, exceptions: Mapping[str, Scheme]) -> bytes:
     try:
+        scopes: Mapping[str, str] = {}
+        if exceptions:
+            model, scopes = with_scopes(model, graphs)
+        recipe = _recipe(base, {scopes[layer]: scheme for layer, scheme in exceptions.items()})
         # One of its two progress bars cannot be switched off.
         with contextlib.redirect_stderr(io.StringIO()):
-            result = quantizer.Quantizer(model, recipe.dynamic_wi8_afp32()).quantize(
+            result = quantizer.Quantizer(model, recipe).quantize(
                 enable_progress_bar=False, enable_progress_report=False
             )
         return bytes(result.quantized_model)
@@ -94,3 +113,16 @@ def _quantise(model: bytes) -> bytes:
         raise LoweringError(
             backend="litert", stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _recipe(base: Scheme, exceptions: Mapping[str, Scheme]) -> Any:
+    manager = RecipeManager()
+    if base != "fp32":
+        manager.add_dynamic_config(".*", TFLOperationName.ALL_SUPPORTED, BITS[base])
+    for scope, scheme in exceptions.items():
+        only, layer = f"^{re.escape(scope)}$", TFLOperationName.FULLY_CONNECTED
+        if scheme == "fp32":
+            manager.add_quantization_config(only, layer, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        else:
+            manager.add_dynamic_config(only, layer, BITS[scheme])
+    return manager.get_quantization_recipe()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec
+from ofa_export.precision import Precision, Scheme
+from ofa_export.quantisation_rules import QuantisationRules
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
@@ -42,8 +44,9 @@ class Backend(Protocol):
     Attributes:
         name: what the user calls it.
         entry_name: the bundle entry that holds its graphs.
-        minimum_runtime: oldest version of the runtime on a phone that its graphs are meant for.
-        precisions: names that `convert` accepts.
+        schemes: what `convert` can do with a linear layer, each with the oldest version of the runtime on a phone that
+            loads it.
+        rules: how it stores and computes quantised layers.
     """
 
     @property
@@ -53,20 +56,21 @@ class Backend(Protocol):
     def entry_name(self) -> str: ...
 
     @property
-    def minimum_runtime(self) -> str: ...
+    def schemes(self) -> Mapping[Scheme, str]: ...
 
     @property
-    def precisions(self) -> tuple[str, ...]: ...
+    def rules(self) -> QuantisationRules: ...
 
-    def convert(self, graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
+    def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         """Convert graphs to one file of the runtime; the same graphs give the same bytes.
 
         Args:
             graphs: the graphs, each with its names, shapes and module.
-            precision: one of `precisions`.
+            precision: a scheme for every linear layer.
 
         Raises:
-            UnknownNameError: the precision is not one of `precisions`.
+            UnknownNameError: a scheme is none of `schemes`.
+            ConfigError: the precision names a layer that no graph has.
             LoweringError: the converter refused a graph.
         """
         ...

@@ -24,6 +24,7 @@ from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.caps import with_depth_cap, with_rank
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.scoring import score_histories
+from ofa_export.precision import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def runtime_costs(
     caps: Sequence[Caps],
     *,
     backend: Backend,
-    precision: str,
+    precision: Precision,
     store: ContentCache,
     rounds: int = 20,
 ) -> tuple[RuntimeCost, ...]:
@@ -155,7 +156,7 @@ def runtime_costs(
         histories: int32 [B, T], item rows, -1 where padded.
         caps: which networks; the first is what the others are compared with.
         backend: converts and runs them.
-        precision: one of the backend's.
+        precision: a scheme for every linear layer.
         store: where conversions are kept.
         rounds: how often each history is run on each network, after one round that does not count.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ofa_export import __version__
 from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.protocol import Backend
+from ofa_export.backends.schemes import minimum_runtime
 from ofa_export.bundle.codes import encode
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import (
@@ -45,7 +46,7 @@ def make_master(
         The contents, with all tiles.
 
     Raises:
-        ConfigError: there is no such user group.
+        ConfigError: there is no such user group, or the recipe's precision asks for what the backend does not have.
         LoweringError: the converter refused a graph.
     """
     config = checkpoint.config
@@ -69,7 +70,9 @@ def make_master(
         items=ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles),
         selftest=selftest_vectors(checkpoint, group=group, recipe=recipe.selftest, encoded=encoded),
         min_snr_db=recipe.selftest.min_snr_db,
-        model_card=model_card(checkpoint, group=group, runtime=backend.name, precision=recipe.precision, curve=curve),
+        model_card=model_card(
+            checkpoint, group=group, runtime=backend.name, precision=recipe.precision.name, curve=curve
+        ),
         fields=_fields(checkpoint, backend=backend, group=group, recipe=recipe, curve=curve),
     )
 
@@ -82,8 +85,8 @@ def _fields(
     return ManifestFields(
         model_id=f"{config.data.name}-{checkpoint.sha256[:12]}",
         group=str(group),
-        runtime=Runtime(name=backend.name, minimum_version=backend.minimum_runtime),
-        precision=recipe.precision,
+        runtime=Runtime(name=backend.name, minimum_version=minimum_runtime(backend, recipe.precision)),
+        precision=recipe.precision.name,
         shapes=Shapes(**vars(shapes)),
         quality=Quality(
             ndcg_at_10=NdcgAt10(

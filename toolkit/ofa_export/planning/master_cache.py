@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from functools import cache
 from pathlib import Path
 
 from ofa_export.backends.protocol import Backend
@@ -17,6 +16,7 @@ from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.source_digest import source_digest
 
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "probes.safetensors")
 
@@ -63,7 +63,7 @@ def _make(checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecip
 
 def _key(checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecipe) -> str | None:
     """Digest of everything that decides the master; None when the checkpoint cannot be read, which loading explains."""
-    digest = hashlib.sha256(_source_digest())
+    digest = hashlib.sha256(source_digest())
     described = {
         "backend": backend.name,
         "tools": backend.tool_versions(),
@@ -78,13 +78,3 @@ def _key(checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecipe
             return None
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
-
-
-@cache
-def _source_digest() -> bytes:
-    """Digest of this package's own source: another version of it may make other masters."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for file in sorted(package.rglob("*.py")):
-        digest.update(str(file.relative_to(package)).encode() + b"\n" + file.read_bytes())
-    return digest.digest()

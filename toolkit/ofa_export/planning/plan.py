@@ -10,6 +10,7 @@ import yaml
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget
 from ofa_export.errors import BudgetError, ConfigError
 from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.precision import FP32
 
 INT8_SHARE = 0.5
 """Int8 graphs were 0.33 to 0.47 of the bytes of their float32 ones; a way out must not promise too much."""
@@ -139,7 +140,7 @@ def _ways_out(contents: BundleContents, recipe: BundleRecipe, budget: int) -> tu
     ways = [f"Use --budget {math.ceil(needed / 1000)}KB, the smallest that works for this checkpoint and recipe."]
     ways += [useful] if useful else []
     saved = int(graphs * (1 - INT8_SHARE))
-    if recipe.precision == "fp32" and needed - saved <= budget:
+    if recipe.precision == FP32 and needed - saved <= budget:
         ways.append(f"Use --recipe int8: of the graphs' {graphs:,} bytes it saves about {saved:,} or more.")
     ways.append(
         f"Train a smaller mapper (rank, depth or width in the train recipe): the graphs take {graphs:,} bytes, most of "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
+
+from ofa_export.precision import Precision
 
 
 class SelfTestRecipe(BaseModel):
@@ -30,7 +30,7 @@ class BundleRecipe(BaseModel):
 
     Args:
         description: what the recipe is for.
-        precision: of the mapper's and the blocks' static weights.
+        precision: of the mapper's and the blocks' static weights; `int8`, or a default and the layers that differ.
         candidates: C, items that one call of `score` ranks.
         selftest: size of the self-test.
         tiles: embedding tiles to keep; None keeps as many as the budget holds. `plan` fills it in.
@@ -39,7 +39,7 @@ class BundleRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     description: str = Field(min_length=1, max_length=500)
-    precision: Literal["fp32", "int8"]
+    precision: Precision
     candidates: int = Field(default=100, ge=1, le=4096)
     selftest: SelfTestRecipe
     tiles: int | None = Field(default=None, ge=1)

@@ -71,14 +71,15 @@ class TolerancePolicy(_Model):
     precisions: dict[str, PrecisionLimits] = Field(min_length=1)
 
     def of_precision(self, name: str) -> PrecisionLimits:
-        """The limits of a precision.
+        """The limits of a precision; of several schemes those of the coarsest, which decides the noise.
 
         Args:
-            name: as the manifest says, for example "int8".
+            name: as the manifest says, for example "int8" or "int8+int4", finest first.
 
         Raises:
             UnknownNameError: the recipe has no limits for it.
         """
-        if name not in self.precisions:
-            raise UnknownNameError("precision in this tolerance recipe", name, self.precisions)
-        return self.precisions[name]
+        coarsest = name.rpartition("+")[2]
+        if coarsest not in self.precisions:
+            raise UnknownNameError("precision in this tolerance recipe", coarsest, self.precisions)
+        return self.precisions[coarsest]

@@ -27,6 +27,7 @@ from ofa_export.errors import BundleError, NumericsError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.threads import one_torch_thread
+from ofa_export.precision import FP32
 from ofa_export.validation import provenance
 from ofa_export.validation.conversion import conversion_findings
 from ofa_export.validation.environment import environment
@@ -185,7 +186,7 @@ class _Comparison:
         if self.limits.graph_snr_db is None:
             yield from conversion_findings(own, self.reference, self.histories, policy=self.policy)
             return
-        content = convert_cached(self.graphs, backend=self.backend, precision="fp32", store=store)
+        content = convert_cached(self.graphs, backend=self.backend, precision=FP32, store=store)
         full = self.backend.load(content, specs)
         try:
             outputs = run_graphs(full, specs, self.reference, entry=self.backend.entry_name)

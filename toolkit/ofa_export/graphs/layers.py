@@ -1,0 +1,26 @@
+"""The linear layers of device graphs, by name: what precision is chosen for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from ofa_export.graphs.device import DeviceGraph
+
+
+def linear_layers(graphs: Sequence[DeviceGraph]) -> dict[str, nn.Linear]:
+    """Every linear layer, in the order of the graphs.
+
+    Args:
+        graphs: as `device_graphs` gives them.
+
+    Returns:
+        GRAPH.MODULE_PATH -> layer, for example `adapt.mapper.generators.0.out`.
+    """
+    return {
+        f"{graph.spec.name}.{path}": module
+        for graph in graphs
+        for path, module in graph.module.named_modules()
+        if isinstance(module, nn.Linear)
+    }
