@@ -23,7 +23,7 @@ BudgetOption = Annotated[
 ]
 GroupOption = Annotated[str, typer.Option("--group", metavar="G", help="User group: a number from 0, or all.")]
 RecipeOption = Annotated[
-    str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: int8, fp32, or FILE.yaml.")
+    str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: int8, int4, mixed, fp32, or FILE.yaml.")
 ]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="The file to write.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

@@ -6,7 +6,7 @@ What a precision costs can then be measured on whole validation sets without con
 from __future__ import annotations
 
 import copy
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ SMALLEST_SCALE = 1e-12
 """Keeps a row of zeros from being divided by zero."""
 
 
+@runtime_checkable
 class HasRules(Protocol):
     """A backend, as far as fake quantisation cares."""
 
