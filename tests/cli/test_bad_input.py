@@ -39,7 +39,7 @@ def test_a_budget_that_is_no_size(invoke, toy_checkpoint: Path, command: str, bu
     [
         (["plan", "--budget", "4MB", "--backend", "litrt"], "Did you mean 'litert'? Valid: both, executorch, litert."),
         (["bundle", "--budget", "4MB", "--backend", "executorh"], "Did you mean 'executorch'?"),
-        (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: fp32, int8."),
+        (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: fp32, int4, int8, mixed."),
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),
         (["train", "planted", "-o", "x", "--recipe", "plantd"], "Did you mean 'planted'?"),
         (["train", "online-retial", "-o", "x"], "Did you mean 'online-retail'?"),
