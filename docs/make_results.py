@@ -122,6 +122,37 @@ def user_groups(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def of(found: dict[str, Any], name: str) -> str:
+    """NDCG@10 of one way to rank."""
+    return f"{_row(found, name)['ndcg']['mean']:.4f}"
+
+
+def lead(found: dict[str, Any], name: str) -> str:
+    """How much the adapted net leads one way to rank by."""
+    return signed(_row(found, name)["lead"])
+
+
+def share(found: dict[str, Any], name: str, of_name: str) -> str:
+    """NDCG@10 of one way to rank as a share of another's."""
+    return f"{_row(found, name)['ndcg']['mean'] / _row(found, of_name)['ndcg']['mean']:.1%}"
+
+
+def executed(found: dict[str, Any]) -> str:
+    """Share of blocks that the adapted net executes."""
+    return f"{_row(found, 'adapted')['executed_share']:.0%}"
+
+
+def kept(found: dict[str, Any], method: str) -> str:
+    """Share of our full table's NDCG@10 at each size of a method, in one line."""
+    rows = [row for row in found["tables"] if row["method"] == method]
+    return ", ".join(f"{row['relative']:.1%} at {row['share']:.1%}" for row in rows)
+
+
+def _row(found: dict[str, Any], name: str) -> dict[str, Any]:
+    row: dict[str, Any] = next(row for row in found["ranking"] if row["name"] == name)
+    return row
+
+
 def as_row(plain: dict[str, Any], kind: type[R], *, users: int) -> R:
     """A row of a report from its JSON."""
     values = {
@@ -150,7 +181,7 @@ def measured() -> dict[str, dict[str, Any]]:
 def render() -> str:
     """The page, from the template and every file of `results`."""
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    filters = (protocol, ranking, fine_tuning, segments, tables, user_groups)
+    filters = (protocol, ranking, fine_tuning, segments, tables, user_groups, of, lead, share, executed, kept)
     environment.filters |= {one.__name__: one for one in filters}
     found = {name.replace("-", "_"): results for name, results in measured().items()}
     return environment.from_string((DOCS / "results.md.j2").read_text(encoding="utf-8")).render(**found)

@@ -23,6 +23,7 @@ from ofa_export.evaluation.subject import Subject
 from ofa_export.model.network import Adaptation, AdaptiveRecommender
 from ofa_export.model.scoring import Adapt, static_adapt
 from ofa_export.model.threads import one_torch_thread
+from ofa_export.source_digest import source_digest
 from ofa_export.training.mapper import fit_adaptive
 from ofa_export.training.progress import Progress
 from ofa_export.training.recipe import TilesStage, TrainRecipe
@@ -82,8 +83,8 @@ class ControlRuns:
         """A session with the control's net, trained."""
         recipe = control.recipe(self.subject.recipe)
         job = job_of(self.subject.histories, recipe, seed=self.subject.seed)
-        digest = hashlib.sha256(json.dumps([job, _lineage(control)]).encode()).hexdigest()
-        content = self.store.get_or_make(f"control-{digest}", lambda: self._trained(control))
+        digest = hashlib.sha256(source_digest() + json.dumps([job, _lineage(control)]).encode())
+        content = self.store.get_or_make(f"control-{digest.hexdigest()}", lambda: self._trained(control))
         session = self._new(control)
         restore_state(session, torch.load(io.BytesIO(content), weights_only=True))
         session.model.eval()

@@ -146,8 +146,8 @@ class TilesStage(Optimiser):
     """
 
     order: Literal["planes", "peel", "magnitude"] = "planes"
-    full_share: float = Field(default=0.0, ge=0, le=1)
-    distill: float = Field(default=1.0, ge=0)
+    full_share: float = Field(default=0.25, ge=0, le=1)
+    distill: float = Field(default=0.0, ge=0)
 
 
 class MapperStage(Optimiser):

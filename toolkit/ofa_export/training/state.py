@@ -30,8 +30,8 @@ def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str,
     return {
         "version": __version__,
         "data_sha256": digest.hexdigest(),
-        # Only what differs from the defaults: a field that a later version adds does not make it another job.
-        "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
+        # In full: another default is another job.
+        "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
     }
 
