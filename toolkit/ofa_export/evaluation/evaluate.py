@@ -114,7 +114,7 @@ def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_b
     if subject.checkpoint.config.model.user_groups > 1:
         raise ConfigError(
             "This checkpoint has several user groups, and does not say whose group is which. Evaluate one with "
-            "model.user_groups: 1; what groups are worth is measured in docs/results.md."
+            "model.user_groups: 1; --tables measures on it what groups are worth."
         )
     held_out = held_out_items(
         subject.histories,
