@@ -15,7 +15,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.planning.candidate_worth import weight_bytes
+from ofa_export.planning.candidate_worth import weights
 from ofa_export.planning.master import make_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import Precision, Scheme
@@ -39,7 +39,7 @@ class DigestBackend:
         for graph in graphs:
             for value in graph.module.state_dict().values():
                 digest.update(value.numpy().tobytes())
-        return digest.digest() + bytes(weight_bytes(graphs, precision, self))
+        return digest.digest() + bytes(sum(weights(graphs, precision, self).values()))
 
     def load(self, graphs: object, contract: object) -> NoReturn:
         raise NotImplementedError

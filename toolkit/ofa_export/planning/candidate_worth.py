@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,21 +19,23 @@ from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
-from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.scoring import score_histories
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.bundled import bundled
 from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint, rising
-from ofa_export.planning.quality import check_group, group_probes, measured_prefixes
+from ofa_export.planning.probe_scores import ProbeScores
+from ofa_export.planning.quality import check_group, measured_prefixes
 from ofa_export.planning.recipe import OpenRecipe
 from ofa_export.planning.selftest_vectors import selftest_vectors
-from ofa_export.precision import Precision
+from ofa_export.precision import INT8, Precision
 
 BITS = {"fp32": 32, "int8": 8, "int4": 4}
+
+PART = re.compile(r"adapt\.mapper\.generators\.\d+|adapt\.\w+|\w+")
+"""The part of the network that a layer belongs to, at the start of its name."""
 
 
 class WorthSource:
@@ -59,7 +62,9 @@ class WorthSource:
         other = len(items.to_bytes()) + len(selftest.to_bytes())
         self.prefixes = measured_prefixes(table, floor=floor_tiles(table.order))
         self.fixed_bytes = [embeddings.embeddings_bytes(table, count) + other for count in self.prefixes]
-        self.tables = [torch.from_numpy(table.with_tiles(count).all_rows()) for count in self.prefixes]
+        tables = [torch.from_numpy(table.with_tiles(count).all_rows()) for count in self.prefixes]
+        self.scores = ProbeScores(checkpoint, group=group, tables=tables)
+        self._models: dict[Candidate, AdaptiveRecommender] = {}
 
     @torch.no_grad()
     def worth(self, candidate: Candidate) -> MeasuredCandidate:
@@ -69,14 +74,13 @@ class WorthSource:
             candidate: which configuration.
         """
         with one_torch_thread():
-            model = bundled(self.checkpoint, group=self.group, recipe=candidate.resolved(self.recipe)).model
-            graphs = device_graphs(model, candidates=self.recipe.candidates)
-            rounded = fake_quantised(model, candidate.precision, backend=self.backend)
-            qualities, executed = self._qualities(rounded)
+            graphs = self._graphs(candidate)
+            rounded = fake_quantised(self._model(candidate), candidate.precision, backend=self.backend)
+            qualities, executed = self.scores.qualities(rounded, candidate.precision)
             rows = zip(self.prefixes, self.fixed_bytes, qualities, rising(qualities), strict=True)
             return MeasuredCandidate(
                 candidate=candidate,
-                weight_bytes=weight_bytes(graphs, candidate.precision, self.backend),
+                weights=self.weights(candidate),
                 macs=_macs(graphs, executed),
                 points=tuple(
                     MeasuredPoint(tiles=tiles, fixed_bytes=fixed, ndcg=quality, planned_ndcg=planned)
@@ -84,27 +88,40 @@ class WorthSource:
                 ),
             )
 
-    def _qualities(self, model: AdaptiveRecommender) -> tuple[list[float], NDArray[np.float64]]:
-        """NDCG@10 at each prefix, and how often each block is executed with the whole table."""
-        probes, chosen = self.checkpoint.probes, group_probes(self.checkpoint, self.group)
-        histories, targets = probes.histories[chosen], probes.targets[chosen]
-        seen = histories if self.checkpoint.config.data.exclude_history else None
-        found, executed = [], np.empty(0)
-        for table in self.tables:
-            scores, gates = score_histories(model, model.adapt, table, histories)
-            executed = gates.mean(axis=0, dtype=np.float64)
-            found.append(float(ndcg(target_ranks(scores, targets, history=seen), 10).mean()))
-        return found, executed
+    def weights(self, candidate: Candidate) -> dict[str, int]:
+        """Bytes of a candidate's weights by part of the network."""
+        return weights(self._graphs(candidate), candidate.precision, self.backend)
+
+    def _graphs(self, candidate: Candidate) -> tuple[DeviceGraph, ...]:
+        return device_graphs(self._model(candidate), candidates=self.recipe.candidates)
+
+    def _model(self, candidate: Candidate) -> AdaptiveRecommender:
+        """The network before rounding, which is the same for all precisions."""
+        cut = candidate.model_copy(update={"precision": INT8})
+        if cut not in self._models:
+            recipe = candidate.resolved(self.recipe)
+            self._models[cut] = bundled(self.checkpoint, group=self.group, recipe=recipe).model
+        return self._models[cut]
 
 
-def weight_bytes(graphs: Sequence[DeviceGraph], precision: Precision, backend: Backend) -> int:
-    """Bytes of the weights of the linear layers; scales, biases and the file around them come on top."""
-    return sum(
-        layer.weight.numel()
-        * BITS[backend.rules.applied(precision.scheme_of(name), in_features=layer.in_features)]
-        // 8
-        for name, layer in linear_layers(graphs).items()
-    )
+def weights(graphs: Sequence[DeviceGraph], precision: Precision, backend: Backend) -> dict[str, int]:
+    """Bytes of the weights of the linear layers; scales, biases and the file around them come on top.
+
+    Args:
+        graphs: of the network.
+        precision: of its layers.
+        backend: whose rules apply.
+
+    Returns:
+        Bytes by part: `adapt.controller`, `adapt.mapper`, `adapt.mapper.generators.0`, `block_0`, and so on.
+    """
+    found: dict[str, int] = {}
+    for name, layer in linear_layers(graphs).items():
+        scheme = backend.rules.applied(precision.scheme_of(name), in_features=layer.in_features)
+        part = PART.match(name)
+        assert part is not None
+        found[part[0]] = found.get(part[0], 0) + layer.weight.numel() * BITS[scheme] // 8
+    return found
 
 
 def _macs(graphs: tuple[DeviceGraph, ...], executed: NDArray[np.float64]) -> float:

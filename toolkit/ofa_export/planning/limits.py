@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ofa_export.errors import ConfigError
@@ -34,6 +35,26 @@ class Limits:
         if self.latency_ms is not None and cost.latency_ms > self.latency_ms:
             found.append(f"a session takes {cost.latency_ms:.2f} ms, the limit is {self.latency_ms:g} ms")
         return tuple(found)
+
+    def excess(self, cost: Footprint) -> float:
+        """By which factor a session breaks the limit that it breaks most; 1 or less breaks none."""
+        ram = 0.0 if self.ram_bytes is None else cost.ram_bytes / self.ram_bytes
+        return max(ram, 0.0 if self.latency_ms is None else cost.latency_ms / self.latency_ms)
+
+    def raised_to(self, cost: Footprint) -> Limits:
+        """The same limits, as far as a session keeps to them, and higher where it does not."""
+        return Limits(
+            ram_bytes=None if self.ram_bytes is None else max(self.ram_bytes, cost.ram_bytes),
+            latency_ms=None
+            if self.latency_ms is None
+            else max(self.latency_ms, math.ceil(100 * cost.latency_ms) / 100),
+        )
+
+    @property
+    def text(self) -> str:
+        """As options of the command."""
+        named = [] if self.ram_bytes is None else [f"--ram-budget {self.ram_bytes}"]
+        return " ".join(named + ([] if self.latency_ms is None else [f"--max-latency-ms {self.latency_ms:g}"]))
 
 
 def parse_limits(*, ram_budget: str | None, max_latency_ms: float | None) -> Limits:

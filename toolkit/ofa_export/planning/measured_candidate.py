@@ -30,7 +30,7 @@ class MeasuredCandidate(BaseModel):
 
     Args:
         candidate: which configuration.
-        weight_bytes: of the weights of its graphs; their files are larger.
+        weights: bytes of the weights of its graphs by part of the network; their files are larger.
         macs: multiply-accumulates of `adapt` and the blocks executed on average.
         points: fewest tiles first, at least one.
     """
@@ -38,9 +38,14 @@ class MeasuredCandidate(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     candidate: Candidate
-    weight_bytes: int
+    weights: dict[str, int]
     macs: float
     points: tuple[MeasuredPoint, ...]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights."""
+        return sum(self.weights.values())
 
     def bytes_at_least(self, point: MeasuredPoint) -> int:
         """A lower bound on the bytes of a bundle with these graphs and tiles."""

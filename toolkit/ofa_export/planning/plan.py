@@ -107,13 +107,9 @@ def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -
         raise ConfigError(f"The recipe keeps {tiles} tiles; this table can keep {floor} to {total}. Correct `tiles`.")
     needed = smallest_budget(contents, tiles)
     if needed > budget:
-        fits = fit_tiles(contents, budget)
-        raise BudgetError(
-            needed=needed,
-            available=budget,
-            ways_out=(
-                f"Use --budget {needed}, which holds the recipe's {tiles} tiles.",
-                f"Set `tiles: {fits}` in the recipe, or leave `tiles` out: {fits} tiles fit this budget.",
-            ),
-        )
+        ways = [f"Use --budget {needed}, which holds the recipe's {tiles} tiles."]
+        if smallest_budget(contents, floor) <= budget:
+            fits = fit_tiles(contents, budget)
+            ways.append(f"Set `tiles: {fits}` in the recipe, or leave `tiles` out: {fits} tiles fit this budget.")
+        raise BudgetError(needed=needed, available=budget, ways_out=ways)
     return tiles
