@@ -31,6 +31,7 @@ def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
     return {
         "configuration": choice.chosen.candidate.text,
         "macs": choice.chosen.macs,
+        "weights": choice.chosen.weights,
         "configurations_considered": len(choice.considered),
         "front": [
             {

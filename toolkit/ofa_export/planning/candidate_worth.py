@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -55,13 +56,11 @@ class WorthSource:
         check_group(checkpoint, group)
         self.checkpoint, self.backend, self.group, self.recipe = checkpoint, backend, group, recipe
         sizes = checkpoint.config.model.group_sizes
-        encoded = encode(checkpoint.table(group).numpy(), group_sizes=sizes)
-        table = ElasticTable.from_encoded(encoded, checkpoint.tile_orders[group])
-        items = ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles)
-        selftest = selftest_vectors(checkpoint, group=group, recipe=recipe.selftest, encoded=encoded)
-        other = len(items.to_bytes()) + len(selftest.to_bytes())
+        self.encoded = encode(checkpoint.table(group).numpy(), group_sizes=sizes)
+        table = ElasticTable.from_encoded(self.encoded, checkpoint.tile_orders[group])
+        items = len(ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles).to_bytes())
         self.prefixes = measured_prefixes(table, floor=floor_tiles(table.order))
-        self.fixed_bytes = [embeddings.embeddings_bytes(table, count) + other for count in self.prefixes]
+        self.shared_bytes = [embeddings.embeddings_bytes(table, count) + items for count in self.prefixes]
         tables = [torch.from_numpy(table.with_tiles(count).all_rows()) for count in self.prefixes]
         self.scores = ProbeScores(checkpoint, group=group, tables=tables)
         self._models: dict[Candidate, AdaptiveRecommender] = {}
@@ -74,19 +73,30 @@ class WorthSource:
             candidate: which configuration.
         """
         with one_torch_thread():
-            graphs = self._graphs(candidate)
-            rounded = fake_quantised(self._model(candidate), candidate.precision, backend=self.backend)
+            model, graphs = self._model(candidate), self._graphs(candidate)
+            selftest = self._selftest_bytes(candidate)
+            rounded = fake_quantised(model, candidate.precision, backend=self.backend)
             qualities, executed = self.scores.qualities(rounded, candidate.precision)
-            rows = zip(self.prefixes, self.fixed_bytes, qualities, rising(qualities), strict=True)
+            rows = zip(self.prefixes, self.shared_bytes, qualities, rising(qualities), strict=True)
             return MeasuredCandidate(
                 candidate=candidate,
                 weights=self.weights(candidate),
                 macs=_macs(graphs, executed),
                 points=tuple(
-                    MeasuredPoint(tiles=tiles, fixed_bytes=fixed, ndcg=quality, planned_ndcg=planned)
-                    for tiles, fixed, quality, planned in rows
+                    MeasuredPoint(tiles=tiles, fixed_bytes=shared + selftest, ndcg=quality, planned_ndcg=planned)
+                    for tiles, shared, quality, planned in rows
                 ),
             )
+
+    def _selftest_bytes(self, candidate: Candidate) -> int:
+        vectors = selftest_vectors(
+            replace(self.checkpoint, model=self._model(candidate)),
+            group=self.group,
+            recipe=self.recipe.selftest,
+            encoded=self.encoded,
+            precision=candidate.precision,
+        )
+        return len(vectors.to_bytes())
 
     def weights(self, candidate: Candidate) -> dict[str, int]:
         """Bytes of a candidate's weights by part of the network."""

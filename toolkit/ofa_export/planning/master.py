@@ -70,7 +70,9 @@ def make_master(
         graphs=graphs,
         table=table,
         items=ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles),
-        selftest=selftest_vectors(checkpoint, group=group, recipe=recipe.selftest, encoded=encoded),
+        selftest=selftest_vectors(
+            checkpoint, group=group, recipe=recipe.selftest, encoded=encoded, precision=recipe.precision
+        ),
         min_snr_db=recipe.selftest_snr_db,
         model_card=model_card(
             checkpoint, group=group, runtime=backend.name, precision=recipe.precision.name, curve=curve
