@@ -142,3 +142,17 @@ def test_a_wrong_precision_is_one_mistake(tmp_path: Path, precision: str, mistak
     text = f"description: x\nprecision: {precision}\nselftest: {{min_snr_db: 20.0}}\n"
     with pytest.raises(ConfigError, match=f"has 1 mistake:\n  {mistake}"):
         load_recipe("bundle", recipe_file(tmp_path, text), OpenRecipe)
+
+
+def test_all_mistakes_of_a_bundle_recipe_are_told_at_once(tmp_path: Path) -> None:
+    path = recipe_file(
+        tmp_path,
+        "description: x\nprecision: int9\nadaptation: maybe\nrank: 0\ndepth_cap: many\ntiles: -1\n"
+        "candidates: 2.5\nselftest: {cases: 0}\nquality: high\n",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("bundle", path, OpenRecipe)
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"Recipe '{path}' has 8 mistakes:"
+    names = ["candidates", "selftest.cases", "tiles", "precision.default", "adaptation", "rank", "depth_cap", "quality"]
+    assert [line.split(":")[0].strip() for line in lines] == names

@@ -44,6 +44,15 @@ def test_more_than_the_checkpoint_has_is_refused(choice: dict[str, int]) -> None
         candidates(recipe(**choice), SIZES, schemes=ALL)
 
 
+def test_all_that_the_checkpoint_has_not_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        candidates(recipe(rank=9, depth_cap=4), SIZES, schemes=ALL)
+    assert str(caught.value) == (
+        "`rank: 9` is more than the checkpoint has: 6. `depth_cap: 4` is more than the checkpoint has: 2. "
+        "Correct the recipe."
+    )
+
+
 def test_tiles_belong_to_one_configuration() -> None:
     with pytest.raises(ValueError, match="only where no other choice is auto"):
         recipe(tiles=5)

@@ -12,13 +12,14 @@ from ofa_export.bundle.writer import smallest_budget, write_bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.budget import UNBOUNDED, parse_budget
+from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.plan import make_plan
 from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
+from ofa_export.precision import INT8
 
 OPEN = OpenRecipe(
     description="toy", precision="auto", rank="auto", adaptation="auto", candidates=25, selftest=SelfTestRecipe()
@@ -99,23 +100,44 @@ def test_what_was_measured_is_not_measured_again(chooser: Chooser) -> None:
     assert chooser.backend.conversions == converted
 
 
+def test_a_damaged_measurement_is_made_again(chooser: Chooser) -> None:
+    before = chooser(UNBOUNDED)
+    damaged, *_, truncated = sorted(chooser.store.root.glob("*.worth"))
+    whole = {path: path.read_bytes() for path in (damaged, truncated)}
+    damaged.write_bytes(whole[damaged][:-20] + bytes(20))
+    truncated.write_bytes(whole[truncated][:-7])
+    assert chooser(UNBOUNDED) == before
+    assert {path: path.read_bytes() for path in whole} == whole
+
+
+def test_the_edges_of_the_range(chooser: Chooser) -> None:
+    recipe = OPEN.model_copy(update={"precision": INT8, "rank": None, "adaptation": "required"})
+    whole = chooser.master(chooser(UNBOUNDED, recipe))
+    least, most = (smallest_budget(whole, tiles) for tiles in (whole.floor_tiles, whole.table.tile_count))
+    with pytest.raises(BudgetError) as caught:
+        chooser(least - 1, recipe)
+    assert caught.value.shortfall == 1
+    kept = {
+        budget: make_plan(whole, recipe=chooser(budget, recipe).recipe, budget=budget).tiles
+        for budget in (least, least + 1, most - 1, most, most + 1)
+    }
+    assert whole.floor_tiles <= kept[least] <= kept[least + 1] < kept[most - 1] < kept[most] == kept[most + 1]
+
+
+def test_a_recipe_with_tiles_says_which_budget_holds_them(chooser: Chooser) -> None:
+    closed = OpenRecipe(description="toy", precision="int8", candidates=25, selftest=SelfTestRecipe(), tiles=40)
+    choice = chooser(100, closed)
+    with pytest.raises(BudgetError) as caught:
+        make_plan(chooser.master(choice), recipe=choice.recipe, budget=100)
+    (way,) = caught.value.ways_out
+    assert "which holds the recipe's 40 tiles" in way
+    (budget,) = re.findall(r"--budget (\d+)", way)
+    assert make_plan(chooser.master(choice), recipe=choice.recipe, budget=int(budget)).tiles == 40
+
+
 def test_bounds_are_bounds(chooser: Chooser) -> None:
     for one in chooser(UNBOUNDED).considered:
         recipe = one.candidate.resolved(OPEN)
         contents = load_master(chooser.path, backend=chooser.backend, group=0, recipe=recipe, store=chooser.store)
         for point in one.points:
             assert one.bytes_at_least(point) < smallest_budget(contents, point.tiles), one.candidate.text
-
-
-@pytest.mark.parametrize("choices", [{}, {"adaptation": "required"}, {"precision": "int8", "rank": None}])
-def test_every_budget_that_the_error_names_works(chooser: Chooser, choices: dict[str, object]) -> None:
-    recipe = OpenRecipe.model_validate({**dict(OPEN), **choices})
-    with pytest.raises(BudgetError) as caught:
-        chooser(1000, recipe)
-    named = re.findall(r"--budget (\S+?)[,:]", str(caught.value))
-    assert len(named) == 2
-    for text in named:
-        chooser(parse_budget(text), recipe)
-    with pytest.raises(BudgetError):
-        chooser(caught.value.needed - 1, recipe)
-    chooser(caught.value.needed, recipe)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import product
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,8 +67,8 @@ def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Sc
     Raises:
         ConfigError: the network has no such rank or depth.
     """
-    ranks = _smaller(recipe.rank, sizes.rank, "rank")
-    caps = _smaller(recipe.depth_cap, sizes.depth, "depth_cap")
+    _check(recipe, {"rank": sizes.rank, "depth_cap": sizes.depth})
+    ranks, caps = _smaller(recipe.rank, sizes.rank), _smaller(recipe.depth_cap, sizes.depth)
     precisions = _precisions(schemes) if recipe.precision == "auto" else (recipe.precision,)
     adapting = tuple(
         Candidate(rank=rank, depth_cap=cap, precision=precision)
@@ -87,7 +88,19 @@ def _static_precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
     return (INT8, INT4) if "int4" in schemes else (INT8,)
 
 
-def _smaller(given: object, trained: int, name: str) -> tuple[int | None, ...]:
+def _check(recipe: OpenRecipe, trained: Mapping[str, int]) -> None:
+    """Refuse what the network does not have, all of it in one error."""
+    given = {name: getattr(recipe, name) for name in trained}
+    mistakes = [
+        f"`{name}: {value}` is more than the checkpoint has: {trained[name]}."
+        for name, value in given.items()
+        if isinstance(value, int) and value > trained[name]
+    ]
+    if mistakes:
+        raise ConfigError(" ".join([*mistakes, "Correct the recipe."]))
+
+
+def _smaller(given: int | Literal["auto"] | None, trained: int) -> tuple[int | None, ...]:
     """None, what was trained; for auto also each half of the one before: 8, 4, 2, 1."""
     if given == "auto":
         found: list[int | None] = [None]
@@ -96,6 +109,4 @@ def _smaller(given: object, trained: int, name: str) -> tuple[int | None, ...]:
             found.append(size)
             size //= 2
         return tuple(found)
-    if isinstance(given, int) and given > trained:
-        raise ConfigError(f"`{name}: {given}` is more than the checkpoint has: {trained}. Correct the recipe.")
-    return (None if given == trained else given,)  # type: ignore[return-value]
+    return (None if given == trained else given,)
