@@ -24,10 +24,10 @@ def without_numbers(text: str) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/resize.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/resize.md", "docs/planning.md"])
 def test_every_command_of_a_page_prints_what_is_shown(tmp_path: Path, page: str) -> None:
     commands = SHOWN.findall(shipped(*page.split("/")).read_text(encoding="utf-8"))
-    assert len(commands) >= 4
+    assert len(commands) >= 2
     tool = str(Path(sys.executable).with_name("ofa-export"))
     for command, shown in commands:
         result = subprocess.run(
