@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ofa_export.backends.chatter import converter_chatter_silenced
+from ofa_export.backends.litert_quantisation import quantise_int8
 from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.backends.tensor_names import shorten_tensor_names
 from ofa_export.contract import GraphSpec
@@ -18,7 +17,6 @@ from ofa_export.graphs.device import DeviceGraph
 
 with converter_chatter_silenced():
     import litert_torch
-    from ai_edge_quantizer import quantizer, recipe
 
 
 def convert_to_litert(graphs: Sequence[DeviceGraph], *, precision: str) -> bytes:
@@ -36,7 +34,7 @@ def convert_to_litert(graphs: Sequence[DeviceGraph], *, precision: str) -> bytes
     """
     with converter_chatter_silenced(), torch.no_grad():
         model = _lower(graphs)
-        return shorten_tensor_names(model if precision == "fp32" else _quantise(model))
+        return shorten_tensor_names(model if precision == "fp32" else quantise_int8(model, backend="litert"))
 
 
 class Named(nn.Module):
@@ -80,17 +78,3 @@ def _culprit(graphs: Sequence[DeviceGraph]) -> str | None:
         except Exception:
             return graph.spec.name
     return None
-
-
-def _quantise(model: bytes) -> bytes:
-    try:
-        # One of its two progress bars cannot be switched off.
-        with contextlib.redirect_stderr(io.StringIO()):
-            result = quantizer.Quantizer(model, recipe.dynamic_wi8_afp32()).quantize(
-                enable_progress_bar=False, enable_progress_report=False
-            )
-        return bytes(result.quantized_model)
-    except Exception as error:
-        raise LoweringError(
-            backend="litert", stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
-        ) from error
