@@ -37,7 +37,10 @@ def test_a_budget_that_is_no_size(invoke, toy_checkpoint: Path, command: str, bu
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
-        (["plan", "--budget", "4MB", "--backend", "litrt"], "Did you mean 'litert'? Valid: both, executorch, litert."),
+        (
+            ["plan", "--budget", "4MB", "--backend", "litrt"],
+            "Did you mean 'litert'? Valid: both, executorch, litert, litert-onnx2tf.",
+        ),
         (["bundle", "--budget", "4MB", "--backend", "executorh"], "Did you mean 'executorch'?"),
         (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: fp32, int8."),
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),

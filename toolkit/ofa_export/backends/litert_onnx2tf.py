@@ -53,6 +53,7 @@ class LiteRtOnnx2TfBackend(LiteRtBackend):
         Raises:
             MissingToolError: the extra is not installed.
         """
+        check_installed()
         try:
             return {tool: version(tool) for tool in TOOLS}
         except PackageNotFoundError as error:

@@ -41,7 +41,8 @@ def main(folder: Path) -> int:
     keep_layouts(common_functions)
     onnx2tf.onnx2tf.download_test_image_data = _no_download
     try:
-        (folder / RESULT).write_bytes(_convert(folder, json.loads((folder / GRAPHS).read_text())))
+        with _stage("lower", None):
+            (folder / RESULT).write_bytes(_convert(folder, json.loads((folder / GRAPHS).read_text())))
     except StageError as error:
         (folder / FAILURE).write_text(json.dumps(dict(zip(("stage", "graph", "detail"), error.args, strict=True))))
         return 1
@@ -52,11 +53,22 @@ def _convert(folder: Path, graphs: list[dict[str, Any]]) -> bytes:
     module = tf.Module()
     module.models = {graph["name"]: _model(folder, graph) for graph in graphs}
     signatures = {graph["name"]: _signature(module.models[graph["name"]], graph) for graph in graphs}
-    with _stage("lower", None):
-        tf.saved_model.save(module, str(folder / "saved"), signatures=signatures)
-        # Built-in operations only, which is the default: whatever needs more is refused.
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved"), signature_keys=list(signatures))
-        return bytes(converter.convert())
+    saved = str(folder / "saved")
+    with _stage("save", None):
+        tf.saved_model.save(module, saved, signatures=signatures)
+    try:
+        return _tflite(saved, list(signatures))
+    except Exception:
+        # The converter takes all graphs in one call and does not say which one it refused; only a failure pays for it.
+        for name in signatures:
+            with _stage("lower", name):
+                _tflite(saved, [name])
+        raise
+
+
+def _tflite(saved: str, signatures: list[str]) -> bytes:
+    # Built-in operations only, which is the default: whatever needs more is refused.
+    return bytes(tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=signatures).convert())
 
 
 def _model(folder: Path, graph: dict[str, Any]) -> Any:
@@ -97,6 +109,8 @@ def _no_download() -> None:
 def _stage(stage: str, graph: str | None) -> Iterator[None]:
     try:
         yield
+    except StageError:
+        raise
     except (Exception, SystemExit) as error:
         raise StageError(stage, graph, f"{type(error).__name__}: {error}") from error
 
