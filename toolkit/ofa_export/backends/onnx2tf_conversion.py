@@ -53,7 +53,7 @@ def _write_onnx(graph: DeviceGraph, folder: Path) -> None:
     spec = graph.spec
     try:
         program = torch.onnx.export(
-            graph.module,
+            graph.module.eval(),
             sample_inputs(spec),
             dynamo=True,
             verbose=False,
