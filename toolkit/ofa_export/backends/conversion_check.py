@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ofa_export.backends.protocol import Backend
 from ofa_export.contract import GraphSpec
-from ofa_export.errors import LoweringError
+from ofa_export.errors import BundleError, LoweringError
 from ofa_export.graphs.device import DeviceGraph
 
 SHARE = 1e-3
@@ -33,7 +33,10 @@ def check_conversion(content: bytes, graphs: Sequence[DeviceGraph], *, backend: 
     Raises:
         LoweringError: an output differs, or the file does not hold the graphs.
     """
-    runner = loader.load(content, [graph.spec for graph in graphs])
+    try:
+        runner = loader.load(content, [graph.spec for graph in graphs])
+    except BundleError as error:
+        raise LoweringError(backend=backend, stage="check", graph=None, detail=error.reason) from error
     try:
         for graph in graphs:
             for number in WHOLE_NUMBERS:

@@ -16,8 +16,19 @@ from ofa_export.precision import Precision, Scheme
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
-# Of onnx2tf's modules and what it imports without asking its installer for it.
-MODULES = ("onnx2tf", "onnx_graphsurgeon", "sng4onnx", "onnx", "onnxruntime", "onnxscript", "tensorflow", "tf_keras")
+# onnx2tf, and what it imports without asking its installer for it.
+MODULES = (
+    "onnx2tf",
+    "onnx_graphsurgeon",
+    "sng4onnx",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "tensorflow",
+    "tf_keras",
+    "psutil",
+    "requests",
+)
 TOOLS = (
     "onnx2tf",
     "onnx-graphsurgeon",

@@ -1,9 +1,9 @@
 """ONNX files -> one .tflite file, in a process of its own: `python -m ofa_export.backends.onnx2tf_process FOLDER`.
 
-TensorFlow and torch crash each other in one process; besides, onnx2tf writes where it runs, ends the process when it
-gives up, and changes the environment. The folder holds `graphs.json`, a list of `{name, inputs, outputs}`, and a
-`NAME.onnx` for each, whose outputs are in the order of `outputs`. It gets `graphs.tflite`, or `failure.json` with
-`stage`, `graph` and `detail`.
+Beside torch, onnx2tf and TensorFlow ended in a segmentation fault; besides, onnx2tf writes where it runs, ends the
+process when it gives up, and changes the environment. The folder holds `graphs.json`, a list of `{name, inputs,
+outputs}`, and a `NAME.onnx` for each, whose outputs are in the order of `outputs`. It gets `graphs.tflite`, or
+`failure.json` with `stage`, `graph` and `detail`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
-    "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml --force",
+    "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
     "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
 )
 
