@@ -98,14 +98,14 @@ def test_a_layer_whose_inputs_make_no_groups_has_int8_weights() -> None:
     assert CHANNELWISE.applied("int4", in_features=4) == "int4"
     narrow = AdaptiveRecommender(CONFIG)
     made = fake_quantised(narrow, INT4, backend=Runtime()).mapper.structure
-    assert torch.equal(made.weight, int8_weights(narrow.mapper.structure.weight.detach()))
+    assert torch.equal(made.weight, int8_weights(narrow.mapper.structure.weight.detach(), GROUPWISE))
     assert linear.in_features == narrow.mapper.structure.in_features
 
 
 @pytest.mark.parametrize(
     ("quantise", "levels", "steps", "group"),
     [
-        (int8_weights, 255, 127, 64),
+        (lambda weight: int8_weights(weight, CHANNELWISE), 255, 127, 64),
         (lambda weight: int4_weights(weight, CHANNELWISE), 15, 7, 64),
         (lambda weight: int4_weights(weight, GROUPWISE), 16, 7.5, 32),
     ],
@@ -122,8 +122,14 @@ def test_a_scale_covers_a_row_or_a_group_and_no_more(quantise, levels: int, step
 
 def test_weights_of_zero_stay_zero() -> None:
     zero = torch.zeros(3, 64)
-    assert torch.equal(int8_weights(zero), zero)
+    assert torch.equal(int8_weights(zero, GROUPWISE), zero)
     assert torch.equal(int4_weights(zero, GROUPWISE), zero)
+
+
+def test_executorch_has_no_scales_for_very_small_int8_weights() -> None:
+    weight = torch.linspace(-0.001, 0.001, 64)[None]
+    assert len(int8_weights(weight, CHANNELWISE).unique()) == 64
+    assert len(int8_weights(weight, GROUPWISE).unique()) == 9
 
 
 def test_activations_have_a_range_of_their_own_in_every_row() -> None:

@@ -9,14 +9,16 @@ from ofa_export.precision import Scheme
 
 @dataclass(frozen=True, kw_only=True)
 class QuantisationRules:
-    """What differs between runtimes; int8 weights (one scale per output) and activations (one range per row) do not.
+    """What differs between runtimes; int8 weights have a scale per output and activations a range per row in all.
 
     Args:
+        int8_smallest_scale: of int8 weights; outputs with smaller weights than 127 of it lose bits.
         int4_group: inputs that share a scale of int4 weights, which is then bfloat16 on the device; None for one
             float32 scale per output.
         int4_steps: the largest weight of a group in steps of its scale.
     """
 
+    int8_smallest_scale: float
     int4_group: int | None
     int4_steps: float
 
@@ -31,8 +33,8 @@ class QuantisationRules:
         return scheme if scheme != "int4" or divides else "int8"
 
 
-CHANNELWISE = QuantisationRules(int4_group=None, int4_steps=7.0)
+CHANNELWISE = QuantisationRules(int8_smallest_scale=1e-9 / 127, int4_group=None, int4_steps=7.0)
 """LiteRT: ai-edge-quantizer's `dynamic_wi8` and `dynamic_wi4`, computed by XNNPACK."""
 
-GROUPWISE = QuantisationRules(int4_group=32, int4_steps=7.5)
+GROUPWISE = QuantisationRules(int8_smallest_scale=2**-12, int4_group=32, int4_steps=7.5)
 """ExecuTorch: PT2E int8 and torchao int4, computed by XNNPACK."""

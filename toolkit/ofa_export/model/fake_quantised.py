@@ -41,7 +41,7 @@ class QuantisedLinear(nn.Module):
     def __init__(self, linear: nn.Linear, scheme: Scheme, rules: QuantisationRules) -> None:
         super().__init__()
         weight = linear.weight.detach()
-        self.weight = nn.Buffer(int8_weights(weight) if scheme == "int8" else int4_weights(weight, rules))
+        self.weight = nn.Buffer(int8_weights(weight, rules) if scheme == "int8" else int4_weights(weight, rules))
         self.bias = None if linear.bias is None else nn.Buffer(linear.bias.detach().clone())
 
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
@@ -91,13 +91,14 @@ def device_layer(path: str) -> str:
     return f"score.{path}" if part == "final_norm" else f"adapt.{path}"
 
 
-def int8_weights(weight: Float[Tensor, "o i"]) -> Float[Tensor, "o i"]:
+def int8_weights(weight: Float[Tensor, "o i"], rules: QuantisationRules) -> Float[Tensor, "o i"]:
     """Symmetric int8 with a scale for every output, -127 to 127, dequantised.
 
     Args:
         weight: [out, in].
+        rules: of the runtime.
     """
-    scale = (weight.abs().amax(dim=1, keepdim=True) / 127).clamp(min=SMALLEST_SCALE)
+    scale = (weight.abs().amax(dim=1, keepdim=True) / 127).clamp(min=rules.int8_smallest_scale)
     return (weight / scale).round().clamp(-127, 127) * scale
 
 
