@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 BACKEND = """
 class {name}:
-    name, entry_name, schemes = "{lower}", "graphs.{lower}", {{"fp32": "1", "int8": "1"}}
+    name, entry_name, schemes, rules = "{lower}", "graphs.{lower}", {{"fp32": "1", "int8": "1"}}, None
 
     def tool_versions(self):
         {versions}
