@@ -13,7 +13,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export patch sample-1MB.ofab up.ofad -o large.ofab",
     "ofa-export patch sample-1MB.ofab up.ofad -o sample-1MB.ofab --force",
-    "ofa-export patch sample-4MB-litert.ofab down.ofad -o small.ofab --json",
+    "ofa-export patch sample-4MB-litert.ofab down.ofad -o smaller.ofab --json",
 )
 
 
