@@ -61,7 +61,7 @@ def test_a_budget_below_the_floor_says_what_would_do(contents: BundleContents, s
     smallest = _size(contents, FLOOR)
     budget = 0 if short_by is None else smallest - short_by
     with pytest.raises(BudgetError, match=r"1\. Use more\.") as caught:
-        fit_tiles(contents, budget, ways_out=["Use more."])
+        fit_tiles(contents, budget, ways_out=lambda: ["Use more."])
     assert caught.value.available == budget
     assert fit_tiles(contents, caught.value.needed) >= FLOOR
     with pytest.raises(BudgetError):

@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ofa_export.data.planted import planted_interactions
-from ofa_export.data.recipe import HistoryRecipe
-from ofa_export.data.sample import DataSet
+from tiny import tiny_data
+
 from ofa_export.training import loop
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
@@ -39,14 +38,7 @@ def main(path: str) -> None:
     job = json.loads(Path(path).read_text())
     # A snapshot after every step, so that a kill in the middle of a stage finds one.
     loop.SNAPSHOT_SECONDS = -1.0
-    data = DataSet(
-        name="tiny",
-        interactions=planted_interactions(users=60, items=24, types=3, length=12, seed=1),
-        titles={"item-00": "First"},
-        recipe=HistoryRecipe(min_count=1, repeats="all", ties="file"),
-        licence="CC0",
-        attribution="Nobody.",
-    )
+    data = tiny_data()
     if job["kill"]:
         die_before(*job["kill"])
     train(

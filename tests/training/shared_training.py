@@ -11,9 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from ofa_export.data.planted import planted_interactions
-from ofa_export.data.recipe import HistoryRecipe
-from ofa_export.data.sample import DataSet
+from tiny import tiny_data
+
 from ofa_export.training import loop
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.run import train
@@ -44,14 +43,7 @@ def main(path: str) -> None:
     job = json.loads(Path(path).read_text())
     loop.SNAPSHOT_SECONDS = -1.0
     notebook = Notebook(job["stop_at"])
-    data = DataSet(
-        name="tiny",
-        interactions=planted_interactions(users=60, items=24, types=3, length=12, seed=1),
-        titles={"item-00": "First"},
-        recipe=HistoryRecipe(min_count=1, repeats="all", ties="file"),
-        licence="CC0",
-        attribution="Nobody.",
-    )
+    data = tiny_data()
     train(
         data,
         TrainRecipe.model_validate(job["recipe"]),

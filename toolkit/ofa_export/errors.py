@@ -105,30 +105,31 @@ class CheckpointError(RejectedError):
     """The checkpoint is corrupt, foreign, or of another version."""
 
 
-class BundleError(RejectedError):
-    """The bundle is corrupt, foreign, or of another version.
+class _EntryError(Exception):
+    """A rejection that may name an entry of the file; subclasses say which kind of file.
 
     Args:
         reason: what is wrong, as a sentence.
         entry: the entry at fault, or None when it is the file as a whole.
     """
 
-    def __init__(self, reason: str, *, entry: str | None = None) -> None:
-        self.reason, self.entry = reason, entry
-        super().__init__(f"Bundle rejected{f' at {entry}' if entry else ''}: {reason}")
-
-
-class DeltaError(RejectedError):
-    """The delta is corrupt, foreign, of another version, or made for another bundle.
-
-    Args:
-        reason: what is wrong, as a sentence.
-        entry: the entry at fault, or None when it is the file as a whole.
-    """
+    kind: ClassVar[str]
 
     def __init__(self, reason: str, *, entry: str | None = None) -> None:
         self.reason, self.entry = reason, entry
-        super().__init__(f"Delta rejected{f' at {entry}' if entry else ''}: {reason}")
+        super().__init__(f"{self.kind} rejected{f' at {entry}' if entry else ''}: {reason}")
+
+
+class BundleError(_EntryError, RejectedError):
+    """The bundle is corrupt, foreign, or of another version."""
+
+    kind = "Bundle"
+
+
+class DeltaError(_EntryError, RejectedError):
+    """The delta is corrupt, foreign, of another version, or made for another bundle."""
+
+    kind = "Delta"
 
 
 class MissingToolError(OfaExportError):

@@ -38,6 +38,11 @@ class Interval:
         """Upper end."""
         return self.mean + self.half_width
 
+    @property
+    def signed(self) -> str:
+        """As text with the sign of the mean, for differences."""
+        return f"{self.mean:+.4f} ± {self.half_width:.4f}"
+
     def __str__(self) -> str:
         return f"{self.mean:.4f} ± {self.half_width:.4f}"
 

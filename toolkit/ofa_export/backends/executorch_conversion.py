@@ -14,7 +14,7 @@ from ofa_export.backends.chatter import converter_chatter_silenced
 from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.errors import LoweringError
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.graphs.layers import linear_layers
+from ofa_export.graphs.layers import linear_layers, linear_paths
 from ofa_export.precision import Precision, Scheme, check_layers
 from ofa_export.quantisation_rules import GROUPWISE
 
@@ -55,10 +55,8 @@ def convert_to_executorch(graphs: Sequence[DeviceGraph], *, precision: Precision
 
 def _program(graph: DeviceGraph, precision: Precision) -> ExportedProgram:
     schemes = {
-        layer.removeprefix(f"{graph.spec.name}."): GROUPWISE.applied(
-            precision.scheme_of(layer), in_features=module.in_features
-        )
-        for layer, module in linear_layers([graph]).items()
+        path: GROUPWISE.applied(precision.scheme_of(f"{graph.spec.name}.{path}"), in_features=layer.in_features)
+        for path, layer in linear_paths(graph).items()
     }
     inputs = sample_inputs(graph.spec)
     module = graph.module

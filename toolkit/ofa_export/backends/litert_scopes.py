@@ -15,7 +15,7 @@ from torch import nn
 
 from ofa_export.backends.tensor_names import short_name
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.graphs.layers import linear_layers
+from ofa_export.graphs.layers import linear_layers, linear_paths
 
 WEIGHT = 1
 """Input of a FULLY_CONNECTED operation that holds its matrix."""
@@ -36,7 +36,9 @@ def with_scopes(model: bytes, graphs: Sequence[DeviceGraph]) -> tuple[bytes, Map
         ValueError: two layers would have the same scope.
     """
     content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    layers = {_traced_name(graph, path): f"{graph.spec.name}.{path}" for graph in graphs for path in _paths(graph)}
+    layers = {
+        _traced_name(graph, path): f"{graph.spec.name}.{path}" for graph in graphs for path in linear_paths(graph)
+    }
     scopes: dict[str, str] = {}
     for graph in content.subgraphs:
         name = graph.name.decode()
@@ -50,10 +52,6 @@ def with_scopes(model: bytes, graphs: Sequence[DeviceGraph]) -> tuple[bytes, Map
     if len(set(scopes.values())) < len(scopes) or len(layers) < len(linear_layers(graphs)):
         raise ValueError("two linear layers have the same name in the converted file")
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content)), scopes
-
-
-def _paths(graph: DeviceGraph) -> list[str]:
-    return [name.partition(".")[2] for name in linear_layers([graph])]
 
 
 def _traced_name(graph: DeviceGraph, path: str) -> str:

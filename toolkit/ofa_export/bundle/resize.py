@@ -29,7 +29,7 @@ def resized_tiles(contents: BundleContents, budget: int) -> int:
         ConfigError: `bundle` would keep more tiles than these contents have.
     """
     complete, held = _with_every_tile(contents), contents.table.tile_count
-    tiles = fit_tiles(complete, budget, ways_out=tuple(_ways_out(complete, held)))
+    tiles = fit_tiles(complete, budget, ways_out=lambda: _ways_out(complete, held))
     if tiles > held:
         raise ConfigError("\n".join(_going_up(complete, held, tiles, budget)))
     return tiles

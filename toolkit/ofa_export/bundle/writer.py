@@ -7,7 +7,7 @@ length included, and grow with every tile, so the largest prefix that fits is fo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -120,13 +120,13 @@ def bundle_bytes(contents: BundleContents, *, tiles: int, budget: int) -> int:
     return archive_bytes([(manifest.ENTRY, len(text)), *sizes])
 
 
-def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Sequence[str] = ()) -> int:
+def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Callable[[], Iterable[str]] = tuple) -> int:
     """The largest number of tiles whose bundle fits a budget.
 
     Args:
         contents: what goes in.
         budget: size of the whole file, in bytes.
-        ways_out: sentences for the error, most useful first.
+        ways_out: finds sentences for the error, most useful first; not asked when the budget can be met.
 
     Raises:
         BudgetError: not even the tiles that give every item group something fit.
@@ -134,7 +134,7 @@ def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Sequence[str] 
     fits, too_many = contents.floor_tiles, contents.table.tile_count + 1
     if budget < 1 or bundle_bytes(contents, tiles=fits, budget=budget) > budget:
         needed = smallest_budget(contents, contents.floor_tiles)
-        raise BudgetError(needed=needed, available=budget, ways_out=ways_out)
+        raise BudgetError(needed=needed, available=budget, ways_out=tuple(ways_out()))
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
         if bundle_bytes(contents, tiles=middle, budget=budget) <= budget:

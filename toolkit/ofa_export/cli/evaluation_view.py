@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ofa_export.cli.columns import columns
 from ofa_export.evaluation.evaluate import Evaluation
 from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
-from ofa_export.metrics import Interval
 
 BY_NDCG = "NDCG@10"
 
@@ -35,7 +34,7 @@ def _ranking(evaluations: Sequence[Evaluation]) -> str:
     for row in rows(evaluations):
         share = "" if row.executed_share is None else f"{row.executed_share:.0%} in {row.gate_patterns} ways"
         spread = "" if row.spread is None else f"± {row.spread:.4f}"
-        lead = "" if row.lead is None else _signed(row.lead)
+        lead = "" if row.lead is None else row.lead.signed
         shown.append((row.label, str(row.ndcg), spread, f"{row.hits.mean:.4f}", lead, share))
     return columns(shown, align="<>>>>>")
 
@@ -50,8 +49,8 @@ def _fine_tuning(evaluations: Sequence[Evaluation]) -> str:
             (
                 f"{row.steps} gradient step{'s' * (row.steps > 1)}",
                 str(row.ndcg),
-                _signed(row.gain),
-                _signed(row.lead),
+                row.gain.signed,
+                row.lead.signed,
                 f"{row.fine_tuning_ms:.1f}",
                 f"{row.one_pass_ms:.2f}",
                 f"{row.fine_tuning_ms / row.one_pass_ms:.0f} x",
@@ -67,7 +66,7 @@ def _segments(evaluations: Sequence[Evaluation]) -> str:
     shown = [("users by", "", "users", "static net", "adapted leads by", "blocks")]
     for row in found:
         share = f"{row.executed_share:.0%}"
-        shown.append((row.trait, row.label, f"{row.users:,}", f"{row.static:.4f}", _signed(row.lead), share))
+        shown.append((row.trait, row.label, f"{row.users:,}", f"{row.static:.4f}", row.lead.signed, share))
     return columns(shown, align="<<>>>>")
 
 
@@ -77,7 +76,7 @@ def _tables(evaluations: Sequence[Evaluation]) -> str:
         return ""
     shown = [("item table", "bytes", "of fp32", BY_NDCG, "of ours, full", "tiles lead by")]
     for row in found:
-        lead = "" if row.lead is None else _signed(row.lead)
+        lead = "" if row.lead is None else row.lead.signed
         shown.append((row.label, f"{row.bytes:,}", f"{row.share:.1%}", str(row.ndcg), f"{row.relative:.1%}", lead))
     return columns(shown, align="<>>>>>")
 
@@ -86,9 +85,5 @@ def _user_groups(evaluations: Sequence[Evaluation]) -> str:
     shown = [("item tables", "fewest users", BY_NDCG, "over shared")]
     for row in group_rows(evaluations):
         label = f"{row.groups} user groups" if row.groups > 1 else "one shared table"
-        shown.append((label, f"{row.smallest:,}", str(row.ndcg), "" if row.lead is None else _signed(row.lead)))
+        shown.append((label, f"{row.smallest:,}", str(row.ndcg), "" if row.lead is None else row.lead.signed))
     return columns(shown, align="<>>>") if len(shown) > 1 else ""
-
-
-def _signed(value: Interval) -> str:
-    return f"{value.mean:+.4f} ± {value.half_width:.4f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.recipe import HistoryRecipe, shortest_history
 from ofa_export.data.sorted_interactions import SortedInteractions, sort_interactions
 from ofa_export.errors import HistoryError, InteractionsError
 
@@ -58,15 +59,20 @@ class Histories:
     held_out: int = 1
     cold_users: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    @property
+    @cached_property
     def cold(self) -> NDArray[np.bool_]:
         """Whether each user is kept out of training, `[U]`."""
         return np.isin(np.arange(self.users), self.cold_users)
 
     @property
     def shortest(self) -> int:
-        """Items that a history needs for one to train on, k to validate on and k to test on."""
-        return 2 * self.held_out + 1
+        """See `shortest_history`."""
+        return shortest_history(self.held_out)
+
+    @cached_property
+    def training_lengths(self) -> NDArray[np.int64]:
+        """Items of each history that may be trained on, from its start, `[U]`."""
+        return _training_lengths(np.diff(self.offsets), held_out=self.held_out, cold_users=self.cold_users)
 
     @property
     def users(self) -> int:
@@ -89,10 +95,14 @@ class Histories:
 
     def training_rows(self, user: int) -> NDArray[np.int32]:
         """The part of a user's history that may be trained on, oldest item first; nothing of a cold user's."""
-        if user in self.cold_users:
-            return self.rows[:0]
-        sequence = self.sequence(user)
-        return sequence[: -2 * self.held_out] if len(sequence) >= self.shortest else sequence
+        return self.sequence(user)[: self.training_lengths[user]]
+
+
+def _training_lengths(lengths: NDArray[np.int64], *, held_out: int, cold_users: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All but the held-out items; all of a history that is too short to hold any out; nothing of a cold user's."""
+    kept = np.where(lengths >= shortest_history(held_out), lengths - 2 * held_out, lengths)
+    kept[cold_users] = 0
+    return kept
 
 
 def build_histories(
@@ -122,9 +132,9 @@ def build_histories(
                 f"{np.count_nonzero(items)} are left when each must have at least {recipe.min_count} interactions "
                 "(min_count). At least 2 of each are needed: lower min_count or add data."
             )
-        if users.max() < 2 * recipe.held_out + 1:
+        if users.max() < recipe.shortest:
             raise InteractionsError(
-                f"The longest history has {users.max()} items, and {2 * recipe.held_out + 1} are needed: one to train "
+                f"The longest history has {users.max()} items, and {recipe.shortest} are needed: one to train "
                 f"on, {recipe.held_out} to validate on and {recipe.held_out} to test on (held_out). Give longer "
                 "histories."
             )
@@ -165,12 +175,10 @@ def _assemble(
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     user_of_code, item_of_code = np.cumsum(users > 0) - 1, np.cumsum(items > 0) - 1
     popularity = np.zeros(np.count_nonzero(items), np.int64)
+    training_ends = offsets[:-1] + _training_lengths(lengths, held_out=recipe.held_out, cold_users=cold)
     first = 0
     for block in _kept(ordered, users, items):
-        user = user_of_code[block["user"]]
-        from_end = offsets[user + 1] - np.arange(first, first + len(block))
-        training = (from_end > 2 * recipe.held_out) | (lengths[user] < 2 * recipe.held_out + 1)
-        training &= ~np.isin(user, cold)
+        training = np.arange(first, first + len(block)) < training_ends[user_of_code[block["user"]]]
         popularity += np.bincount(item_of_code[block["item"]][training], minlength=len(popularity))
         first += len(block)
     # Keys are sorted, so a stable sort breaks ties by key.

@@ -12,6 +12,15 @@ Repeats = Literal["first", "all"]
 Ties = Literal["shuffle", "file"]
 
 
+def shortest_history(held_out: int) -> int:
+    """Items that a history needs for one to train on, k to validate on and k to test on.
+
+    Args:
+        held_out: k.
+    """
+    return 2 * held_out + 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class HistoryRecipe:
     """Which interactions count, and how those of equal time are ordered.
@@ -34,6 +43,11 @@ class HistoryRecipe:
     ties: Ties = "shuffle"
     held_out: int = 1
     cold_users: float = 0.0
+
+    @property
+    def shortest(self) -> int:
+        """See `shortest_history`."""
+        return shortest_history(self.held_out)
 
     def __post_init__(self) -> None:
         if self.min_count < 1:

@@ -77,7 +77,6 @@ class Evaluation:
         subject: checkpoint and data.
         split: which held-out items.
         users: `[U]` the evaluated users, ascending; every quality has one value for each.
-        history_lengths: `[U]` items that each of them was trained on.
         entries: `adapted` and everything beside it.
         fine_tuned: gradient steps; empty without trained controls.
         byte_points: quality per byte; empty unless asked for.
@@ -87,7 +86,6 @@ class Evaluation:
     subject: Subject
     split: Split
     users: NDArray[np.int64]
-    history_lengths: NDArray[np.int64]
     entries: tuple[Entry, ...]
     fine_tuned: tuple[FineTuned, ...]
     byte_points: tuple[SizedQuality, ...]
@@ -111,10 +109,12 @@ def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_b
     Raises:
         ConfigError: the checkpoint has several user groups, or bytes are asked for without controls.
     """
+    if with_bytes and runs is None:
+        raise ConfigError("Quality per byte needs trained controls.")
     if subject.checkpoint.config.model.user_groups > 1:
         raise ConfigError(
             "This checkpoint has several user groups, and does not say whose group is which. Evaluate one with "
-            "model.user_groups: 1; what groups are worth is measured in docs/results.md."
+            "model.user_groups: 1; --tables measures on it what groups are worth."
         )
     held_out = held_out_items(
         subject.histories,
@@ -128,14 +128,10 @@ def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_b
     if runs is not None:
         entries += _controls(subject, held_out, runs, tell)
         fine_tuned = _fine_tuning(subject, held_out, runs, tell)
-    if with_bytes and runs is None:
-        raise ConfigError("Quality per byte needs trained controls.")
-    users = np.unique(held_out.users)
     return Evaluation(
         subject=subject,
         split=split,
-        users=users,
-        history_lengths=np.array([len(subject.histories.training_rows(int(user))) for user in users]),
+        users=np.unique(held_out.users),
         entries=tuple(entries),
         fine_tuned=fine_tuned,
         byte_points=_bytes(runs, held_out, tell) if with_bytes and runs is not None else (),

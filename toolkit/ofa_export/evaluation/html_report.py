@@ -9,7 +9,6 @@ from ofa_export.errors import MissingToolError
 from ofa_export.evaluation.evaluate import Evaluation
 from ofa_export.evaluation.plots import bytes_plot, orders_plot, ranking_plot, segments_plot
 from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
-from ofa_export.metrics import Interval
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -30,7 +29,7 @@ def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
             'The HTML page needs Jinja2. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
         ) from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"signed": _signed, "share": lambda value: f"{value:.1%}"}
+    environment.filters["share"] = lambda value: f"{value:.1%}"
     first, ranking = evaluations[0], rows(evaluations)
     segments, tables = segment_rows(evaluations), byte_rows(evaluations)
     page: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
@@ -51,7 +50,3 @@ def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
         user_groups=group_rows(evaluations),
     )
     return page
-
-
-def _signed(value: Interval) -> str:
-    return f"{value.mean:+.4f} ± {value.half_width:.4f}"

@@ -89,7 +89,7 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
         ConfigError: the recipe's tiles are not among those of the table.
     """
     if recipe.tiles is None:
-        tiles = fit_tiles(contents, budget, ways_out=_ways_out(contents, recipe, budget))
+        tiles = fit_tiles(contents, budget, ways_out=lambda: _ways_out(contents, recipe, budget))
     else:
         tiles = _recipe_tiles(contents, recipe, budget)
     sizes = contents.sizes(tiles)
@@ -115,7 +115,7 @@ def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -
         raise ConfigError(f"The recipe keeps {tiles} tiles; this table can keep {floor} to {total}. Correct `tiles`.")
     needed = smallest_budget(contents, tiles)
     if needed > budget:
-        fits = fit_tiles(contents, budget, ways_out=_ways_out(contents, recipe, budget))
+        fits = fit_tiles(contents, budget, ways_out=lambda: _ways_out(contents, recipe, budget))
         raise BudgetError(
             needed=needed,
             available=budget,

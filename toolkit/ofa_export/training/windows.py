@@ -96,9 +96,7 @@ def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_lengt
     Returns:
         The windows; users with fewer than two training items have none.
     """
-    lengths = np.diff(histories.offsets)[users]
-    lengths = np.where(lengths >= histories.shortest, lengths - 2 * histories.held_out, lengths)
-    lengths[histories.cold[users]] = 0
+    lengths = histories.training_lengths[users]
     counts = np.maximum(-(-(lengths - 1) // history_length), 0)
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     return Windows(
