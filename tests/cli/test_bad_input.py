@@ -43,7 +43,10 @@ def test_a_budget_of_resize_that_is_no_size(invoke, tmp_path: Path, budget: str)
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
-        (["plan", "--budget", "4MB", "--backend", "litrt"], "Did you mean 'litert'? Valid: both, executorch, litert."),
+        (
+            ["plan", "--budget", "4MB", "--backend", "litrt"],
+            "Did you mean 'litert'? Valid: both, executorch, litert, litert-onnx2tf.",
+        ),
         (["bundle", "--budget", "4MB", "--backend", "executorh"], "Did you mean 'executorch'?"),
         (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: fp32, int4, int8, mixed."),
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),

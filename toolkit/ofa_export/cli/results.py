@@ -24,9 +24,11 @@ def bundle_json(path: Path, bundle: Envelope) -> dict[str, Any]:
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """What a budget buys."""
+    from ofa_export.backends.converters import converter_of
+
     fields = plan.contents.fields
     return {
-        "backend": fields.runtime.name,
+        "backend": converter_of(fields.runtime.name, fields.tools),
         "group": fields.group,
         "budget_bytes": plan.budget,
         "bytes": plan.bytes,
