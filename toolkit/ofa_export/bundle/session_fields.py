@@ -9,8 +9,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from ofa_export.bundle.document import Digest, Entry, JsonDocument, Name, StrictModel
+from ofa_export.bundle.archive_reader import claimed_first_name
+from ofa_export.bundle.document import Digest, Entry, JsonDocument, Name, StrictModel, read_document
 from ofa_export.bundle.layout import MAX_TILES
+from ofa_export.errors import SessionPackError, rejected_as
 
 ENTRY = "session.json"
 SCHEMA_VERSION = "1.0"
@@ -61,3 +63,24 @@ class SessionFields(JsonDocument):
     def listed(self) -> tuple[Entry, ...]:
         """The entries after `session.json`, in file order."""
         return self.entries
+
+
+def claims_session_pack(data: memoryview) -> bool:
+    """Whether a file wants to be read as a session pack; nothing of it is checked."""
+    return claimed_first_name(data) == ENTRY
+
+
+def read_session_fields(data: memoryview) -> tuple[SessionFields, dict[str, memoryview]]:
+    """Check the outside of a session pack: archive, `session.json`, entries and digests.
+
+    Args:
+        data: the whole file, mapped or in memory.
+
+    Returns:
+        `session.json`, and the content of the other entries by name; views of `data`.
+
+    Raises:
+        SessionPackError: any of it is not what this format says; the error names the entry.
+    """
+    with rejected_as(SessionPackError):
+        return read_document(data, SessionFields)

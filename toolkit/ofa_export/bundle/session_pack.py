@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ofa_export.bundle import items as item_lists
 from ofa_export.bundle.archive import Buffer, archive_bytes
 from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
-from ofa_export.bundle.document import Entry, read_document
+from ofa_export.bundle.document import Entry
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.mapping import map_file
@@ -38,6 +38,7 @@ from ofa_export.bundle.session_fields import (
     SCHEMA_VERSION,
     CandidateLayout,
     SessionFields,
+    read_session_fields,
 )
 from ofa_export.bundle.table import Rows
 from ofa_export.errors import BundleError, ConfigError, SessionPackError, rejected_as
@@ -119,8 +120,8 @@ class SessionPack:
         Raises:
             SessionPackError: any part of it is not what this format says; the error names the entry.
         """
+        fields, entries = read_session_fields(data)
         with rejected_as(SessionPackError):
-            fields, entries = read_document(data, SessionFields)
             rms, table, codes = _candidates_from_bytes(entries[CANDIDATES], fields.candidates)
             items = ItemCatalogue.from_bytes(entries[item_lists.ENTRY], items=fields.candidates.items)
         return cls(fields=fields, items=items, rms=rms, table=table, codes=codes)
