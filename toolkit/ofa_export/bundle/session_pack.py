@@ -155,7 +155,7 @@ class SessionPack:
         places = np.asarray(rows, np.int64)
         groups = np.searchsorted(np.cumsum(self.fields.candidates.group_sizes), places, side="right")
         scales = np.repeat(self.rms[groups], BLOCK_WIDTH, axis=1)
-        values: NDArray[np.float32] = self.table[self.codes[places]] * scales + np.float32(0)
+        values: NDArray[np.float32] = self.table[self.codes[places]] * scales
         return values
 
     def check_serves(self, manifest: Manifest) -> None:
