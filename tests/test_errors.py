@@ -44,6 +44,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("CheckpointError", 5),
         ("BundleError", 5),
         ("DeltaError", 5),
+        ("SessionPackError", 5),
         ("MissingToolError", 6),
     ],
 )

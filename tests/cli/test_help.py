@@ -17,6 +17,7 @@ COMMANDS = (
     "resize",
     "delta",
     "patch",
+    "session",
     "inspect",
     "validate",
     "run",

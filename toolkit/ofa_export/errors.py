@@ -11,7 +11,8 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 ├── RejectedError              5  a file of ours that must not be used
 │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
 │   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
-│   └── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
+│   ├── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
+│   └── SessionPackError       5  the session pack is corrupt, foreign, of another version, or made for another model
 ├── MissingToolError           6  an optional tool or dependency is not installed
 └── LoweringError              1  a converter refused a graph
 """
@@ -19,7 +20,8 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -130,6 +132,25 @@ class DeltaError(_EntryError, RejectedError):
     """The delta is corrupt, foreign, of another version, or made for another bundle."""
 
     kind = "Delta"
+
+
+class SessionPackError(_EntryError, RejectedError):
+    """The session pack is corrupt, foreign, of another version, or made for another model."""
+
+    kind = "Session pack"
+
+
+@contextmanager
+def rejected_as(kind: type[DeltaError | SessionPackError]) -> Iterator[None]:
+    """Say of another kind of file what the reader of archives, which they share, says of bundles.
+
+    Args:
+        kind: the error that a BundleError of the block becomes.
+    """
+    try:
+        yield
+    except BundleError as error:
+        raise kind(error.reason, entry=error.entry) from error
 
 
 class MissingToolError(OfaExportError):

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from ofa_export.bundle import embeddings, items, manifest, reader, selftest
 from ofa_export.bundle.archive import Buffer, archive_bytes, write_archive
+from ofa_export.bundle.document import Entry, first_problem
 from ofa_export.bundle.items import ItemCatalogue
-from ofa_export.bundle.manifest import Entry, Manifest, ManifestFields, SelfTestFields, contract_graphs, first_problem
+from ofa_export.bundle.manifest import Manifest, ManifestFields, SelfTestFields, contract_graphs
 from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.selftest import SelfTest

@@ -22,11 +22,10 @@ from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
-from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.model_card import model_card
-from ofa_export.planning.quality import QualityCurve, measure_quality
+from ofa_export.planning.quality import QualityCurve, check_group, measure_quality
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.planning.selftest_vectors import selftest_vectors
 
@@ -50,11 +49,8 @@ def make_master(
         ConfigError: there is no such user group, or the recipe's precision asks for what the backend does not have.
         LoweringError: the converter refused a graph.
     """
+    check_group(checkpoint, group)
     config = checkpoint.config
-    if not 0 <= group < config.model.user_groups:
-        groups = config.model.user_groups
-        has = "only group 0" if groups == 1 else f"groups 0 to {groups - 1}"
-        raise ConfigError(f"There is no user group {group}: this checkpoint has {has}. Correct --group.")
     graphs = convert_cached(
         device_graphs(checkpoint.model, candidates=recipe.candidates),
         backend=backend,

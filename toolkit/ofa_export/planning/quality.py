@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.errors import ConfigError
 from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.scoring import score_histories
@@ -58,6 +59,18 @@ def measure_quality(checkpoint: Checkpoint, *, group: int, table: ElasticTable, 
         ),
         users=len(group_probes(checkpoint, group)),
     )
+
+
+def check_group(checkpoint: Checkpoint, group: int) -> None:
+    """Refuse a user group that the checkpoint does not have.
+
+    Raises:
+        ConfigError: it has none of that number.
+    """
+    groups = checkpoint.config.model.user_groups
+    if not 0 <= group < groups:
+        has = "only group 0" if groups == 1 else f"groups 0 to {groups - 1}"
+        raise ConfigError(f"There is no user group {group}: this checkpoint has {has}. Correct --group.")
 
 
 def group_probes(checkpoint: Checkpoint, group: int) -> np.ndarray:
