@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from ofa_export.errors import ConfigError, UnknownNameError
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.recipe import OpenRecipe
 from ofa_export.recipes import load_recipe, recipe_names
 from ofa_export.resources import shipped
 from ofa_export.training.recipe import Sizes, TrainRecipe
@@ -26,7 +26,7 @@ def test_every_shipped_recipe_can_be_loaded() -> None:
         "base", "ci", "gated-conv", "generic", "movielens", "online-retail-cold", "online-retail-long", "planted",
         "planted-mixed",
     }  # fmt: skip
-    for kind, recipe_class in (("train", TrainRecipe), ("bundle", BundleRecipe), ("tolerance", TolerancePolicy)):
+    for kind, recipe_class in (("train", TrainRecipe), ("bundle", OpenRecipe), ("tolerance", TolerancePolicy)):
         names = recipe_names(kind)
         assert names
         for name in names:
@@ -119,12 +119,12 @@ def test_nested_ranks_are_below_the_rank() -> None:
 
 
 def test_a_precision_is_one_word_or_a_default_and_its_exceptions() -> None:
-    plain = load_recipe("bundle", "int8", BundleRecipe)
+    plain = load_recipe("bundle", "int8", OpenRecipe)
     assert plain.model_dump(mode="json")["precision"] == "int8"
-    mixed = load_recipe("bundle", "mixed", BundleRecipe)
+    mixed = load_recipe("bundle", "mixed", OpenRecipe)
     assert mixed.precision.scheme_of("adapt.controller.head_in") == "int8"
     assert mixed.precision.scheme_of("block_0.block.linears.key.static") == "int4"
-    assert BundleRecipe.model_validate(mixed.model_dump(mode="json")) == mixed
+    assert OpenRecipe.model_validate(mixed.model_dump(mode="json")) == mixed
 
 
 @pytest.mark.parametrize(
@@ -141,4 +141,18 @@ def test_a_precision_is_one_word_or_a_default_and_its_exceptions() -> None:
 def test_a_wrong_precision_is_one_mistake(tmp_path: Path, precision: str, mistake: str) -> None:
     text = f"description: x\nprecision: {precision}\nselftest: {{min_snr_db: 20.0}}\n"
     with pytest.raises(ConfigError, match=f"has 1 mistake:\n  {mistake}"):
-        load_recipe("bundle", recipe_file(tmp_path, text), BundleRecipe)
+        load_recipe("bundle", recipe_file(tmp_path, text), OpenRecipe)
+
+
+def test_all_mistakes_of_a_bundle_recipe_are_told_at_once(tmp_path: Path) -> None:
+    path = recipe_file(
+        tmp_path,
+        "description: x\nprecision: int9\nadaptation: maybe\nrank: 0\ndepth_cap: many\ntiles: -1\n"
+        "candidates: 2.5\nselftest: {cases: 0}\nquality: high\n",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("bundle", path, OpenRecipe)
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"Recipe '{path}' has 8 mistakes:"
+    names = ["candidates", "selftest.cases", "tiles", "precision.default", "adaptation", "rank", "depth_cap", "quality"]
+    assert [line.split(":")[0].strip() for line in lines] == names

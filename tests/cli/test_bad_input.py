@@ -48,7 +48,7 @@ def test_a_budget_of_resize_that_is_no_size(invoke, tmp_path: Path, budget: str)
             "Did you mean 'litert'? Valid: both, executorch, litert, litert-onnx2tf.",
         ),
         (["bundle", "--budget", "4MB", "--backend", "executorh"], "Did you mean 'executorch'?"),
-        (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: fp32, int4, int8, mixed."),
+        (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: auto, fp32, int4, int8, mixed."),
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),
         (["train", "planted", "-o", "x", "--recipe", "plantd"], "Did you mean 'planted'?"),
         (["train", "online-retial", "-o", "x"], "Did you mean 'online-retail'?"),

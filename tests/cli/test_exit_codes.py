@@ -12,8 +12,10 @@ from ofa_export.resources import shipped
 pytestmark = pytest.mark.integration
 
 BACKEND = """
+from ofa_export.quantisation_rules import CHANNELWISE
+
 class {name}:
-    name, entry_name, schemes, rules = "{lower}", "graphs.{lower}", {{"fp32": "1", "int8": "1"}}, None
+    name, entry_name, schemes, rules = "{lower}", "graphs.{lower}", {{"fp32": "1", "int8": "1"}}, CHANNELWISE
 
     def tool_versions(self):
         {versions}

@@ -15,6 +15,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.candidate_worth import weights
 from ofa_export.planning.master import make_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import Precision, Scheme
@@ -23,7 +24,7 @@ from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
 
 @dataclass
 class DigestBackend:
-    """A third-party backend: its "file" is a digest of the weights, so the tiles are most of a bundle."""
+    """A third-party backend: its "file" is a digest of the weights and as long as they are."""
 
     name: str = "digest"
     version: str = "1.0"
@@ -38,7 +39,7 @@ class DigestBackend:
         for graph in graphs:
             for value in graph.module.state_dict().values():
                 digest.update(value.numpy().tobytes())
-        return digest.digest()
+        return digest.digest() + bytes(sum(weights(graphs, precision, self).values()))
 
     def load(self, graphs: object, contract: object) -> NoReturn:
         raise NotImplementedError

@@ -7,11 +7,12 @@ import pytest
 
 from ofa_export.errors import CheckpointError, ConfigError, UnknownNameError
 from ofa_export.planning.jobs import Job, make_jobs
+from ofa_export.planning.limits import Limits
 
 
 def jobs(checkpoint: Path, **changes: str) -> tuple[Job, ...]:
     arguments: dict[str, Any] = {"budget": "4MB", "backend": "litert", "group": "0", "recipe": "int8", **changes}
-    return make_jobs(checkpoint, **arguments)
+    return make_jobs(checkpoint, limits=Limits(), **arguments)
 
 
 def test_both_means_one_converter_for_each_runtime_and_all_every_group(toy_checkpoint: Path) -> None:
@@ -57,5 +58,5 @@ def test_a_group_is_all_or_a_number(toy_checkpoint: Path, group: str) -> None:
 def test_all_groups_of_something_that_is_no_checkpoint(tmp_path: Path, config: str | None) -> None:
     if config is not None:
         (tmp_path / "config.json").write_text(config)
-    with pytest.raises(CheckpointError, match="Give the folder of a checkpoint"):
+    with pytest.raises(CheckpointError, match="Checkpoint '"):
         jobs(tmp_path, group="all")

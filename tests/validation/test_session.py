@@ -36,7 +36,7 @@ def with_exclusion(checkpoint: Checkpoint, exclude: bool) -> Checkpoint:
 
 
 def run(device: Device, checkpoint: Checkpoint, histories: ValidationHistories) -> Sessions:
-    return run_sessions(device, checkpoint, histories, group=0, table=device.table)
+    return run_sessions(device, checkpoint, histories, group=0, table=device.table, trained=checkpoint)
 
 
 def test_a_sound_device_has_the_reference_s_gates_rankings_and_scores(

@@ -7,6 +7,7 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 │   ├── HistoryError           2  a shopper's history that cannot be ranked for
 │   └── OutputError            2  the output cannot be written: exists, not writable, disk full
 ├── BudgetError                3  the byte budget cannot be met
+├── LimitsError                3  the limits on memory and time cannot be met
 ├── NumericsError              4  numbers out of tolerance
 ├── RejectedError              5  a file of ours that must not be used
 │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
@@ -78,17 +79,31 @@ class BudgetError(OfaExportError):
 
     def __init__(self, *, needed: int, available: int, ways_out: Sequence[str]) -> None:
         self.needed, self.available, self.ways_out = needed, available, tuple(ways_out)
-        lines = [
+        problem = (
             f"The budget cannot be met: needed {needed:,} bytes, available {available:,} bytes, "
-            f"shortfall {self.shortfall:,} bytes.",
-            *(f"  {number}. {way}" for number, way in enumerate(self.ways_out, start=1)),
-        ]
-        super().__init__("\n".join(lines))
+            f"shortfall {self.shortfall:,} bytes."
+        )
+        super().__init__(_numbered(problem, self.ways_out))
 
     @property
     def shortfall(self) -> int:
         """Bytes that are missing."""
         return self.needed - self.available
+
+
+class LimitsError(OfaExportError):
+    """No bundle within the byte budget meets the limits on memory and time.
+
+    Args:
+        problem: what cannot be met, as a sentence.
+        ways_out: sentences, most useful first, each of which would make the command succeed.
+    """
+
+    exit_code = 3
+
+    def __init__(self, problem: str, *, ways_out: Sequence[str]) -> None:
+        self.ways_out = tuple(ways_out)
+        super().__init__(_numbered(problem, self.ways_out))
 
 
 class NumericsError(OfaExportError):
@@ -172,3 +187,7 @@ class LoweringError(OfaExportError):
     def __init__(self, *, backend: str, stage: str, graph: str | None, detail: str) -> None:
         self.backend, self.stage, self.graph = backend, stage, graph
         super().__init__(f"{backend}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")
+
+
+def _numbered(problem: str, ways_out: Sequence[str]) -> str:
+    return "\n".join([problem, *(f"  {number}. {way}" for number, way in enumerate(ways_out, start=1))])

@@ -49,6 +49,11 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
     try:
         return recipe_class.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, item['loc'])) or 'recipe'}: {item['msg']}" for item in error.errors()]
+        lines = [f"  {_place(item['loc'])}: {item['msg']}" for item in error.errors()]
         count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         raise ConfigError("\n".join([f"Recipe '{path}' has {count}:", *lines])) from error
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where a mistake is, in the names of the file; `fixed` only tells a value from `auto`."""
+    return ".".join(str(part) for part in loc if part != "fixed") or "recipe"

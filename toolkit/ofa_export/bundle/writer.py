@@ -121,6 +121,14 @@ def bundle_bytes(contents: BundleContents, *, tiles: int, budget: int) -> int:
     return archive_bytes([(manifest.ENTRY, len(text)), *sizes])
 
 
+def smallest_budget(contents: BundleContents, tiles: int) -> int:
+    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
+    needed = 1
+    while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
+        needed = size
+    return needed
+
+
 def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Callable[[], Iterable[str]] = tuple) -> int:
     """The largest number of tiles whose bundle fits a budget.
 
@@ -143,14 +151,6 @@ def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Callable[[], I
         else:
             too_many = middle
     return fits
-
-
-def smallest_budget(contents: BundleContents, tiles: int) -> int:
-    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
-    needed = 1
-    while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
-        needed = size
-    return needed
 
 
 def write_bundle(path: Path, contents: BundleContents, *, tiles: int, budget: int, force: bool = False) -> Manifest:

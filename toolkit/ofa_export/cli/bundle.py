@@ -14,6 +14,8 @@ from ofa_export.cli.options import (
     ForceOption,
     GroupOption,
     JsonOption,
+    LatencyOption,
+    RamOption,
     RecipeOption,
     examples,
 )
@@ -40,6 +42,8 @@ def bundle(
     ] = "both",
     group: GroupOption = "0",
     recipe: RecipeOption = "int8",
+    ram_budget: RamOption = None,
+    max_latency_ms: LatencyOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -52,23 +56,26 @@ def bundle(
     """Write a bundle per backend and group, none over the budget."""
     from ofa_export.bundle.writer import write_bundle
     from ofa_export.cli.results import plan_json
-    from ofa_export.cli.spinner import spinner
+    from ofa_export.cli.spinner import planning_bar
     from ofa_export.cli.views import print_bundles
     from ofa_export.planning.destinations import make_folder, output_paths
     from ofa_export.planning.jobs import make_jobs
+    from ofa_export.planning.limits import parse_limits
 
-    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe)
+    limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
+    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, limits=limits)
     paths = output_paths([job.file_name for job in jobs], output, force=force)
     # All are planned before the first is written: a budget that only one of them meets leaves nothing behind.
     plans = []
     for job in jobs:
-        with spinner(f"Planning {job.file_name}"):
-            plans.append(job.plan())
-    for path, plan in zip(paths, plans, strict=True):
+        with planning_bar(f"Planning {job.file_name}") as tell:
+            plans.append(job.plan(tell=tell))
+    for path, (_, plan) in zip(paths, plans, strict=True):
         make_folder(path.parent)
         write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)
-    made = list(zip(paths, plans, strict=True))
     if json_output:
-        print_json([{"path": str(path), **plan_json(plan)} for path, plan in made])
+        print_json(
+            [{"path": str(path), **plan_json(plan, choice)} for path, (choice, plan) in zip(paths, plans, strict=True)]
+        )
     else:
-        print_bundles(made)
+        print_bundles([(path, plan) for path, (_, plan) in zip(paths, plans, strict=True)])

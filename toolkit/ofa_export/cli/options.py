@@ -23,7 +23,14 @@ BudgetOption = Annotated[
 ]
 GroupOption = Annotated[str, typer.Option("--group", metavar="G", help="User group: a number from 0, or all.")]
 RecipeOption = Annotated[
-    str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: int8, int4, mixed, fp32, or FILE.yaml.")
+    str,
+    typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: auto, int8, mixed, int4, fp32, or FILE.yaml."),
+]
+RamOption = Annotated[
+    str | None, typer.Option("--ram-budget", metavar="SIZE", help="Most memory of a session, measured here: 16MB.")
+]
+LatencyOption = Annotated[
+    float | None, typer.Option("--max-latency-ms", metavar="MS", help="Longest session, the median measured here.")
 ]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", metavar="PATH", help="The file to write.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

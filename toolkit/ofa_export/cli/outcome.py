@@ -13,7 +13,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from ofa_export.errors import BudgetError, OfaExportError, OutputError
+from ofa_export.errors import BudgetError, LimitsError, OfaExportError, OutputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,7 +75,9 @@ def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
         described = _described(error, exit_code=error.exit_code)
         if isinstance(error, BudgetError):
             described |= {"needed_bytes": error.needed, "available_bytes": error.available}
-            described |= {"shortfall_bytes": error.shortfall, "ways_out": list(error.ways_out)}
+            described |= {"shortfall_bytes": error.shortfall}
+        if isinstance(error, BudgetError | LimitsError):
+            described |= {"ways_out": list(error.ways_out)}
         print_json({"error": described})
     print(f"Error: {error}", file=sys.stderr)
     if error.exit_code == OfaExportError.exit_code:

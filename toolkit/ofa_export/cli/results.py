@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ofa_export.bundle.manifest import Manifest
     from ofa_export.bundle.session_fields import SessionFields
     from ofa_export.model.checkpoint import CheckpointConfig
+    from ofa_export.planning.choose import Choice
     from ofa_export.planning.plan import Plan
 
 
@@ -23,12 +24,27 @@ def bundle_json(path: Path, bundle: Envelope) -> dict[str, Any]:
     return {"file": str(path), "bytes": bundle.size, **bundle.manifest.model_dump(mode="json")}
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
     """What a budget buys."""
     from ofa_export.backends.converters import converter_of
+    from ofa_export.planning.front import front
 
     fields = plan.contents.fields
     return {
+        "configuration": choice.chosen.candidate.text,
+        "macs": choice.chosen.macs,
+        "weights": choice.chosen.weights,
+        "configurations_considered": len(choice.considered),
+        "front": [
+            {
+                "configuration": one.candidate.candidate.text,
+                "tiles": one.point.tiles,
+                "bytes_at_least": one.bytes_at_least,
+                "ndcg_at_10": one.point.ndcg,
+                "macs": one.candidate.macs,
+            }
+            for one in front(choice.considered)
+        ],
         "backend": converter_of(fields.runtime.name, fields.tools),
         "group": fields.group,
         "budget_bytes": plan.budget,
@@ -43,7 +59,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "users": fields.quality.users,
         },
         "alternatives": [vars(point) for point in plan.alternatives],
-        "recipe": plan.recipe.model_dump(mode="json"),
+        "recipe": plan.recipe.plain(),
     }
 
 

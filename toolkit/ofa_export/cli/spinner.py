@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -22,3 +22,27 @@ def spinner(text: str) -> Iterator[None]:
 
     with Console(stderr=True).status(text):
         yield
+
+
+@contextmanager
+def planning_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many configurations are measured, then that graphs are being converted.
+
+    Args:
+        text: what is planned.
+
+    Yields:
+        What to tell: how many are measured, of how many.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as status:
+
+        def tell(done: int, total: int) -> None:
+            measuring = f"measuring configuration {done + 1} of {total}"
+            status.update(f"{text}: {measuring if done < total else 'converting what may fit'}")
+
+        yield tell

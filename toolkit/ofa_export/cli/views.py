@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ofa_export.bundle.manifest import Manifest
     from ofa_export.bundle.session_fields import SessionFields
     from ofa_export.model.checkpoint import CheckpointConfig
+    from ofa_export.planning.choose import Choice
     from ofa_export.planning.plan import Plan
 
 MODELS = {"popularity": "most popular items", "markov": "first-order Markov", "static": "static net"}
@@ -44,9 +45,12 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
     print(columns(list(facts.items()), align="<<"))
 
 
-def print_plan(plan: Plan) -> None:
-    """Where the bytes go, and what other budgets would give."""
+def print_plan(plan: Plan, choice: Choice) -> None:
+    """What was chosen, where the bytes go, and what other budgets would give."""
     fields = plan.contents.fields
+    considered = len(choice.considered)
+    if considered > 1:
+        print(f"Chosen of {considered} configurations: {choice.chosen.candidate.text}")
     print(
         f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
         f"{plan.tiles} of {plan.contents.table.tile_count} tiles\n"
@@ -64,6 +68,25 @@ def print_plan(plan: Plan) -> None:
         for point in plan.alternatives
     ]
     print(columns([("budget", "tiles", "NDCG@10", ""), *rows], align=">>><"))
+    if considered > 1:
+        print("\nConfigurations that no other beats; their files are somewhat larger than their weights and tiles\n")
+        print(_front(choice))
+
+
+def _front(choice: Choice) -> str:
+    from ofa_export.planning.front import front
+
+    rows = [
+        (
+            f"{one.bytes_at_least:,}",
+            f"{one.point.ndcg:.4f}",
+            f"{one.candidate.macs / 1e6:.2f} M",
+            str(one.point.tiles),
+            one.candidate.candidate.text,
+        )
+        for one in front(choice.considered)
+    ]
+    return columns([("weights + tiles", "NDCG@10", "MACs", "tiles", "configuration"), *rows], align=">>>><")
 
 
 def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:

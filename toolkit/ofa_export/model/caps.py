@@ -75,6 +75,11 @@ def with_depth_cap(model: AdaptiveRecommender, depth_cap: int) -> AdaptiveRecomm
     return _network(model.config.model_copy(update={"depth_cap": depth_cap}), model.state_dict())
 
 
+def copied(model: AdaptiveRecommender) -> AdaptiveRecommender:
+    """A network of its own with the same weights, in evaluation mode."""
+    return _network(model.config, {name: value.clone() for name, value in model.state_dict().items()})
+
+
 def _network(config: ModelConfig, weights: dict[str, Tensor]) -> AdaptiveRecommender:
     # The weights that a new network draws are thrown away; nobody else's random numbers may change for them.
     with torch.random.fork_rng(devices=[]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -127,5 +128,9 @@ def int8_activations(x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows i"]:
     low, high = x.amin(dim=-1, keepdim=True).clamp(max=0), x.amax(dim=-1, keepdim=True).clamp(min=0)
     scale = ((high - low) / 255).clamp(min=SMALLEST_SCALE)
     zero = (-128 - low / scale).round().clamp(-128, 127)
-    codes = ((x / scale).round() + zero).clamp(-128, 127)
-    return (codes - zero) * scale
+    # In place, and without clamp, which is slow for bounds that differ by row: half the time of the formula as usual,
+    # an eighth of that of torch.fake_quantize_per_channel_affine.
+    codes = (x / scale).round_()
+    torch.minimum(codes, 127 - zero, out=codes)
+    torch.maximum(codes, -128 - zero, out=codes)
+    return codes.mul_(scale)

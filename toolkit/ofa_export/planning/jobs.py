@@ -10,11 +10,15 @@ from ofa_export.backends.converters import runtime_names
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.registry import backend_names, get_backend
 from ofa_export.content_cache import ContentCache
-from ofa_export.errors import CheckpointError, ConfigError, UnknownNameError
+from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import parse_budget
+from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
+from ofa_export.planning.measure_candidates import Told
 from ofa_export.planning.plan import Plan, make_plan
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.recipe import OpenRecipe
 from ofa_export.recipes import load_recipe
 
 
@@ -26,24 +30,42 @@ class Job:
         checkpoint: folder.
         backend: the runtime.
         group: user group.
-        recipe: how the checkpoint becomes a bundle.
+        sizes: of the checkpoint's network.
+        recipe: how the checkpoint becomes a bundle; what it leaves open is chosen for the budget.
         budget: bytes of the file.
+        limits: on memory and time.
         budget_text: the budget as it was written, for the file's name.
     """
 
     checkpoint: Path
     backend: Backend
     group: int
-    recipe: BundleRecipe
+    sizes: ModelConfig
+    recipe: OpenRecipe
     budget: int
     budget_text: str
+    limits: Limits
 
-    def plan(self) -> Plan:
-        """Convert what is not cached, and spend the budget; see `load_master` and `make_plan`."""
-        master = load_master(
-            self.checkpoint, backend=self.backend, group=self.group, recipe=self.recipe, store=ContentCache()
+    def plan(self, *, tell: Told) -> tuple[Choice, Plan]:
+        """Choose a configuration, convert what is not cached, and spend the budget; see `choose` and `make_plan`.
+
+        Args:
+            tell: told of progress.
+        """
+        store = ContentCache()
+        choice = choose(
+            self.checkpoint,
+            self.sizes,
+            backend=self.backend,
+            group=self.group,
+            recipe=self.recipe,
+            budget=self.budget,
+            limits=self.limits,
+            store=store,
+            tell=tell,
         )
-        return make_plan(master, recipe=self.recipe, budget=self.budget)
+        master = load_master(self.checkpoint, backend=self.backend, group=self.group, recipe=choice.recipe, store=store)
+        return choice, make_plan(master, recipe=choice.recipe, budget=self.budget)
 
     @property
     def file_name(self) -> str:
@@ -52,7 +74,9 @@ class Job:
         return f"{self.checkpoint.resolve().name}-{self.budget_text}-{self.backend.name}{group}.ofab"
 
 
-def make_jobs(checkpoint: Path, *, budget: str, backend: str, group: str, recipe: str) -> tuple[Job, ...]:
+def make_jobs(
+    checkpoint: Path, *, budget: str, backend: str, group: str, recipe: str, limits: Limits
+) -> tuple[Job, ...]:
     """Resolve what the user wrote.
 
     Args:
@@ -61,27 +85,31 @@ def make_jobs(checkpoint: Path, *, budget: str, backend: str, group: str, recipe
         backend: a backend's name, or "both" for one of each installed runtime.
         group: a user group counted from 0, or "all".
         recipe: a shipped bundle recipe's name, or a YAML file.
+        limits: on memory and time.
 
     Returns:
         The jobs, backends first.
 
     Raises:
-        ConfigError: any of them is wrong.
+        CheckpointError: the checkpoint is rejected.
+        ConfigError: any other of them is wrong.
     """
     size = parse_budget(budget)
     if backend not in {"both", *backend_names()}:
         raise UnknownNameError("backend", backend, {"both", *backend_names()})
     backends = [get_backend(name) for name in (runtime_names() if backend == "both" else (backend,))]
-    resolved = load_recipe("bundle", recipe, BundleRecipe)
-    groups = range(_user_groups(checkpoint)) if group == "all" else [_group(group)]
+    resolved, sizes = load_recipe("bundle", recipe, OpenRecipe), _sizes(checkpoint)
+    groups = range(sizes.user_groups) if group == "all" else [_group(group)]
     return tuple(
         Job(
             checkpoint=checkpoint,
             backend=chosen,
             group=number,
+            sizes=sizes,
             recipe=resolved,
             budget=size,
             budget_text=budget,
+            limits=limits,
         )
         for chosen in backends
         for number in groups
@@ -94,10 +122,11 @@ def _group(text: str) -> int:
     return int(text)
 
 
-def _user_groups(checkpoint: Path) -> int:
+def _sizes(checkpoint: Path) -> ModelConfig:
     try:
-        return int(json.loads((checkpoint / "config.json").read_bytes())["model"]["user_groups"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"'{checkpoint}' has no config.json that names its user groups. Give the folder of a checkpoint."
-        ) from error
+        return ModelConfig.model_validate(json.loads((checkpoint / "config.json").read_bytes())["model"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # Imported here: only what is wrong needs the whole reader, which says what it is.
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+
+        return load_checkpoint(checkpoint).config.model

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ofa_export import __version__
 from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.converters import runtime_of
@@ -24,6 +26,8 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fake_quantised import fake_quantised
+from ofa_export.planning.bundled import bundled
 from ofa_export.planning.model_card import model_card
 from ofa_export.planning.quality import QualityCurve, check_group, measure_quality
 from ofa_export.planning.recipe import BundleRecipe
@@ -50,6 +54,7 @@ def make_master(
         LoweringError: the converter refused a graph.
     """
     check_group(checkpoint, group)
+    checkpoint = bundled(checkpoint, group=group, recipe=recipe)
     config = checkpoint.config
     graphs = convert_cached(
         device_graphs(checkpoint.model, candidates=recipe.candidates),
@@ -59,14 +64,17 @@ def make_master(
     )
     encoded = encode(checkpoint.table(group).numpy(), group_sizes=config.model.group_sizes)
     table = ElasticTable.from_encoded(encoded, checkpoint.tile_orders[group])
-    curve = measure_quality(checkpoint, group=group, table=table, floor=floor_tiles(table.order))
+    rounded = replace(checkpoint, model=fake_quantised(checkpoint.model, recipe.precision, backend=backend))
+    curve = measure_quality(rounded, group=group, table=table, floor=floor_tiles(table.order))
     return BundleContents(
         graph_entry=backend.entry_name,
         graphs=graphs,
         table=table,
         items=ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles),
-        selftest=selftest_vectors(checkpoint, group=group, recipe=recipe.selftest, encoded=encoded),
-        min_snr_db=recipe.selftest.min_snr_db,
+        selftest=selftest_vectors(
+            checkpoint, group=group, recipe=recipe.selftest, encoded=encoded, precision=recipe.precision
+        ),
+        min_snr_db=recipe.selftest_snr_db,
         model_card=model_card(
             checkpoint, group=group, runtime=runtime_of(backend.name), precision=recipe.precision.name, curve=curve
         ),
@@ -94,7 +102,7 @@ def _fields(
         ),
         ranking=Ranking(exclude_history=config.data.exclude_history),
         # How many tiles are kept stands in the embedding layout: two ways to the same tiles give the same bytes.
-        recipe=recipe.model_dump(mode="json", exclude={"tiles"}),
+        recipe={name: value for name, value in recipe.plain().items() if name != "tiles"},
         tools={"ofa-export": __version__, **backend.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),

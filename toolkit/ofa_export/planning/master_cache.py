@@ -5,8 +5,6 @@ A master is stored as a bundle with every tile, so reading it back checks every 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from pathlib import Path
 
@@ -16,9 +14,7 @@ from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.source_digest import source_digest
-
-CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "probes.safetensors")
+from ofa_export.planning.source_key import source_key
 
 
 def load_master(
@@ -41,7 +37,13 @@ def load_master(
         ConfigError: there is no such user group.
         LoweringError: the converter refused a graph.
     """
-    key = _key(checkpoint, backend=backend, group=group, recipe=recipe)
+    described = {
+        "backend": backend.name,
+        "tools": backend.tool_versions(),
+        "group": group,
+        "recipe": recipe.model_dump(mode="json", exclude={"tiles"}),
+    }
+    key = source_key(checkpoint, described)
 
     def make() -> bytes:
         return _make(checkpoint, backend=backend, group=group, recipe=recipe, store=store)
@@ -59,22 +61,3 @@ def _make(checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecip
         path = Path(folder) / "master.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=UNBOUNDED)
         return path.read_bytes()
-
-
-def _key(checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecipe) -> str | None:
-    """Digest of everything that decides the master; None when the checkpoint cannot be read, which loading explains."""
-    digest = hashlib.sha256(source_digest())
-    described = {
-        "backend": backend.name,
-        "tools": backend.tool_versions(),
-        "group": group,
-        "recipe": recipe.model_dump(mode="json", exclude={"tiles"}),
-    }
-    digest.update(json.dumps(described, sort_keys=True).encode())
-    for name in CHECKPOINT_FILES:
-        try:
-            content = (checkpoint / name).read_bytes()
-        except OSError:
-            return None
-        digest.update(f"{name} {len(content)}\n".encode() + content)
-    return digest.hexdigest()

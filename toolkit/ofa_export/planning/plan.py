@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import yaml
@@ -10,10 +9,6 @@ import yaml
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget
 from ofa_export.errors import BudgetError, ConfigError
 from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.precision import FP32
-
-INT8_SHARE = 0.5
-"""Int8 graphs were 0.33 to 0.47 of the bytes of their float32 ones; a way out must not promise too much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +60,7 @@ class Plan:
 
     def recipe_yaml(self) -> str:
         """The resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
-        return yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, width=1000)
+        return yaml.safe_dump(self.recipe.plain(), sort_keys=False, width=1000)
 
     @property
     def ndcg_at_10(self) -> str | None:
@@ -77,7 +72,7 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
     """Spend a budget: everything but the tiles is given, all other bytes go to tiles in order.
 
     Args:
-        contents: the master of a checkpoint.
+        contents: the master of the chosen configuration.
         recipe: its recipe; `tiles` fixes the number of tiles, None keeps as many as fit.
         budget: size of the whole file, in bytes.
 
@@ -88,10 +83,7 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
         BudgetError: the budget does not hold the smallest bundle, or not the recipe's tiles.
         ConfigError: the recipe's tiles are not among those of the table.
     """
-    if recipe.tiles is None:
-        tiles = fit_tiles(contents, budget, ways_out=lambda: _ways_out(contents, recipe, budget))
-    else:
-        tiles = _recipe_tiles(contents, recipe, budget)
+    tiles = fit_tiles(contents, budget) if recipe.tiles is None else _recipe_tiles(contents, recipe, budget)
     sizes = contents.sizes(tiles)
     total = bundle_bytes(contents, tiles=tiles, budget=budget)
     parts = [Part(name=name, bytes=size) for name, size in sizes]
@@ -115,35 +107,9 @@ def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -
         raise ConfigError(f"The recipe keeps {tiles} tiles; this table can keep {floor} to {total}. Correct `tiles`.")
     needed = smallest_budget(contents, tiles)
     if needed > budget:
-        fits = fit_tiles(contents, budget, ways_out=lambda: _ways_out(contents, recipe, budget))
-        raise BudgetError(
-            needed=needed,
-            available=budget,
-            ways_out=(
-                f"Use --budget {needed}, which holds the recipe's {tiles} tiles.",
-                f"Set `tiles: {fits}` in the recipe, or leave `tiles` out: {fits} tiles fit this budget.",
-            ),
-        )
+        ways = [f"Use --budget {needed}, which holds the recipe's {tiles} tiles."]
+        if smallest_budget(contents, floor) <= budget:
+            fits = fit_tiles(contents, budget)
+            ways.append(f"Set `tiles: {fits}` in the recipe, or leave `tiles` out: {fits} tiles fit this budget.")
+        raise BudgetError(needed=needed, available=budget, ways_out=ways)
     return tiles
-
-
-def _ways_out(contents: BundleContents, recipe: BundleRecipe, budget: int) -> tuple[str, ...]:
-    needed = smallest_budget(contents, contents.floor_tiles)
-    useful = next(
-        (
-            f"Use --budget {smallest_budget(contents, count)}: {count} tiles, NDCG@10 {value}."
-            for count, value in contents.fields.quality.ndcg_at_10.by_tiles[1:]
-        ),
-        None,
-    )
-    graphs, shapes = len(contents.graphs), contents.fields.shapes
-    ways = [f"Use --budget {math.ceil(needed / 1000)}KB, the smallest that works for this checkpoint and recipe."]
-    ways += [useful] if useful else []
-    saved = int(graphs * (1 - INT8_SHARE))
-    if recipe.precision == FP32 and needed - saved <= budget:
-        ways.append(f"Use --recipe int8: of the graphs' {graphs:,} bytes it saves about {saved:,} or more.")
-    ways.append(
-        f"Train a smaller mapper (rank, depth or width in the train recipe): the graphs take {graphs:,} bytes, most of "
-        f"them to generate {shapes.theta_size:,} parameters for each of {shapes.depth} blocks."
-    )
-    return tuple(ways)

@@ -45,9 +45,6 @@ def measure_quality(checkpoint: Checkpoint, *, group: int, table: ElasticTable, 
     Returns:
         The curve.
     """
-    total = table.tile_count
-    steps = {round(total * step / MEASURED_PREFIXES) for step in range(1, MEASURED_PREFIXES + 1)}
-    counts = sorted({floor, *(count for count in steps if count > floor)})
     return QualityCurve(
         full_table=table_quality(checkpoint, group=group, table=checkpoint.table(group)),
         by_tiles=tuple(
@@ -55,10 +52,21 @@ def measure_quality(checkpoint: Checkpoint, *, group: int, table: ElasticTable, 
                 count,
                 table_quality(checkpoint, group=group, table=torch.from_numpy(table.with_tiles(count).all_rows())),
             )
-            for count in counts
+            for count in measured_prefixes(table, floor=floor)
         ),
         users=len(group_probes(checkpoint, group)),
     )
+
+
+def measured_prefixes(table: ElasticTable, *, floor: int) -> tuple[int, ...]:
+    """Numbers of tiles that quality is measured at, ascending.
+
+    Args:
+        table: with all of its tiles.
+        floor: tiles that every bundle has.
+    """
+    steps = {round(table.tile_count * step / MEASURED_PREFIXES) for step in range(1, MEASURED_PREFIXES + 1)}
+    return tuple(sorted({floor, *(count for count in steps if count > floor)}))
 
 
 def check_group(checkpoint: Checkpoint, group: int) -> None:

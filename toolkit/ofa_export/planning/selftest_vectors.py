@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
 import numpy as np
 import torch
 
@@ -11,11 +14,27 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.quality import group_probes
 from ofa_export.planning.recipe import SelfTestRecipe
+from ofa_export.precision import Precision, Scheme, is_part
+
+UNDECIDED: Mapping[Scheme, float] = {"fp32": 1e-4, "int8": 0.03, "int4": 0.5}
+"""What rounding the controller may move the distance of two logits by; a gate nearer than that proves nothing.
+
+Measured on the sample: int8 up to .03, int4 up to .22 (docs/precision.md).
+"""
+
+CONTROLLER = "adapt.controller"
+
+TRIED = 100
+"""Histories among which a decided one is sought."""
 
 
 @torch.no_grad()
-def selftest_vectors(checkpoint: Checkpoint, *, group: int, recipe: SelfTestRecipe, encoded: EncodedTable) -> SelfTest:
+def selftest_vectors(
+    checkpoint: Checkpoint, *, group: int, recipe: SelfTestRecipe, encoded: EncodedTable, precision: Precision
+) -> SelfTest:
     """Run the reference on a few probes, cut to lengths from one item to a full history.
+
+    A device compares gates exactly, so histories are taken whose gates the precision cannot turn, as far as there are.
 
     The inputs are embeddings at full precision, rounded to float16, so that the vectors are the same at every budget.
 
@@ -24,13 +43,18 @@ def selftest_vectors(checkpoint: Checkpoint, *, group: int, recipe: SelfTestReci
         group: user group of the table.
         recipe: how many cases, candidates and items.
         encoded: the table's codes.
+        precision: of all layers.
 
     Returns:
         The vectors.
     """
     model, table = checkpoint.model, checkpoint.table(group)
-    histories = _histories(checkpoint, group=group, cases=recipe.cases)
-    rows = [table[torch.from_numpy(history.astype(np.int64))].to(torch.float16) for history in histories]
+    margin = _margin(precision)
+    histories = [
+        _decided(checkpoint, table, drawn, margin=margin)
+        for drawn in _histories(checkpoint, group=group, cases=recipe.cases)
+    ]
+    rows = [_embeddings(table, history) for history in histories]
     V = len(table)
     spread = np.unique(np.linspace(0, V - 1, recipe.candidates).astype(np.int32))
     candidates = table[torch.from_numpy(spread.astype(np.int64))].to(torch.float16)
@@ -48,26 +72,73 @@ def selftest_vectors(checkpoint: Checkpoint, *, group: int, recipe: SelfTestReci
     )
 
 
-def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> list[np.ndarray]:
-    """Histories of the group's longest probes: the first cut to one item, the last the longest, as it is."""
+def _margin(precision: Precision) -> float:
+    """Of the coarsest scheme in the controller."""
+    parts = [scheme for name, scheme in precision.layers if is_part(name, CONTROLLER)]
+    return max(UNDECIDED[scheme] for scheme in (precision.scheme_of(CONTROLLER), *parts))
+
+
+def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[Iterator[np.ndarray]]:
+    """For each case, histories of the group's longest probes: the first cut to one item, the last as it is.
+
+    Each case has a probe of its own; should its history not do, longer ones of the same probe follow, then those of
+    probes that no case has. All histories of one item may have the same gates.
+    """
     probes, mine = checkpoint.probes, group_probes(checkpoint, group)
     longest = mine[np.argsort(-probes.lengths[mine], kind="stable")]
-    chosen = [longest[case % len(longest)] for case in reversed(range(cases))]
-    histories = []
-    for case, probe in enumerate(chosen):
-        full = probes.histories[probe][probes.histories[probe] >= 0]
-        length = round(1 + (len(full) - 1) * case / max(cases - 1, 1))
-        histories.append(full[-length:])
-    return histories
+
+    def drawn(case: int) -> Iterator[np.ndarray]:
+        own = longest[(cases - 1 - case) % len(longest)]
+        for probe in (own, *longest[cases:]):
+            full = probes.histories[probe][probes.histories[probe] >= 0]
+            shortest = round(1 + (len(full) - 1) * case / max(cases - 1, 1))
+            yield from (full[-length:] for length in range(shortest, len(full) + 1))
+
+    return (drawn(case) for case in range(cases))
+
+
+def _decided(
+    checkpoint: Checkpoint, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
+) -> np.ndarray:
+    """The first history whose gates stay what they are when logits move by the margin; else the surest."""
+    best, surest = None, -1.0
+    for history in islice(histories, TRIED):
+        sure = _surety(checkpoint.model, _embeddings(table, history).float())
+        if sure > surest:
+            best, surest = history, sure
+        if surest >= margin:
+            break
+    assert best is not None
+    return best
+
+
+def _surety(model: AdaptiveRecommender, history: torch.Tensor) -> float:
+    """How far the margin of the nearest gate is from turning it, or from changing places under a depth cap."""
+    x, valid = _embedded(model, history)
+    logits = model.adapt(x, valid).keep_logits[0]
+    margins, cap = (logits[:, 1] - logits[:, 0]).sort(descending=True).values, model.config.depth_cap
+    sure = float(margins.abs().min())
+    if cap is not None and cap < len(margins) and margins[cap] > 0:
+        sure = min(sure, float(margins[cap - 1] - margins[cap]))
+    return sure
+
+
+def _embeddings(table: torch.Tensor, history: np.ndarray) -> torch.Tensor:
+    return table[torch.from_numpy(history.astype(np.int64))].to(torch.float16)
+
+
+def _embedded(model: AdaptiveRecommender, history: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the first block gets, and which positions are real."""
+    T = model.config.history_length
+    padded = torch.nn.functional.pad(history, (0, 0, T - len(history), 0))[None]
+    valid = model.valid(torch.tensor([len(history)]))
+    return model.embed(padded, valid), valid
 
 
 def _answer(
     model: AdaptiveRecommender, history: torch.Tensor, candidates: torch.Tensor
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    T = model.config.history_length
-    padded = torch.nn.functional.pad(history, (0, 0, T - len(history), 0))[None]
-    valid = model.valid(torch.tensor([len(history)]))
-    x = model.embed(padded, valid)
+    x, valid = _embedded(model, history)
     adaptation = model.adapt(x, valid)
     state = model.states(model.assemble(x, valid, adaptation))[:, -1]
     return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), (state @ candidates.T).numpy()

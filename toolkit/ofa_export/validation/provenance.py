@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.manifest import Manifest, Shapes
 from ofa_export.bundle.reader import Bundle
+from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.bundled import bundled
+from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.validation.finding import Finding, at_most
 
 ACCEPTED = "bundle.accepted"
@@ -82,6 +87,21 @@ def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:
             "count",
             f"Item {what} that differ from the checkpoint's, of {len(found):,}{first}.",
         )
+
+
+def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with the network that the bundle's recipe makes of it; as it is where the recipe makes no sense.
+
+    Args:
+        manifest: of the bundle; a recipe that does not fit shows in the contract.
+        checkpoint: as it was trained.
+    """
+    group = user_group(manifest, checkpoint)
+    try:
+        recipe = BundleRecipe.model_validate(manifest.recipe)
+        return checkpoint if group is None else bundled(checkpoint, group=group, recipe=recipe)
+    except (ValidationError, ConfigError):
+        return checkpoint
 
 
 def user_group(manifest: Manifest, checkpoint: Checkpoint) -> int | None:

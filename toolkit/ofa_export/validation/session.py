@@ -37,7 +37,7 @@ class Sessions:
         top10_overlap: share of the reference's ten best items that are among the device's, `[whole]`.
         device_ranks: rank of the next item on the device, `[whole]`.
         reference_ranks: the same in the reference with the bundle's tiles.
-        full_ranks: the same in the reference with the full, unquantised table.
+        full_ranks: the same in the network as it was trained, with the full, unquantised table.
     """
 
     gates: NDArray[np.float32]
@@ -51,16 +51,23 @@ class Sessions:
 
 
 def run_sessions(
-    device: Device, checkpoint: Checkpoint, histories: ValidationHistories, *, group: int, table: ElasticTable
+    device: Device,
+    checkpoint: Checkpoint,
+    histories: ValidationHistories,
+    *,
+    group: int,
+    table: ElasticTable,
+    trained: Checkpoint,
 ) -> Sessions:
     """Run all histories on the device and in the reference.
 
     Args:
         device: the bundle on a runtime.
-        checkpoint: the reference and its full table.
+        checkpoint: the reference, cut as the bundle's recipe says.
         histories: what to run.
         group: user group of the bundle.
         table: the table that the bundle has to hold.
+        trained: the checkpoint as it was trained, with its full table: what a budget is measured against.
 
     Raises:
         NumericsError: a graph returned values that are not finite.
@@ -68,7 +75,9 @@ def run_sessions(
     tiles = torch.from_numpy(table.all_rows())
     step = max(1, VALUES_AT_ONCE // len(tiles))
     parts = [
-        _some(device, checkpoint, histories, slice(start, start + step), full=checkpoint.table(group), tiles=tiles)
+        _some(
+            device, checkpoint, trained, histories, slice(start, start + step), full=trained.table(group), tiles=tiles
+        )
         for start in range(0, len(histories), step)
     ]
     names = Sessions.__dataclass_fields__
@@ -110,6 +119,7 @@ def session_findings(sessions: Sessions, histories: ValidationHistories, *, floo
 def _some(
     device: Device,
     checkpoint: Checkpoint,
+    trained: Checkpoint,
     histories: ValidationHistories,
     part: slice,
     *,
@@ -127,7 +137,11 @@ def _some(
     targets = histories.targets[part]
     whole = slice(len(targets))
     seen = rows[whole] if checkpoint.config.data.exclude_history else None
-    full_scores, _ = score_histories(model, model.adapt, full, rows[whole]) if len(targets) else (reference[whole], 0)
+    full_scores, _ = (
+        score_histories(trained.model, trained.model.adapt, full, rows[whole])
+        if len(targets)
+        else (reference[whole], 0)
+    )
     return Sessions(
         gates=gates,
         same_gates=(gates == reference_gates).all(axis=1),

@@ -113,15 +113,17 @@ def _bundle_findings(
     yield same
     if same.status == "fail":
         return
+    group = provenance.user_group(bundle.manifest, checkpoint)
+    trained, checkpoint = checkpoint, provenance.cut_as_bundled(bundle.manifest, checkpoint)
     contract = provenance.contract_finding(bundle.manifest, checkpoint, backend)
     yield contract
-    group = provenance.user_group(bundle.manifest, checkpoint)
     if contract.status == "fail" or group is None:
         return
     yield from provenance.item_findings(bundle, checkpoint)
     comparison = _Comparison(
         bundle=bundle,
         checkpoint=checkpoint,
+        trained=trained,
         group=group,
         backend=backend,
         other=others[0] if others else None,
@@ -138,10 +140,11 @@ def _bundle_findings(
 
 @dataclass(frozen=True, kw_only=True)
 class _Comparison:
-    """A bundle that fits its checkpoint, and what both are compared on."""
+    """A bundle that fits its checkpoint, cut as the bundle's recipe says, and what both are compared on."""
 
     bundle: Bundle
     checkpoint: Checkpoint
+    trained: Checkpoint
     group: int
     backend: Backend
     other: Backend | None
@@ -224,7 +227,9 @@ class _Comparison:
             runner.close()
 
     def _session_findings(self, device: Device) -> Iterator[Finding]:
-        sessions = run_sessions(device, self.checkpoint, self.histories, group=self.group, table=self.table)
+        sessions = run_sessions(
+            device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
+        )
         yield from gate_findings(
             "gates", sessions.gates, self.reference, self.histories, margin=self.limits.gate_margin.limit
         )

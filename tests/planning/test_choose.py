@@ -1,0 +1,143 @@
+"""The whole way from a recipe with open choices to a plan, on a real checkpoint and a backend that converts quickly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ofa_export.bundle.writer import smallest_budget, write_bundle
+from ofa_export.content_cache import ContentCache
+from ofa_export.errors import BudgetError
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.limits import Limits
+from ofa_export.planning.master_cache import load_master
+from ofa_export.planning.plan import make_plan
+from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
+from ofa_export.planning.search import planned_step
+from ofa_export.precision import INT8
+
+OPEN = OpenRecipe(
+    description="toy", precision="auto", rank="auto", adaptation="auto", candidates=25, selftest=SelfTestRecipe()
+)
+
+
+class Chooser:
+    """Chooses for budgets, always with the same store and backend."""
+
+    def __init__(self, path: Path, checkpoint: Checkpoint, backend, store: ContentCache) -> None:
+        self.path, self.sizes, self.backend, self.store = path, checkpoint.config.model, backend, store
+        self.told: list[tuple[int, int]] = []
+
+    def __call__(self, budget: int, recipe: OpenRecipe = OPEN) -> Choice:
+        return choose(
+            self.path,
+            self.sizes,
+            backend=self.backend,
+            group=0,
+            recipe=recipe,
+            budget=budget,
+            limits=Limits(),
+            store=self.store,
+            tell=lambda done, total: self.told.append((done, total)),
+        )
+
+    def master(self, choice: Choice):
+        return load_master(self.path, backend=self.backend, group=0, recipe=choice.recipe, store=self.store)
+
+
+@pytest.fixture
+def chooser(toy_checkpoint: Path, checkpoint: Checkpoint, backend, tmp_path_factory: pytest.TempPathFactory) -> Chooser:
+    with_int4 = replace(backend, schemes={"fp32": "1.0", "int8": "1.2", "int4": "1.3"})
+    return Chooser(toy_checkpoint, checkpoint, with_int4, ContentCache(tmp_path_factory.mktemp("choices")))
+
+
+def test_every_budget_gets_a_plan_within_it_and_more_is_never_worse(chooser: Chooser) -> None:
+    with pytest.raises(BudgetError) as caught:
+        chooser(100)
+    smallest, steps = caught.value.needed, []
+    for budget in (smallest, smallest + 300, smallest + 1500, smallest + 4000, UNBOUNDED):
+        choice = chooser(budget)
+        plan = make_plan(chooser.master(choice), recipe=choice.recipe, budget=budget)
+        assert plan.bytes <= budget
+        kept = [point for point in choice.chosen.points if point.tiles <= plan.tiles]
+        steps.append(planned_step(kept[-1]))
+    assert steps == sorted(steps)
+
+
+def test_without_a_limit_the_best_step_wins_and_of_equals_the_most_faithful(chooser: Chooser) -> None:
+    choice = chooser(UNBOUNDED)
+    best = max(planned_step(one.points[-1]) for one in choice.considered)
+    first = next(one for one in choice.considered if planned_step(one.points[-1]) == best)
+    assert choice.chosen == first
+
+
+def test_the_resolved_recipe_gives_the_same_bytes_again(chooser: Chooser, tmp_path: Path) -> None:
+    with pytest.raises(BudgetError) as caught:
+        chooser(100)
+    budget = caught.value.needed + 700
+    first = chooser(budget)
+    plan = make_plan(chooser.master(first), recipe=first.recipe, budget=budget)
+    again = chooser(budget, OpenRecipe.model_validate(plan.recipe.plain()))
+    assert len(again.considered) == 1
+    second = make_plan(chooser.master(again), recipe=again.recipe, budget=budget)
+    for made, name in ((plan, "a"), (second, "b")):
+        write_bundle(tmp_path / name, made.contents, tiles=made.tiles, budget=budget)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_what_was_measured_is_not_measured_again(chooser: Chooser) -> None:
+    chooser(UNBOUNDED)
+    converted = list(chooser.backend.conversions)
+    assert chooser.told[-1] == (len(chooser.told) - 1, len(chooser.told) - 1)
+    stored = {path.name: path.stat().st_mtime_ns for path in chooser.store.root.glob("*.worth")}
+    assert len(stored) == len(chooser(UNBOUNDED).considered)
+    assert {path.name: path.stat().st_mtime_ns for path in chooser.store.root.glob("*.worth")} == stored
+    assert chooser.backend.conversions == converted
+
+
+def test_a_damaged_measurement_is_made_again(chooser: Chooser) -> None:
+    before = chooser(UNBOUNDED)
+    damaged, *_, truncated = sorted(chooser.store.root.glob("*.worth"))
+    whole = {path: path.read_bytes() for path in (damaged, truncated)}
+    damaged.write_bytes(whole[damaged][:-20] + bytes(20))
+    truncated.write_bytes(whole[truncated][:-7])
+    assert chooser(UNBOUNDED) == before
+    assert {path: path.read_bytes() for path in whole} == whole
+
+
+def test_the_edges_of_the_range(chooser: Chooser) -> None:
+    recipe = OPEN.model_copy(update={"precision": INT8, "rank": None, "adaptation": "required"})
+    whole = chooser.master(chooser(UNBOUNDED, recipe))
+    least, most = (smallest_budget(whole, tiles) for tiles in (whole.floor_tiles, whole.table.tile_count))
+    with pytest.raises(BudgetError) as caught:
+        chooser(least - 1, recipe)
+    assert caught.value.shortfall == 1
+    kept = {
+        budget: make_plan(whole, recipe=chooser(budget, recipe).recipe, budget=budget).tiles
+        for budget in (least, least + 1, most - 1, most, most + 1)
+    }
+    assert whole.floor_tiles <= kept[least] <= kept[least + 1] < kept[most - 1] < kept[most] == kept[most + 1]
+
+
+def test_a_recipe_with_tiles_says_which_budget_holds_them(chooser: Chooser) -> None:
+    closed = OpenRecipe(description="toy", precision="int8", candidates=25, selftest=SelfTestRecipe(), tiles=40)
+    choice = chooser(100, closed)
+    with pytest.raises(BudgetError) as caught:
+        make_plan(chooser.master(choice), recipe=choice.recipe, budget=100)
+    (way,) = caught.value.ways_out
+    assert "which holds the recipe's 40 tiles" in way
+    (budget,) = re.findall(r"--budget (\d+)", way)
+    assert make_plan(chooser.master(choice), recipe=choice.recipe, budget=int(budget)).tiles == 40
+
+
+def test_bounds_are_bounds(chooser: Chooser) -> None:
+    for one in chooser(UNBOUNDED).considered:
+        recipe = one.candidate.resolved(OPEN)
+        contents = load_master(chooser.path, backend=chooser.backend, group=0, recipe=recipe, store=chooser.store)
+        for point in one.points:
+            assert one.bytes_at_least(point) < smallest_budget(contents, point.tiles), one.candidate.text

@@ -1,0 +1,209 @@
+"""What a plan promises, on random networks, recipes and budgets; every candidate is really converted and measured."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ofa_export.bundle.order import plane_order
+from ofa_export.bundle.writer import smallest_budget
+from ofa_export.content_cache import ContentCache
+from ofa_export.errors import BudgetError
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.config import ModelConfig
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.planning.budget import UNBOUNDED, parse_budget
+from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.limits import Limits
+from ofa_export.planning.master_cache import load_master
+from ofa_export.planning.plan import Plan, make_plan
+from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
+from ofa_export.planning.search import planned_step
+
+pytestmark = pytest.mark.integration
+
+PROBES = 16
+AUTO = {"precision": "auto", "rank": "auto"}
+FEW = settings(
+    deadline=None,
+    max_examples=5,
+    # Every example measures up to 14 networks; a smaller one would not be worth the minutes.
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+MODELS = st.builds(
+    ModelConfig,
+    items=st.integers(20, 60),
+    width=st.sampled_from([8, 16]),
+    depth=st.integers(1, 2),
+    heads=st.just(2),
+    history_length=st.integers(3, 6),
+    rank=st.integers(1, 4),
+    item_groups=st.integers(1, 3),
+    backbone=st.sampled_from(["transformer", "gated-convolution"]),
+)
+RECIPES = st.fixed_dictionaries(
+    {
+        "precision": st.sampled_from(["auto", "auto", "int8", "fp32"]),
+        "rank": st.sampled_from(["auto", "auto", None]),
+        "adaptation": st.sampled_from(["required", "auto", "none"]),
+    }
+).map(lambda choices: OpenRecipe(description="random", candidates=20, selftest=SelfTestRecipe(cases=2), **choices))
+SHARES = st.lists(st.floats(0, 1.1), min_size=2, max_size=4)
+
+
+@dataclass
+class Planner:
+    """Plans for one checkpoint, always with the same store."""
+
+    path: Path
+    sizes: ModelConfig
+    backend: object
+    store: ContentCache
+
+    def __call__(self, budget: int, recipe: OpenRecipe) -> tuple[Choice, Plan]:
+        choice = choose(
+            self.path,
+            self.sizes,
+            backend=self.backend,
+            group=0,
+            recipe=recipe,
+            budget=budget,
+            limits=Limits(),
+            store=self.store,
+            tell=lambda done, total: None,
+        )
+        return choice, make_plan(self.master(choice.recipe), recipe=choice.recipe, budget=budget)
+
+    def master(self, recipe):
+        return load_master(self.path, backend=self.backend, group=0, recipe=recipe, store=self.store)
+
+    def least(self, recipe: OpenRecipe) -> int:
+        with pytest.raises(BudgetError) as caught:
+            self(1, recipe)
+        return caught.value.needed
+
+
+@pytest.fixture
+def planner(backend, tmp_path_factory: pytest.TempPathFactory):
+    with_int4 = replace(backend, schemes={"fp32": "1.0", "int8": "1.2", "int4": "1.3"})
+
+    def make(config: ModelConfig, seed: int) -> Planner:
+        folder = tmp_path_factory.mktemp("random")
+        for name, content in checkpoint_files(random_checkpoint(config, seed)).items():
+            (folder / name).write_bytes(content)
+        return Planner(folder, config, with_int4, ContentCache(folder / "cache"))
+
+    return make
+
+
+def random_checkpoint(config: ModelConfig, seed: int) -> Checkpoint:
+    """Untrained weights; gates and generated parameters that differ between histories."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = AdaptiveRecommender(config).eval().requires_grad_(False)
+        for generator in model.mapper.generators:
+            generator.out.weight.normal_(0, 0.1)
+            generator.out.bias.normal_(0, 0.1)
+        model.controller.head_out.weight.normal_(0, 1)
+        model.controller.head_out.bias.normal_(0, 1)
+    rng = np.random.default_rng(seed)
+    T, G, N = config.history_length, config.item_groups, config.embedding_blocks
+    histories = rng.integers(0, config.items, (PROBES, T)).astype(np.int32)
+    histories[np.arange(T) < T - rng.integers(1, T + 1, PROBES)[:, None]] = -1
+    card = DataCard(name="random", licence="CC0-1.0", attribution="Drawn by nobody.", exclude_history=False)
+    return Checkpoint(
+        config=CheckpointConfig(model=config, data=card, order="planes"),
+        model=model,
+        importance=np.ones((1, G, N), np.float32),
+        tile_orders=(plane_order(G, N),),
+        centroids=np.zeros((1, config.width), np.float32),
+        item_keys=tuple(f"K{row}" for row in range(config.items)),
+        item_titles=tuple(f"Title {row}" for row in range(config.items)),
+        probes=Probes(
+            histories=histories,
+            targets=rng.integers(0, config.items, PROBES).astype(np.int32),
+            user_groups=np.zeros(PROBES, np.int32),
+        ),
+    )
+
+
+def step_of(choice: Choice, plan: Plan) -> int:
+    return planned_step([point for point in choice.chosen.points if point.tiles <= plan.tiles][-1])
+
+
+@FEW
+@given(config=MODELS, recipe=RECIPES, seed=st.integers(0, 999), shares=SHARES)
+def test_within_budget_well_spent_never_worse_and_nested(
+    planner, config: ModelConfig, recipe: OpenRecipe, seed: int, shares: list[float]
+) -> None:
+    plan_for = planner(config, seed)
+    least = plan_for.least(recipe)
+    _, everything = plan_for(UNBOUNDED, recipe)
+    most = smallest_budget(everything.contents, everything.tiles)
+    budgets = sorted(max(least, round(least + share * (most - least))) for share in shares)
+    made = [plan_for(budget, recipe) for budget in budgets]
+    for budget, (_, plan) in zip(budgets, made, strict=True):
+        assert plan.bytes <= budget
+        if plan.binds:
+            assert plan.bytes >= 0.97 * budget
+    for (small, less), (large, more) in pairwise(made):
+        assert step_of(large, more) >= step_of(small, less)
+        kept = min(less.tiles, more.tiles)
+        # One order for all configurations: of two bundles, one always has the other's tiles.
+        rows = [plan.contents.table.with_tiles(kept).all_rows() for plan in (less, more)]
+        assert np.array_equal(*rows)
+        if small.chosen == large.chosen:
+            assert less.tiles <= more.tiles
+
+
+@FEW
+@given(config=MODELS, recipe=RECIPES, seed=st.integers(0, 999), share=st.floats(0, 1))
+def test_no_other_configuration_would_rank_better(
+    planner, config: ModelConfig, recipe: OpenRecipe, seed: int, share: float
+) -> None:
+    plan_for = planner(config, seed)
+    least = plan_for.least(recipe)
+    budget = round(least * (1 + share))
+    choice, _ = plan_for(budget, recipe)
+    fitting = [
+        (planned_step(point), -place)
+        for place, one in enumerate(choice.considered)
+        for point in one.points
+        if smallest_budget(plan_for.master(one.candidate.resolved(recipe)), point.tiles) <= budget
+    ]
+    assert choice.chosen == choice.considered[-max(fitting)[1]]
+
+
+@FEW
+@given(config=MODELS, recipe=RECIPES, seed=st.integers(0, 999), short=st.integers(1, 3000))
+def test_what_an_infeasible_budget_is_told_works(
+    planner, config: ModelConfig, recipe: OpenRecipe, seed: int, short: int
+) -> None:
+    plan_for = planner(config, seed)
+    least = plan_for.least(recipe)
+    budget = max(1, least - short)
+    with pytest.raises(BudgetError) as caught:
+        plan_for(budget, recipe)
+    *ways, last = caught.value.ways_out
+    assert last.startswith("Train a smaller network")
+    assert ways
+    for way in ways:
+        named = re.search(r"--budget (\w+)", way)
+        opened = {**AUTO, **({"adaptation": "auto"} if "`adaptation`" in way else {})}
+        _, plan = plan_for(
+            parse_budget(named[1]) if named else budget, recipe if named else recipe.model_copy(update=opened)
+        )
+        assert plan.bytes <= (parse_budget(named[1]) if named else budget)
+    plan_for(least, recipe)
+    with pytest.raises(BudgetError):
+        plan_for(least - 1, recipe)

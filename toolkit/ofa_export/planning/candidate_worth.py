@@ -1,0 +1,146 @@
+"""What one candidate is worth: the reference rounded as the device rounds, at every measured prefix of the tiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
+
+from ofa_export.backends.protocol import Backend
+from ofa_export.backends.sample_inputs import sample_inputs
+from ofa_export.bundle import embeddings
+from ofa_export.bundle.codes import encode
+from ofa_export.bundle.items import ItemCatalogue
+from ofa_export.bundle.order import floor_tiles
+from ofa_export.bundle.table import ElasticTable
+from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.graphs.layers import linear_layers
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fake_quantised import fake_quantised
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.threads import one_torch_thread
+from ofa_export.planning.bundled import bundled
+from ofa_export.planning.candidates import Candidate
+from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint, rising
+from ofa_export.planning.probe_scores import ProbeScores
+from ofa_export.planning.quality import check_group, measured_prefixes
+from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.selftest_vectors import selftest_vectors
+from ofa_export.precision import INT8, Precision
+
+BITS = {"fp32": 32, "int8": 8, "int4": 4}
+
+PART = re.compile(r"adapt\.mapper\.generators\.\d+|adapt\.\w+|\w+")
+"""The part of the network that a layer belongs to, at the start of its name."""
+
+
+class WorthSource:
+    """A checkpoint, its table at every measured prefix, and the bytes that all candidates share.
+
+    Args:
+        checkpoint: as it was trained.
+        backend: whose rounding counts.
+        group: user group.
+        recipe: gives candidates of `score` and the self-test, whose bytes are part of every bundle.
+
+    Raises:
+        ConfigError: there is no such user group.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: OpenRecipe) -> None:
+        check_group(checkpoint, group)
+        self.checkpoint, self.backend, self.group, self.recipe = checkpoint, backend, group, recipe
+        sizes = checkpoint.config.model.group_sizes
+        self.encoded = encode(checkpoint.table(group).numpy(), group_sizes=sizes)
+        table = ElasticTable.from_encoded(self.encoded, checkpoint.tile_orders[group])
+        items = len(ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles).to_bytes())
+        self.prefixes = measured_prefixes(table, floor=floor_tiles(table.order))
+        self.shared_bytes = [embeddings.embeddings_bytes(table, count) + items for count in self.prefixes]
+        tables = [torch.from_numpy(table.with_tiles(count).all_rows()) for count in self.prefixes]
+        self.scores = ProbeScores(checkpoint, group=group, tables=tables)
+        self._models: dict[Candidate, AdaptiveRecommender] = {}
+
+    @torch.no_grad()
+    def worth(self, candidate: Candidate) -> MeasuredCandidate:
+        """Measure one candidate.
+
+        Args:
+            candidate: which configuration.
+        """
+        with one_torch_thread():
+            model, graphs = self._model(candidate), self._graphs(candidate)
+            selftest = self._selftest_bytes(candidate)
+            rounded = fake_quantised(model, candidate.precision, backend=self.backend)
+            qualities, executed = self.scores.qualities(rounded, candidate.precision)
+            rows = zip(self.prefixes, self.shared_bytes, qualities, rising(qualities), strict=True)
+            return MeasuredCandidate(
+                candidate=candidate,
+                weights=self.weights(candidate),
+                macs=_macs(graphs, executed),
+                points=tuple(
+                    MeasuredPoint(tiles=tiles, fixed_bytes=shared + selftest, ndcg=quality, planned_ndcg=planned)
+                    for tiles, shared, quality, planned in rows
+                ),
+            )
+
+    def _selftest_bytes(self, candidate: Candidate) -> int:
+        vectors = selftest_vectors(
+            replace(self.checkpoint, model=self._model(candidate)),
+            group=self.group,
+            recipe=self.recipe.selftest,
+            encoded=self.encoded,
+            precision=candidate.precision,
+        )
+        return len(vectors.to_bytes())
+
+    def weights(self, candidate: Candidate) -> dict[str, int]:
+        """Bytes of a candidate's weights by part of the network."""
+        return weights(self._graphs(candidate), candidate.precision, self.backend)
+
+    def _graphs(self, candidate: Candidate) -> tuple[DeviceGraph, ...]:
+        return device_graphs(self._model(candidate), candidates=self.recipe.candidates)
+
+    def _model(self, candidate: Candidate) -> AdaptiveRecommender:
+        """The network before rounding, which is the same for all precisions."""
+        cut = candidate.model_copy(update={"precision": INT8})
+        if cut not in self._models:
+            recipe = candidate.resolved(self.recipe)
+            self._models[cut] = bundled(self.checkpoint, group=self.group, recipe=recipe).model
+        return self._models[cut]
+
+
+def weights(graphs: Sequence[DeviceGraph], precision: Precision, backend: Backend) -> dict[str, int]:
+    """Bytes of the weights of the linear layers; scales, biases and the file around them come on top.
+
+    Args:
+        graphs: of the network.
+        precision: of its layers.
+        backend: whose rules apply.
+
+    Returns:
+        Bytes by part: `adapt.controller`, `adapt.mapper`, `adapt.mapper.generators.0`, `block_0`, and so on.
+    """
+    found: dict[str, int] = {}
+    for name, layer in linear_layers(graphs).items():
+        scheme = backend.rules.applied(precision.scheme_of(name), in_features=layer.in_features)
+        part = PART.match(name)
+        assert part is not None
+        found[part[0]] = found.get(part[0], 0) + layer.weight.numel() * BITS[scheme] // 8
+    return found
+
+
+def _macs(graphs: tuple[DeviceGraph, ...], executed: NDArray[np.float64]) -> float:
+    """Of one history: `adapt`, and each block as often as it is executed."""
+    adapt, *blocks, _ = graphs
+    counts = []
+    for graph in (adapt, *blocks):
+        with FlopCounterMode(display=False) as counter:
+            graph.module(*sample_inputs(graph.spec))
+        # PyTorch counts the multiplication and the addition apart.
+        counts.append(counter.get_total_flops() / 2)
+    return float(counts[0] + np.dot(executed, counts[1:]))

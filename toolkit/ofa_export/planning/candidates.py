@@ -1,0 +1,112 @@
+"""The graph configurations that a plan chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import product
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ofa_export.errors import ConfigError
+from ofa_export.model.config import ModelConfig
+from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
+from ofa_export.precision import INT4, INT8, Precision, Scheme
+
+INT4_GENERATORS = Precision(default="int8", layers=(("adapt.mapper.generators", "int4"),))
+"""They hold most of the weights and are the least sensitive (docs/precision.md)."""
+
+INT4_BUT_CONTROLLER = Precision(default="int4", layers=(("adapt.controller", "int8"),))
+"""Int4 in the structure controller turns gates that are nearly undecided."""
+
+
+class Candidate(BaseModel):
+    """One configuration of the graphs.
+
+    Args:
+        adaptation: whether controller and mapper go in.
+        rank: columns of the generated weights; None is what was trained.
+        depth_cap: blocks that a user's network has at most; None is what was trained.
+        precision: of the static weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    adaptation: bool = True
+    rank: int | None = None
+    depth_cap: int | None = None
+    precision: Precision
+
+    @property
+    def text(self) -> str:
+        """In words: `rank 4, at most 1 block, int8,adapt=int4`."""
+        if not self.adaptation:
+            return f"no adaptation, {self.precision.text}"
+        rank = "full rank" if self.rank is None else f"rank {self.rank}"
+        blocks = "" if self.depth_cap is None else f"at most {self.depth_cap} block{'s' * (self.depth_cap > 1)}, "
+        return f"{rank}, {blocks}{self.precision.text}"
+
+    def resolved(self, recipe: OpenRecipe) -> BundleRecipe:
+        """The recipe with this candidate's choices in it."""
+        return recipe.resolved(
+            adaptation="required" if self.adaptation else "none",
+            rank=self.rank,
+            depth_cap=self.depth_cap,
+            precision=self.precision,
+        )
+
+
+def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Scheme]) -> tuple[Candidate, ...]:
+    """Every configuration that the recipe allows, the one nearest to the trained network first.
+
+    Args:
+        recipe: what it does not leave to `auto` is fixed.
+        sizes: of the trained network.
+        schemes: that the runtime loads.
+
+    Raises:
+        ConfigError: the network has no such rank or depth.
+    """
+    _check(recipe, {"rank": sizes.rank, "depth_cap": sizes.depth})
+    ranks, caps = _smaller(recipe.rank, sizes.rank), _smaller(recipe.depth_cap, sizes.depth)
+    precisions = _precisions(schemes) if recipe.precision == "auto" else (recipe.precision,)
+    adapting = tuple(
+        Candidate(rank=rank, depth_cap=cap, precision=precision)
+        for precision, rank, cap in product(precisions, ranks, caps)
+    )
+    plain = _static_precisions(schemes) if recipe.precision == "auto" else precisions
+    static = tuple(Candidate(adaptation=False, precision=precision) for precision in plain)
+    return {"required": adapting, "none": static, "auto": adapting + static}[recipe.adaptation]
+
+
+def _precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
+    return (INT8, INT4_GENERATORS, INT4_BUT_CONTROLLER) if "int4" in schemes else (INT8,)
+
+
+def _static_precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
+    """Without controller and generators there is nothing to except."""
+    return (INT8, INT4) if "int4" in schemes else (INT8,)
+
+
+def _check(recipe: OpenRecipe, trained: Mapping[str, int]) -> None:
+    """Refuse what the network does not have, all of it in one error."""
+    given = {name: getattr(recipe, name) for name in trained}
+    mistakes = [
+        f"`{name}: {value}` is more than the checkpoint has: {trained[name]}."
+        for name, value in given.items()
+        if isinstance(value, int) and value > trained[name]
+    ]
+    if mistakes:
+        raise ConfigError(" ".join([*mistakes, "Correct the recipe."]))
+
+
+def _smaller(given: int | Literal["auto"] | None, trained: int) -> tuple[int | None, ...]:
+    """None, what was trained; for auto also each half of the one before: 8, 4, 2, 1."""
+    if given == "auto":
+        found: list[int | None] = [None]
+        size = trained // 2
+        while size:
+            found.append(size)
+            size //= 2
+        return tuple(found)
+    return (None if given == trained else given,)

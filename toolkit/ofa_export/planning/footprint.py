@@ -1,0 +1,102 @@
+"""Memory and time of a session on the host build of a runtime, measured in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from ofa_export.backends.protocol import Backend
+from ofa_export.backends.registry import get_backend
+from ofa_export.bundle.device import Device
+from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.writer import BundleContents, write_bundle
+from ofa_export.content_cache import ContentCache
+from ofa_export.errors import LoweringError
+from ofa_export.planning.budget import UNBOUNDED
+
+SESSIONS = 30
+"""Sessions whose median counts; the first ones warm up."""
+
+
+class Footprint(BaseModel):
+    """What a session costs on this computer.
+
+    Args:
+        ram_bytes: growth of the peak resident memory of a process that loads the runtime, maps the bundle and runs
+            sessions: the runtime's own library is part of it, Python and numpy are not.
+        latency_ms: median of `adapt`, all blocks that run, and one call of `score`, with their lookups.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    ram_bytes: int
+    latency_ms: float
+
+
+def footprint(contents: BundleContents, *, backend: Backend, store: ContentCache) -> Footprint:
+    """Measure the bundle with every tile, once; later plans read the same numbers.
+
+    Args:
+        contents: a master.
+        backend: its runtime.
+        store: keeps the measurement.
+
+    Raises:
+        LoweringError: the runtime could not run the graphs.
+    """
+    described = json.dumps([backend.name, sorted(backend.tool_versions().items())]).encode()
+    key = hashlib.sha256(described + bytes(contents.graphs)).hexdigest()
+    return Footprint.model_validate_json(store.get_or_make(f"{key}.footprint", lambda: _measure(contents, backend)))
+
+
+def _measure(contents: BundleContents, backend: Backend) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "master.ofab"
+        write_bundle(path, contents, tiles=contents.table.tile_count, budget=UNBOUNDED)
+        ended = subprocess.run(
+            [sys.executable, "-c", f"from {__name__} import main; main()", str(path)], capture_output=True, check=False
+        )
+    if ended.returncode:
+        detail = ended.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {ended.returncode}"]
+        raise LoweringError(backend=backend.name, stage="measure", graph=None, detail=detail[0])
+    return ended.stdout.splitlines()[-1]
+
+
+def main() -> None:
+    """Run sessions of the bundle named on the command line and print a `Footprint` as JSON."""
+    with Bundle.open(Path(sys.argv[1])) as bundle:
+        backend = get_backend(bundle.manifest.runtime.name)
+        contract = bundle.manifest.shapes.contract()
+        before = _peak_bytes()
+        runner = backend.load(bundle.graphs, contract)
+        device = Device(bundle, runner)
+        rows = np.random.default_rng(0).integers(0, len(bundle.items), bundle.manifest.shapes.history_length)
+        candidates = np.arange(min(bundle.manifest.shapes.candidates, len(bundle.items)))
+        times = [_session(device, rows, candidates) for _ in range(SESSIONS)]
+        runner.close()
+    found = Footprint(ram_bytes=_peak_bytes() - before, latency_ms=float(np.median(times[SESSIONS // 3 :])))
+    print(found.model_dump_json())
+
+
+def _session(device: Device, rows: NDArray[np.int64], candidates: NDArray[np.int64]) -> float:
+    """Milliseconds of one session."""
+    start = time.perf_counter()
+    device.adapt(rows)
+    device.score(candidates)
+    return 1000 * (time.perf_counter() - start)
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes on Linux, bytes on macOS.
+    return peak if sys.platform == "darwin" else 1024 * peak

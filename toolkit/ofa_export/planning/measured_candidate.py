@@ -1,0 +1,62 @@
+"""What is known of a candidate before it is converted: quality at every measured prefix, weights, arithmetic."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from ofa_export.planning.candidates import Candidate
+
+
+class MeasuredPoint(BaseModel):
+    """A prefix of the tiles.
+
+    Args:
+        tiles: how many.
+        fixed_bytes: of the entries besides graphs, manifest and card, with these tiles.
+        ndcg: NDCG@10 of the reference rounded as the device rounds, on the checkpoint's validation histories.
+        planned_ndcg: the same, made to rise with the tiles: where it falls, the mean of what falls counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    tiles: int
+    fixed_bytes: int
+    ndcg: float
+    planned_ndcg: float
+
+
+class MeasuredCandidate(BaseModel):
+    """A candidate and what it is worth.
+
+    Args:
+        candidate: which configuration.
+        weights: bytes of the weights of its graphs by part of the network; their files are larger.
+        macs: multiply-accumulates of `adapt` and the blocks executed on average.
+        points: fewest tiles first, at least one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    candidate: Candidate
+    weights: dict[str, int]
+    macs: float
+    points: tuple[MeasuredPoint, ...]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights."""
+        return sum(self.weights.values())
+
+    def bytes_at_least(self, point: MeasuredPoint) -> int:
+        """A lower bound on the bytes of a bundle with these graphs and tiles."""
+        return self.weight_bytes + point.fixed_bytes
+
+
+def rising(values: list[float]) -> list[float]:
+    """The nearest sequence that never falls, in least squares (pool adjacent violators)."""
+    pools: list[list[float]] = []
+    for value in values:
+        pools.append([value])
+        while len(pools) > 1 and sum(pools[-2]) / len(pools[-2]) > sum(pools[-1]) / len(pools[-1]):
+            pools[-2:] = [pools[-2] + pools[-1]]
+    return [sum(pool) / len(pool) for pool in pools for _ in pool]

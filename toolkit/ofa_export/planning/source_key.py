@@ -1,0 +1,30 @@
+"""Names of cache entries that a checkpoint decides: a digest of its files, of this package's source and of more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ofa_export.source_digest import source_digest
+
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "probes.safetensors")
+
+
+def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:
+    """Digest of everything that decides what is made; None when the checkpoint cannot be read, which loading explains.
+
+    Args:
+        checkpoint: its folder.
+        described: whatever else decides it, as plain values.
+    """
+    digest = hashlib.sha256(source_digest())
+    digest.update(json.dumps(described, sort_keys=True).encode())
+    for name in CHECKPOINT_FILES:
+        try:
+            content = (checkpoint / name).read_bytes()
+        except OSError:
+            return None
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
