@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ofa_export.errors import MissingToolError
 from ofa_export.evaluation.evaluate import Evaluation
 from ofa_export.evaluation.plots import bytes_plot, orders_plot, ranking_plot, segments_plot
 from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
+from ofa_export.html_page import render_page
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -22,17 +22,10 @@ def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
     Raises:
         MissingToolError: Jinja2 or matplotlib is not installed.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise MissingToolError(
-            'The HTML page needs Jinja2. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
-        ) from error
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["share"] = lambda value: f"{value:.1%}"
     first, ranking = evaluations[0], rows(evaluations)
     segments, tables = segment_rows(evaluations), byte_rows(evaluations)
-    page: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return render_page(
+        TEMPLATE,
         card=first.subject.checkpoint.config.data,
         split=first.split,
         users=len(first.users),
@@ -49,4 +42,3 @@ def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
         orders_plot=orders_plot(tables) if tables else "",
         user_groups=group_rows(evaluations),
     )
-    return page

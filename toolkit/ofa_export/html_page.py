@@ -1,0 +1,36 @@
+"""Pages of HTML from templates that lie beside the code which fills them; all share one style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ofa_export.errors import MissingToolError
+
+
+def render_page(template: Path, **values: Any) -> str:
+    """A self-contained page.
+
+    Args:
+        template: Jinja2; it may include `page_style.css`.
+        values: what it shows.
+
+    Raises:
+        MissingToolError: Jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingToolError(
+            'The HTML page needs Jinja2. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
+        ) from error
+    environment = Environment(
+        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["share"] = lambda value: f"{value:.1%}"
+    page: str = environment.get_template(template.name).render(**values)
+    return page
