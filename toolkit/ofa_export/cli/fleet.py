@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,8 +73,7 @@ def fleet(
     store = FleetStore(output)
     check_place(store, resume=resume, force=force)
     jobs = fleet_jobs(checkpoint, wanted)
-    runner = process_runner(workers) if ray is None else ray_runner(ray)
-    with _bar() as tell:
+    with nullcontext(process_runner(workers)) if ray is None else ray_runner(ray) as runner, _bar() as tell:
         index = make_fleet(jobs, store, runner=runner, resume=resume, tell=tell)
     stored = store.stored_bytes()
     if html is not None:

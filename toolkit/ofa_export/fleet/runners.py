@@ -6,9 +6,11 @@ Both hand out results as they come, and run a task again whose worker died.
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, Protocol, TypeVar
 
 from ofa_export.errors import ConfigError, MissingToolError, WorkerError
@@ -64,11 +66,15 @@ def process_runner(workers: int) -> Runner:
     return run
 
 
-def ray_runner(address: str) -> Runner:
+@contextmanager
+def ray_runner(address: str) -> Iterator[Runner]:
     """Tasks on a Ray cluster; its nodes need the same package, and see checkpoint and output under the same paths.
 
     Args:
         address: of the cluster, "auto" for the one of this computer, or "local" to start one here.
+
+    Yields:
+        The runner, connected until the block ends. What Ray prints goes to stderr.
 
     Raises:
         MissingToolError: Ray is not installed.
@@ -80,7 +86,7 @@ def ray_runner(address: str) -> Runner:
         raise MissingToolError(
             'Ray is not installed. Install it with `pip install "ofa-export[fleet]"`, or leave out --ray.'
         ) from error
-    if not ray.is_initialized():
+    with redirect_stdout(sys.stderr):
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False)
         except (ConnectionError, OSError, ValueError, RuntimeError) as error:
@@ -88,18 +94,28 @@ def ray_runner(address: str) -> Runner:
                 f"No Ray cluster answers at '{address}': {str(error).splitlines()[0]} Start one with "
                 "`ray start --head`, or leave out --ray to use this computer's processes."
             ) from error
+        try:
+            yield _run_on_ray
+        finally:
+            ray.shutdown()
 
-    def run(function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        remote: Any = ray.remote(max_retries=DEATHS)(function)
-        waiting = [remote.remote(task) for task in tasks]
-        while waiting:
-            done, waiting = ray.wait(waiting)
-            try:
-                yield from ray.get(done)
-            except ray.exceptions.WorkerCrashedError as error:
-                raise _gave_up(len(waiting) + 1) from error
 
-    return run
+def _run_on_ray(function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+    import ray
+
+    remote: Any = ray.remote(max_retries=DEATHS)(function)
+    waiting = [remote.remote(task) for task in tasks]
+    while waiting:
+        done, waiting = ray.wait(waiting)
+        try:
+            yield from ray.get(done)
+        except ray.exceptions.WorkerCrashedError as error:
+            raise _gave_up(len(waiting) + 1) from error
+        except ray.exceptions.RayError as error:
+            raise WorkerError(
+                f"A worker of the Ray cluster cannot do its task: {str(error).strip().splitlines()[-1]}. Every node "
+                "needs this version of ofa-export; what is complete stays, --resume goes on from there."
+            ) from error
 
 
 def _gave_up(left: int) -> WorkerError:
