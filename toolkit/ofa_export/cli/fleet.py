@@ -58,7 +58,7 @@ def fleet(
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Make bundles of every group, budget and backend, with shared parts stored once."""
+    """Make every bundle of a checkpoint in one go."""
     from ofa_export.cli.fleet_view import fleet_json, print_fleet
     from ofa_export.fleet.fleet_jobs import fleet_jobs
     from ofa_export.fleet.html_report import fleet_html
