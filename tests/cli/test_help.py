@@ -14,6 +14,8 @@ COMMANDS = (
     "evaluate",
     "plan",
     "bundle",
+    "fleet",
+    "collect",
     "resize",
     "delta",
     "patch",

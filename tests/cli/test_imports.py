@@ -56,6 +56,8 @@ def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
         ["import"],
         ["plan"],
         ["bundle"],
+        ["fleet"],
+        ["collect"],
         ["resize"],
         ["delta"],
         ["patch"],

@@ -76,6 +76,18 @@ def test_bundle(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> Non
         assert Path(bundle["path"]).stat().st_size == bundle["bytes"]
 
 
+def test_fleet_and_collect(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    options = ("--budgets", "1MB", "--backend", "litert", "--json", "-o", tmp_path / "fleet")
+    fleet = only_json(ofa("fleet", toy_checkpoint, *options))
+    assert_documented(fleet, "fleet")
+    assert fleet["bundle_bytes"] == sum(bundle["bytes"] for bundle in fleet["bundles"])
+    assert fleet["stored_bytes"] == sum(
+        path.stat().st_size for part in ("entries", "bundles") for path in (tmp_path / "fleet" / part).iterdir()
+    )
+    taken = only_json(ofa("collect", tmp_path / "fleet", "-o", tmp_path / "out", "--json"))
+    assert set(printed(taken[0])) == documented("resize")
+
+
 def test_resize_delta_and_patch(ofa, litert: Path, tmp_path: Path) -> None:
     budget = litert.stat().st_size - 300
     small, delta, large = (tmp_path / name for name in ("small.ofab", "up.ofad", "large.ofab"))
