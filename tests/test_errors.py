@@ -39,6 +39,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("InteractionsError", 2),
         ("HistoryError", 2),
         ("OutputError", 2),
+        ("WorkerError", 2),
         ("BudgetError", 3),
         ("LimitsError", 3),
         ("NumericsError", 4),
@@ -46,6 +47,8 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("BundleError", 5),
         ("DeltaError", 5),
         ("SessionPackError", 5),
+        ("FleetError", 5),
+        ("RefusedBundlesError", 3),
         ("MissingToolError", 6),
     ],
 )

@@ -16,7 +16,7 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 │   ├── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
 │   ├── SessionPackError       5  the session pack is corrupt, foreign, of another version, or made for another model
 │   └── FleetError             5  the fleet is corrupt, foreign, or of another version
-├── RefusedBundlesError        *  bundles of a fleet that cannot be made; the code of the first one's error
+├── RefusedBundlesError        3  bundles of a fleet that cannot be made; another code where it is not the budget
 ├── MissingToolError           6  an optional tool or dependency is not installed
 └── LoweringError              1  a converter refused a graph
 """
@@ -190,6 +190,7 @@ class RefusedBundlesError(OfaExportError):
         total: bundles of the fleet.
     """
 
+    exit_code = 3
     SHOWN = 3
 
     def __init__(self, refused: Sequence[tuple[str, str, int]], *, total: int) -> None:
