@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,16 +67,20 @@ def plan_html(plan: Plan, choice: Choice) -> str:
 
 def _tiles(shares: tuple[ByteShare, ...]) -> Iterator[Tile]:
     for entry, (share, area) in enumerate(zip(shares, squarified([one.bytes for one in shares], MAP), strict=True)):
-        yield Tile(share=share, entry=entry, depth=0, area=area, label=_label(share.name, area))
+        yield Tile(share=share, entry=entry, depth=0, area=area, label=_label([share.name], area))
         inner = area.inner(top=TITLE_HEIGHT, border=BORDER)
         if share.inside and inner.width and inner.height:
             parts = squarified([one.bytes for one in share.inside], inner)
             for one, part in zip(share.inside, parts, strict=True):
-                yield Tile(share=one, entry=entry, depth=1, area=part, label=_label(one.name, part))
+                yield Tile(share=one, entry=entry, depth=1, area=part, label=_label(_shorter(one.name), part))
 
 
-def _label(name: str, area: Rectangle) -> str:
-    """The name, without what comes before its last dots where that makes it fit."""
-    shorter = [name, *(name.split(".", cut)[-1] for cut in range(1, name.count(".") + 1))]
-    fitting = (text for text in shorter if len(text) * LETTER_WIDTH < area.width - 6)
+def _shorter(name: str) -> list[str]:
+    """A part's name, and what is left without its first words: adapt.mapper.generators.0, ..., generators.0, 0."""
+    return [name, *(name.split(".", cut)[-1] for cut in range(1, name.count(".") + 1))]
+
+
+def _label(names: Sequence[str], area: Rectangle) -> str:
+    """The first name that there is room for."""
+    fitting = (name for name in names if len(name) * LETTER_WIDTH < area.width - 6)
     return next(fitting, "") if area.height >= LINE_HEIGHT else ""

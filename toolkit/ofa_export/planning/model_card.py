@@ -30,7 +30,7 @@ item table (after PEEL, arXiv 2306.10532). Made by ofa-export for {runtime}, {pr
 - Checkpoint {checkpoint.sha256[:16]}, recipe: {_recipe(checkpoint)}
 
 ## Quality
-NDCG@10 of the PyTorch reference on {curve.users} validation histories, leave-one-out, all items ranked, the visible
+NDCG@10 of the rounded reference on {curve.users} validation histories, leave-one-out, all items ranked, the visible
 history {seen} the ranking. Validation histories chose the epochs, so test users will score somewhat lower.
 
 | tiles kept | NDCG@10 |
