@@ -135,7 +135,16 @@ def segments(found: Result) -> str:
 
 
 def tables(found: Result) -> str:
-    """Quality per byte."""
+    """Quality per byte of the nets that were trained for small tables."""
+    return _tables([row for row in found.tables if row.retrained])
+
+
+def orders(found: Result) -> str:
+    """Quality per byte of whole blocks that were dropped without retraining."""
+    return _tables([row for row in found.tables if not row.retrained])
+
+
+def _tables(rows: Sequence[ByteRow]) -> str:
     return _table(
         ("item table", "bytes", "of fp32", "NDCG@10", "std over seeds", "of ours, full", "tiles lead by"),
         (
@@ -148,7 +157,7 @@ def tables(found: Result) -> str:
                 f"{row.relative:.1%}",
                 _lead(row.lead),
             )
-            for row in found.tables
+            for row in rows
         ),
     )
 
@@ -242,6 +251,7 @@ def render(results: dict[str, Result]) -> str:
         fine_tuning,
         segments,
         tables,
+        orders,
         user_groups,
         kept,
         at,
