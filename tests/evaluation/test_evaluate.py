@@ -113,6 +113,12 @@ def test_the_reports_hold_every_row(evaluations: list[Evaluation], tmp_path: Pat
     assert not any(line != line.rstrip() for line in text.splitlines())
 
 
+def test_the_page_says_in_whole_words_what_was_ranked(evaluations: list[Evaluation]) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", "", evaluation_html(evaluations)).split())
+    items, users = evaluations[0].subject.histories.items, len(evaluations[0].users)
+    assert f"The last item of each of {users} users, ranked among all {items} items" in text
+
+
 def test_the_page_needs_nothing_else(evaluations: list[Evaluation]) -> None:
     page = evaluation_html(evaluations)
     assert page.count("<svg") == 4
