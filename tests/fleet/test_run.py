@@ -71,6 +71,7 @@ def test_a_fleet_that_was_killed_goes_on(
     script = str(Path(__file__).with_name("killed_fleet.py"))
     killed = subprocess.run([sys.executable, script, str(toy_checkpoint), url, str(writes)], check=False)
     assert killed.returncode == -signal.SIGKILL
+    check_place(FleetStore(url), resume=True, force=False)
     made(jobs, url, inline, resume=True)
     files = {path.relative_to(url): path.read_bytes() for path in Path(url).rglob("*") if path.is_file()}
     assert files == {path.relative_to(whole): path.read_bytes() for path in Path(whole).rglob("*") if path.is_file()}

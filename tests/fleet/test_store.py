@@ -101,6 +101,16 @@ def test_clearing_removes_a_fleet_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_place_is_free_if_there_is_only_what_a_killed_writer_left(tmp_path: Path) -> None:
+    store = FleetStore(str(tmp_path))
+    (tmp_path / ".parts").mkdir()
+    (tmp_path / ".parts" / "0123").write_bytes(b"half")
+    assert store.is_free()
+    (tmp_path / "notes.txt").write_text("mine")
+    assert not store.is_free()
+    assert not FleetStore(str(tmp_path / "notes.txt")).is_free()
+
+
 def test_urls_that_nobody_knows_are_refused() -> None:
     with pytest.raises(ConfigError, match="'nosuch://x' is neither a folder nor a URL that fsspec knows"):
         FleetStore("nosuch://x")

@@ -54,11 +54,14 @@ class FleetStore:
             return bool(self._files.exists(self._path(INDEX)))
 
     def is_free(self) -> bool:
-        """Whether there is nothing at all."""
+        """Whether there is nothing but what a writer left that was killed before the plan was stored."""
         with self._refusals():
-            return not self._files.exists(self._root) or (
-                self._files.isdir(self._root) and not self._files.ls(self._root, detail=False)
-            )
+            if not self._files.exists(self._root):
+                return True
+            if not self._files.isdir(self._root):
+                return False
+            names = {path.rstrip("/").rpartition("/")[2] for path in self._files.ls(self._root, detail=False)}
+        return names <= {PARTS}
 
     def index(self) -> FleetIndex:
         """The plan.
@@ -124,8 +127,8 @@ class FleetStore:
     def clear(self) -> None:
         """Remove a fleet, and nothing else: what was not written by this class stays."""
         with self._refusals():
-            # The plan first: from then on nothing says that there is a fleet.
-            for part in (INDEX, BUNDLES, ENTRIES, PARTS):
+            # The plan last: until then this is a fleet that lacks bundles, to be gone on with or replaced.
+            for part in (BUNDLES, ENTRIES, PARTS, INDEX):
                 if self._files.exists(self._path(part)):
                     self._files.rm(self._path(part), recursive=part != INDEX)
 
