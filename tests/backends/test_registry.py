@@ -10,14 +10,21 @@ def test_both_runtimes_are_installed() -> None:
     assert set(backend_names()) >= {"executorch", "litert"}
 
 
-@pytest.mark.parametrize(("name", "entry"), [("litert", "graphs.tflite"), ("executorch", "graphs.pte")])
-def test_a_backend_knows_its_name_entry_and_schemes(name: str, entry: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "entry", "schemes"),
+    [
+        ("litert", "graphs.tflite", {"fp32", "int8", "int4"}),
+        ("executorch", "graphs.pte", {"fp32", "int8", "int4"}),
+        ("litert-onnx2tf", "graphs.tflite", {"fp32", "int8"}),
+    ],
+)
+def test_a_backend_knows_its_name_entry_and_schemes(name: str, entry: str, schemes: set[str]) -> None:
     backend = get_backend(name)
     assert (backend.name, backend.entry_name) == (name, entry)
-    assert set(backend.schemes) == {"fp32", "int8", "int4"}
+    assert set(backend.schemes) == schemes
 
 
-@pytest.mark.parametrize("name", ["litert", "executorch"])
+@pytest.mark.parametrize("name", ["litert", "executorch", "litert-onnx2tf"])
 def test_tool_versions_are_versions(name: str) -> None:
     versions = get_backend(name).tool_versions()
     assert "torch" in versions
@@ -35,5 +42,6 @@ def test_getting_backends_imports_neither_torch_nor_converters(run_python) -> No
         "import sys\n"
         "from ofa_export.backends.registry import backend_names, get_backend\n"
         "for name in backend_names(): get_backend(name).tool_versions()\n"
-        "assert not {'torch', 'executorch', 'litert_torch', 'ai_edge_quantizer'} & set(sys.modules)"
+        "heavy = {'torch', 'executorch', 'litert_torch', 'ai_edge_quantizer', 'onnx2tf', 'tensorflow', 'onnx'}\n"
+        "assert not heavy & set(sys.modules)"
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ofa_export.backends.tensor_names import short_name
+from ofa_export.backends.tensor_names import operation_name, short_name
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,16 @@ from ofa_export.backends.tensor_names import short_name
 )
 def test_a_name_keeps_the_attributes_of_its_first_operation(name: str, short: str) -> None:
     assert short_name(name) == short
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("model_57/tf.linalg.matmul_53/MatMul;model_57/tf.math.add_27/Add", "MatMul"),
+        ("arith.constant13", "arith.constant"),
+        ("Const_103", "Const"),
+        ("7", ""),
+    ],
+)
+def test_a_name_of_tensorflow_keeps_the_operation_and_no_number(name: str, short: str) -> None:
+    assert operation_name(name) == short

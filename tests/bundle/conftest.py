@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.codes import encode
+from ofa_export.bundle.codes import EncodedTable, encode
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import (
     DataSource,
@@ -112,9 +112,13 @@ def fields() -> ManifestFields:
 
 
 @pytest.fixture(scope="session")
-def table() -> ElasticTable:
-    values = np.random.default_rng(1).normal(size=(V, d)).astype(np.float32)
-    return ElasticTable.from_encoded(encode(values, group_sizes=GROUP_SIZES), plane_order(len(GROUP_SIZES), d // 8))
+def encoded() -> EncodedTable:
+    return encode(np.random.default_rng(1).normal(size=(V, d)).astype(np.float32), group_sizes=GROUP_SIZES)
+
+
+@pytest.fixture(scope="session")
+def table(encoded: EncodedTable) -> ElasticTable:
+    return ElasticTable.from_encoded(encoded, plane_order(len(GROUP_SIZES), d // 8))
 
 
 @pytest.fixture(scope="session")

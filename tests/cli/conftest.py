@@ -68,6 +68,16 @@ def executorch(bundles: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def session_pack(invoke: Invoke, toy_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Items 50 to 59 of the toy checkpoint, for its user group 0."""
+    folder = tmp_path_factory.mktemp("session")
+    (folder / "items.txt").write_text("\n".join(f"K{row}" for row in range(50, 60)))
+    made = invoke("session", "--items", folder / "items.txt", "--checkpoint", toy_checkpoint, "-o", folder / "toy.ofas")
+    assert made.exit_code == 0, made.output
+    return folder / "toy.ofas"
+
+
+@pytest.fixture(scope="session")
 def backend_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], str]:
     """Installs a third-party backend as any distribution would; the folder returned goes on PYTHONPATH.
 

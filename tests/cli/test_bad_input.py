@@ -40,12 +40,40 @@ def test_a_budget_of_resize_that_is_no_size(invoke, tmp_path: Path, budget: str)
     fails(result, 2, f"'{budget}'", "Write it like 4MB")
 
 
+@pytest.mark.parametrize("budget", BAD_BUDGETS)
+def test_a_budget_of_a_fleet_that_is_no_size(invoke, tmp_path: Path, budget: str) -> None:
+    result = invoke("fleet", f"--budgets=1MB,{budget}", "-o", tmp_path / "fleet")
+    fails(result, 2, f"'{budget}'", "Write it like 4MB")
+    assert not (tmp_path / "fleet").exists()
+
+
+def test_a_fleet_with_two_outputs_of_one_name(invoke, toy_checkpoint: Path, tmp_path: Path) -> None:
+    result = invoke("fleet", toy_checkpoint, "--budgets", "1MB,4MB,1MB", "-o", tmp_path / "fleet")
+    fails(result, 2, "would have the name", "Name each budget once.")
+
+
+def test_a_fleet_over_other_files(invoke, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    fails(invoke("fleet", toy_checkpoint, "-o", tmp_path, "--force"), 2, "holds other files")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_collecting_from_what_is_no_fleet(invoke, tmp_path: Path) -> None:
+    fails(invoke("collect", tmp_path), 5, "holds no fleet")
+    fails(invoke("collect", "nosuch://x"), 2, "nor a URL that fsspec knows")
+
+
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
-        (["plan", "--budget", "4MB", "--backend", "litrt"], "Did you mean 'litert'? Valid: both, executorch, litert."),
+        (
+            ["plan", "--budget", "4MB", "--backend", "litrt"],
+            "Did you mean 'litert'? Valid: both, executorch, litert, litert-onnx2tf.",
+        ),
         (["bundle", "--budget", "4MB", "--backend", "executorh"], "Did you mean 'executorch'?"),
         (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: auto, fp32, int4, int8, mixed."),
+        (["fleet", "-o", "x", "--recipe", "phone"], "Did you mean 'phones'?"),
+        (["fleet", "-o", "x", "--backend", "litrt"], "Did you mean 'litert'?"),
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),
         (["train", "planted", "-o", "x", "--recipe", "plantd"], "Did you mean 'planted'?"),
         (["train", "online-retial", "-o", "x"], "Did you mean 'online-retail'?"),
@@ -153,6 +181,9 @@ def test_all_mistakes_of_a_recipe_are_printed_together(invoke, toy_checkpoint: P
         ["resize", "{}", "--budget", "4MB", "-o", "x"],
         ["delta", "{}", "{}", "-o", "x"],
         ["patch", "{}", "{}", "-o", "{}"],
+        ["session", "--items", "{}", "-o", "x"],
+        ["session", "--items", "{}.txt", "-o", "x"],
+        ["run", "{}", "--history", "K1", "--session", "{}"],
         ["train", "planted", "-o", "{}"],
     ],
     ids=lambda arguments: " ".join(arguments),

@@ -56,9 +56,12 @@ def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
         ["import"],
         ["plan"],
         ["bundle"],
+        ["fleet"],
+        ["collect"],
         ["resize"],
         ["delta"],
         ["patch"],
+        ["session"],
         ["inspect"],
         ["validate"],
         ["run"],
@@ -75,6 +78,11 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
 def test_inspect_loads_not_even_numpy(litert: Path) -> None:
     loaded, _ = loaded_by("inspect", litert)
     assert not loaded & (FRAMEWORKS | {"numpy", "polars", "rich", "ai_edge_litert", "executorch"})
+
+
+def test_inspecting_a_session_pack_loads_no_numpy_either(session_pack: Path) -> None:
+    loaded, _ = loaded_by("inspect", session_pack)
+    assert not loaded & (FRAMEWORKS | {"numpy", "polars", "rich"})
 
 
 def test_a_second_budget_loads_no_framework(bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
@@ -99,6 +107,11 @@ def test_running_a_litert_bundle_loads_no_framework(litert: Path) -> None:
     loaded, _ = loaded_by("run", litert, "--history", "K1")
     assert not loaded & (FRAMEWORKS | {"polars", "rich"})
     assert "ai_edge_litert" in loaded
+
+
+def test_a_session_pack_adds_nothing_to_that(litert: Path, session_pack: Path) -> None:
+    loaded, _ = loaded_by("run", litert, "--history", "K1", "--session", session_pack)
+    assert not loaded & (FRAMEWORKS | {"polars", "rich"})
 
 
 def test_running_an_executorch_bundle_loads_torch_only_because_executorch_does(executorch: Path) -> None:

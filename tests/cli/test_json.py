@@ -76,6 +76,18 @@ def test_bundle(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> Non
         assert Path(bundle["path"]).stat().st_size == bundle["bytes"]
 
 
+def test_fleet_and_collect(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    options = ("--budgets", "1MB", "--backend", "litert", "--json", "-o", tmp_path / "fleet")
+    fleet = only_json(ofa("fleet", toy_checkpoint, *options))
+    assert_documented(fleet, "fleet")
+    assert fleet["bundle_bytes"] == sum(bundle["bytes"] for bundle in fleet["bundles"])
+    assert fleet["stored_bytes"] == sum(
+        path.stat().st_size for part in ("entries", "bundles") for path in (tmp_path / "fleet" / part).iterdir()
+    )
+    taken = only_json(ofa("collect", tmp_path / "fleet", "-o", tmp_path / "out", "--json"))
+    assert set(printed(taken[0])) == documented("resize")
+
+
 def test_resize_delta_and_patch(ofa, litert: Path, tmp_path: Path) -> None:
     budget = litert.stat().st_size - 300
     small, delta, large = (tmp_path / name for name in ("small.ofab", "up.ofad", "large.ofab"))
@@ -99,9 +111,26 @@ def test_inspect(ofa, litert: Path) -> None:
     jsonschema.validate(inside, schema)
 
 
-def test_run(ofa, litert: Path) -> None:
+def test_session(ofa, litert: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id\nK1\nK59\n")
+    arguments = ["--items", tmp_path / "items.csv", "--checkpoint", toy_checkpoint, "-o", tmp_path / "s.ofas"]
+    made = only_json(ofa("session", *arguments, "--json"))
+    assert_documented(made, "session")
+    assert (tmp_path / "s.ofas").stat().st_size == made["bytes"]
+    inside = only_json(ofa("inspect", tmp_path / "s.ofas", "--json"))
+    assert inside == {key: value for key, value in made.items() if key != "left_out"}
+
+
+def test_run(ofa, litert: Path, session_pack: Path) -> None:
     ranking = only_json(ofa("run", litert, "--history", "K1,K2,nowhere", "--json"))
     assert_documented(ranking, "run")
+    assert not ranking["session_items"]
+    both = only_json(ofa("run", litert, "--history", "K1,K59", "-k", "60", "--session", session_pack, "--json"))
+    assert_documented(both, "run")
+    assert both["session_items"] == 10
+    assert [item["from_session"] for item in both["history"]] == [False, True]
+    sent = {item["item_id"] for item in both["items"] if item["from_session"]}
+    assert sent == {f"K{row}" for row in range(50, 59)}
 
 
 def test_train(ofa, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_deltas_that_cannot_be_used(invoke, litert: Path, executorch: Path, smal
         ((litert, delta), 5, "already its result"),
         ((small, damaged), 5, "Delta rejected"),
         ((small, empty), 5, "is empty"),
-        ((small, litert), 5, "Delta rejected at manifest.json: the first entry of a delta"),
+        ((small, litert), 5, "Delta rejected at manifest.json: the first entry is not delta.json"),
         ((delta, delta), 5, f"The file is {delta}."),
         ((small, tmp_path / "missing"), 2, "The delta"),
         ((tmp_path / "missing", delta), 2, "The bundle"),

@@ -8,6 +8,8 @@ from ofa_export.data.histories import build_histories
 from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.sample import SAMPLE_FOLDER, SAMPLES, load_dataset
 from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
+from ofa_export.recipes import load_recipe, recipe_names
+from ofa_export.training.recipe import TrainRecipe
 
 
 def test_online_retail_has_the_documented_rows_in_the_source_order() -> None:
@@ -96,3 +98,10 @@ def test_a_sample_may_be_cut_in_another_way() -> None:
     data = load_dataset("online-retail", recipe=DataRecipe(histories=cold))
     assert data.recipe == cold
     assert data.titles == load_dataset("online-retail").titles
+
+
+@pytest.mark.parametrize("recipe", [name for name in recipe_names("train") if name.startswith("online-retail")])
+def test_the_recipes_named_after_a_sample_are_for_it(recipe: str) -> None:
+    settings = load_recipe("train", recipe, TrainRecipe).data
+    data = load_dataset("online-retail", recipe=settings.resolved() if settings else None)
+    assert data.recipe.cold_users == (0.2 if recipe == "online-retail-cold" else 0)

@@ -15,6 +15,7 @@ from ofa_export.resources import shipped
 pytestmark = pytest.mark.integration
 
 SHOWN = re.compile(r"^\$ (ofa-export [^\n]+)\n(.*?)(?=^\$ |^```)", flags=re.DOTALL | re.MULTILINE)
+FILES = re.compile(r"^\$ cat (\S+)\n(.*?)(?=^\$ |^```)", flags=re.DOTALL | re.MULTILINE)
 
 
 def without_numbers(text: str) -> set[str]:
@@ -24,9 +25,12 @@ def without_numbers(text: str) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/resize.md", "docs/planning.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/resize.md", "docs/planning.md", "docs/session-packs.md"])
 def test_every_command_of_a_page_prints_what_is_shown(tmp_path: Path, page: str) -> None:
-    commands = SHOWN.findall(shipped(*page.split("/")).read_text(encoding="utf-8"))
+    text = shipped(*page.split("/")).read_text(encoding="utf-8")
+    for name, content in FILES.findall(text):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    commands = SHOWN.findall(text)
     assert len(commands) >= 2
     tool = str(Path(sys.executable).with_name("ofa-export"))
     for command, shown in commands:

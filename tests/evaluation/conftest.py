@@ -82,7 +82,7 @@ def evaluations(subjects: tuple[Subject, ...], store: ContentCache) -> list[Eval
             subject,
             split="validation",
             runs=ControlRuns(subject=subject, store=store, progress=Silent()),
-            with_bytes=True,
+            with_tables=True,
             tell=lambda _: None,
         )
         for subject in subjects

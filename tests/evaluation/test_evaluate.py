@@ -9,6 +9,7 @@ import pytest
 
 from ofa_export.cli.evaluation_view import evaluation_text
 from ofa_export.errors import ConfigError
+from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.evaluate import Evaluation, evaluate
 from ofa_export.evaluation.html_report import evaluation_html
 from ofa_export.evaluation.json_report import evaluation_json
@@ -79,14 +80,24 @@ def test_segments_need_the_static_control(evaluations: list[Evaluation], subject
         "breadth of interests",
         "recent shift of interest",
     }
-    without = evaluate(subject, split="test", runs=None, with_bytes=False, tell=lambda _: None)
+    without = evaluate(subject, split="test", runs=None, with_tables=False, tell=lambda _: None)
     assert segment_rows([without]) == ()
     assert without.fine_tuned == without.byte_points == without.group_points == ()
 
 
 def test_test_items_are_another_measurement(evaluations: list[Evaluation], subject: Subject) -> None:
-    test = evaluate(subject, split="test", runs=None, with_bytes=False, tell=lambda _: None)
+    test = evaluate(subject, split="test", runs=None, with_tables=False, tell=lambda _: None)
     assert not np.array_equal(test.entry("markov").quality.ndcg, evaluations[0].entry("markov").quality.ndcg)
+
+
+def test_controls_alone_measure_our_tiles_at_every_size(
+    evaluations: list[Evaluation], subject: Subject, runs: ControlRuns
+) -> None:
+    found = evaluate(subject, split="validation", runs=runs, with_tables=False, tell=lambda _: None)
+    ours = [row for row in byte_rows([evaluations[0]]) if row.method in ("full_table", "tiles")]
+    assert list(byte_rows([found])) == ours
+    assert found.group_points == ()
+    assert evaluation_html([found]).count("<svg") == 3
 
 
 def test_the_reports_hold_every_row(evaluations: list[Evaluation], tmp_path: Path) -> None:
@@ -102,6 +113,12 @@ def test_the_reports_hold_every_row(evaluations: list[Evaluation], tmp_path: Pat
     assert not any(line != line.rstrip() for line in text.splitlines())
 
 
+def test_the_page_says_in_whole_words_what_was_ranked(evaluations: list[Evaluation]) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", "", evaluation_html(evaluations)).split())
+    items, users = evaluations[0].subject.histories.items, len(evaluations[0].users)
+    assert f"The last item of each of {users} users, ranked among all {items} items" in text
+
+
 def test_the_page_needs_nothing_else(evaluations: list[Evaluation]) -> None:
     page = evaluation_html(evaluations)
     assert page.count("<svg") == 4
@@ -112,7 +129,7 @@ def test_the_page_needs_nothing_else(evaluations: list[Evaluation]) -> None:
 
 
 def test_seeds_of_different_recipes_are_not_mixed(evaluations: list[Evaluation], subject: Subject) -> None:
-    other = evaluate(subject, split="validation", runs=None, with_bytes=False, tell=lambda _: None)
+    other = evaluate(subject, split="validation", runs=None, with_tables=False, tell=lambda _: None)
     with pytest.raises(ConfigError, match="seeds of one recipe"):
         rows([evaluations[0], other])
 

@@ -15,7 +15,7 @@ def jobs(checkpoint: Path, **changes: str) -> tuple[Job, ...]:
     return make_jobs(checkpoint, limits=Limits(), **arguments)
 
 
-def test_both_means_every_installed_backend_and_all_every_group(toy_checkpoint: Path) -> None:
+def test_both_means_one_converter_for_each_runtime_and_all_every_group(toy_checkpoint: Path) -> None:
     made = jobs(toy_checkpoint, backend="both", group="all")
     assert [(job.backend.name, job.group) for job in made] == [
         ("executorch", 0),
@@ -29,6 +29,11 @@ def test_both_means_every_installed_backend_and_all_every_group(toy_checkpoint: 
         "toy-4MB-litert.ofab",
         "toy-4MB-litert-g1.ofab",
     ]
+
+
+def test_a_second_converter_is_used_by_name(toy_checkpoint: Path) -> None:
+    (job,) = jobs(toy_checkpoint, backend="litert-onnx2tf")
+    assert (job.backend.name, job.file_name) == ("litert-onnx2tf", "toy-4MB-litert-onnx2tf.ofab")
 
 
 def test_names_carry_the_budget_as_it_was_written(toy_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:

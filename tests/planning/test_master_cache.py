@@ -135,12 +135,9 @@ def test_another_source_of_this_package_makes_another_master(toy_checkpoint: Pat
     package = shutil.copytree(Path(ofa_export.__file__).parent, tmp_path / "site" / "ofa_export")
     script = (
         "import sys, pathlib\n"
-        "from ofa_export.backends.registry import get_backend\n"
-        "from ofa_export.planning import master_cache\n"
-        "from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe\n"
-        "assert master_cache.__file__.startswith(sys.argv[2])\n"
-        "recipe = BundleRecipe(description='x', precision='int8', selftest=SelfTestRecipe(min_snr_db=9.0))\n"
-        "print(master_cache._key(pathlib.Path(sys.argv[1]), backend=get_backend('litert'), group=0, recipe=recipe))"
+        "from ofa_export.planning import source_key\n"
+        "assert source_key.__file__.startswith(sys.argv[2])\n"
+        "print(source_key.source_key(pathlib.Path(sys.argv[1]), {}))"
     )
 
     def key() -> str:

@@ -111,6 +111,19 @@ def test_two_processes_measure_what_one_measures(alone: Checkpoint, together: Ch
 
 
 @pytest.mark.integration
+def test_one_process_finishes_what_two_began(recipe: TrainRecipe, alone: Checkpoint, folder: Path) -> None:
+    assert launch(recipe, folder / "began", launcher=TORCHRUN, stop_at="tiles") != 0
+    assert (folder / ".began.training" / "tiles.running").exists()
+    assert launch(recipe, folder / "began", launcher=(sys.executable,), resume=True) == 0
+    finished = load_checkpoint(folder / "began")
+    expected, found = alone.config.training["measured"], finished.config.training["measured"]
+    for stage in ("static", "groups", "tiles", "mapper"):
+        assert found[stage]["history"] == pytest.approx(expected[stage]["history"], abs=1e-6)
+    told = json.loads((folder / "began.alone.json").read_text())
+    assert told[0].startswith("tiles: 2 of "), "the stages before it, and two of its steps, were not done again"
+
+
+@pytest.mark.integration
 def test_two_processes_that_were_stopped_go_on_with_the_same_bytes(
     recipe: TrainRecipe, together: Checkpoint, folder: Path
 ) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from ofa_export.backends.converters import SECOND_CONVERTERS, SecondConverter
 from ofa_export.backends.registry import GROUP, get_backend
 from ofa_export.bundle.order import plane_order
 from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
@@ -53,9 +54,13 @@ def torch_program_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     info = site / "torch_program-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch-program\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\ntorch-program = torch_program:TorchProgramBackend\n")
+    (info / "entry_points.txt").write_text(
+        f"[{GROUP}]\ntorch-program = torch_program:TorchProgramBackend\n"
+        "torch-program-twin = torch_program:TwinProgramBackend\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(site)
+        patch.setitem(SECOND_CONVERTERS, "torch-program-twin", SecondConverter("torch-program", "twin"))
         yield
     sys.modules.pop("torch_program", None)
 
@@ -158,8 +163,8 @@ class Workshop:
         """Names of the assertions that failed."""
         return {finding.assertion for finding in report.findings if finding.status == "fail"}
 
-    def report(self, contents: BundleContents) -> Report:
-        return self.validate(self.write(contents))
+    def report(self, contents: BundleContents, **options: Any) -> Report:
+        return self.validate(self.write(contents), **options)
 
     def with_model(
         self,
@@ -167,6 +172,7 @@ class Workshop:
         *,
         backend: str = "torch-program",
         precision: str = "int8",
+        **options: Any,
     ) -> Report:
         """The report on a bundle whose graphs come from a changed copy of the model, and nothing else does."""
         changed = copy.deepcopy(self.checkpoint.model)
@@ -174,7 +180,7 @@ class Workshop:
             breakage(changed)
         converter = get_backend(backend)
         graphs = converter.convert(device_graphs(changed, candidates=25), precision=parse_precision(precision))
-        return self.report(replace(self.master(backend=backend, precision=precision), graphs=graphs))
+        return self.report(replace(self.master(backend=backend, precision=precision), graphs=graphs), **options)
 
 
 @pytest.fixture

@@ -47,6 +47,15 @@ class TorchProgramBackend:
         return {"torch": torch.__version__}
 
 
+class TwinProgramBackend(TorchProgramBackend):
+    """A second converter for the same runtime."""
+
+    name = "torch-program-twin"
+
+    def tool_versions(self) -> dict[str, str]:
+        return {"twin": "1.0", **super().tool_versions()}
+
+
 class TorchProgramRunner:
     def __init__(self, modules: Mapping[str, nn.Module], contract: Sequence[GraphSpec]) -> None:
         self._modules = modules

@@ -5,14 +5,18 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 │   ├── UnknownNameError       2  a name that is not registered; suggests the nearest, never uses it
 │   ├── InteractionsError      2  an interactions file that cannot be trained on
 │   ├── HistoryError           2  a shopper's history that cannot be ranked for
-│   └── OutputError            2  the output cannot be written: exists, not writable, disk full
+│   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
+│   └── WorkerError            2  workers die, most often of too little memory
 ├── BudgetError                3  the byte budget cannot be met
 ├── LimitsError                3  the limits on memory and time cannot be met
 ├── NumericsError              4  numbers out of tolerance
 ├── RejectedError              5  a file of ours that must not be used
 │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
 │   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
-│   └── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
+│   ├── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
+│   ├── SessionPackError       5  the session pack is corrupt, foreign, of another version, or made for another model
+│   └── FleetError             5  the fleet is corrupt, foreign, or of another version
+├── RefusedBundlesError        3  bundles of a fleet that cannot be made; another code where it is not the budget
 ├── MissingToolError           6  an optional tool or dependency is not installed
 └── LoweringError              1  a converter refused a graph
 """
@@ -20,14 +24,15 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 
 class OfaExportError(Exception):
     """Base of all errors of this package; its text is one or more sentences that say what to do."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class ConfigError(OfaExportError):
@@ -62,6 +67,10 @@ class HistoryError(ConfigError):
 
 class OutputError(ConfigError):
     """The output cannot be written under its name; nothing was changed."""
+
+
+class WorkerError(ConfigError):
+    """Workers go on dying: this computer has too little of something for so many."""
 
 
 class BudgetError(OfaExportError):
@@ -145,6 +154,51 @@ class DeltaError(_EntryError, RejectedError):
     """The delta is corrupt, foreign, of another version, or made for another bundle."""
 
     kind = "Delta"
+
+
+class SessionPackError(_EntryError, RejectedError):
+    """The session pack is corrupt, foreign, of another version, or made for another model."""
+
+    kind = "Session pack"
+
+
+@contextmanager
+def rejected_as(kind: type[DeltaError | SessionPackError]) -> Iterator[None]:
+    """Say of another kind of file what the reader of archives, which they share, says of bundles.
+
+    Args:
+        kind: the error that a BundleError of the block becomes.
+    """
+    try:
+        yield
+    except BundleError as error:
+        raise kind(error.reason, entry=error.entry) from error
+
+
+class FleetError(RejectedError):
+    """The fleet is corrupt, foreign, or of another version."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Fleet rejected: {reason}")
+
+
+class RefusedBundlesError(OfaExportError):
+    """Bundles of a fleet that cannot be made.
+
+    Args:
+        refused: name of each such bundle, why, and the exit code of that error.
+        total: bundles of the fleet.
+    """
+
+    exit_code = 3
+    SHOWN = 3
+
+    def __init__(self, refused: Sequence[tuple[str, str, int]], *, total: int) -> None:
+        self.exit_code = refused[0][2]
+        lines = [f"{len(refused)} of {total} bundles cannot be made; nothing was written."]
+        lines += [f"{name}: {reason}" for name, reason, _ in refused[: self.SHOWN]]
+        rest = [name for name, _, _ in refused[self.SHOWN :]]
+        super().__init__("\n".join([*lines, *([f"The same way: {', '.join(rest)}."] if rest else [])]))
 
 
 class MissingToolError(OfaExportError):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.resources import shipped
 
-Kind = Literal["train", "bundle", "tolerance"]
+Kind = Literal["train", "bundle", "tolerance", "fleet"]
 RecipeT = TypeVar("RecipeT", bound=BaseModel)
 
 

@@ -14,21 +14,27 @@ from collections.abc import Iterator
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "LITERT_TORCH_SHOW_PROGRESS": "n"}
 
 
+# Warnings that name nothing which a user can change: torchao registers an enum in a way that torch deprecated, and the
+# export to ONNX misses the operations of torchvision.
+LOGGERS = ("torch.utils._pytree", "torch.onnx._internal.exporter._registration")
+
+
 @contextlib.contextmanager
 def converter_chatter_silenced() -> Iterator[None]:
     """Silence known messages of the converters; whatever else they print to stdout goes to stderr."""
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
-    pytree = logging.getLogger("torch.utils._pytree")
-    level = pytree.level
-    # torchao registers an enum in a way that torch deprecated; the warning names nothing that a user can change.
-    pytree.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
             _ignore_known_warnings()
             yield
     finally:
-        pytree.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

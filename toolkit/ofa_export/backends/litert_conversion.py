@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ofa_export.backends.chatter import converter_chatter_silenced
+from ofa_export.backends.litert_quantisation import quantise
 from ofa_export.backends.litert_scopes import with_scopes
 from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.backends.tensor_names import shorten_tensor_names
@@ -23,12 +20,6 @@ from ofa_export.precision import Precision, Scheme, check_layers
 
 with converter_chatter_silenced():
     import litert_torch
-    from ai_edge_quantizer import quantizer
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.qtyping import TFLOperationName
-    from ai_edge_quantizer.recipe_manager import RecipeManager
-
-BITS: Mapping[Scheme, int] = {"int8": 8, "int4": 4}
 
 
 def convert_to_litert(graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
@@ -99,30 +90,10 @@ def _culprit(graphs: Sequence[DeviceGraph]) -> str | None:
 
 def _quantise(model: bytes, graphs: Sequence[DeviceGraph], base: Scheme, exceptions: Mapping[str, Scheme]) -> bytes:
     try:
-        scopes: Mapping[str, str] = {}
-        if exceptions:
-            model, scopes = with_scopes(model, graphs)
-        recipe = _recipe(base, {scopes[layer]: scheme for layer, scheme in exceptions.items()})
-        # One of its two progress bars cannot be switched off.
-        with contextlib.redirect_stderr(io.StringIO()):
-            result = quantizer.Quantizer(model, recipe).quantize(
-                enable_progress_bar=False, enable_progress_report=False
-            )
-        return bytes(result.quantized_model)
+        model, scopes = with_scopes(model, graphs) if exceptions else (model, {})
     except Exception as error:
         raise LoweringError(
             backend="litert", stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
         ) from error
-
-
-def _recipe(base: Scheme, exceptions: Mapping[str, Scheme]) -> Any:
-    manager = RecipeManager()
-    if base != "fp32":
-        manager.add_dynamic_config(".*", TFLOperationName.ALL_SUPPORTED, BITS[base])
-    for scope, scheme in exceptions.items():
-        only, layer = f"^{re.escape(scope)}$", TFLOperationName.FULLY_CONNECTED
-        if scheme == "fp32":
-            manager.add_quantization_config(only, layer, algorithm_key=AlgorithmName.NO_QUANTIZE)
-        else:
-            manager.add_dynamic_config(only, layer, BITS[scheme])
-    return manager.get_quantization_recipe()
+    named = {scopes[layer]: scheme for layer, scheme in exceptions.items()}
+    return quantise(model, base, named, backend="litert")

@@ -32,6 +32,14 @@ _ENCRYPTED, _DATA_DESCRIPTOR = 0x0001, 0x0008
 _ZIP64 = 0xFFFFFFFF
 
 
+def claimed_first_name(file: memoryview) -> str:
+    """Name of the first entry as the file has it, unchecked: which reader to ask, and nothing to trust."""
+    if len(file) < LOCAL.size:
+        return ""
+    name_bytes = LOCAL.unpack_from(file)[-2]
+    return bytes(file[LOCAL.size : LOCAL.size + min(name_bytes, MAX_NAME)]).decode("ascii", "replace")
+
+
 def read_archive(file: memoryview) -> dict[str, memoryview]:
     """Check an archive and find its entries.
 

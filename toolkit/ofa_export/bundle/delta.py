@@ -12,17 +12,15 @@ altogether travels whole. Sizes are bounded by those of the two files before any
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ofa_export.bundle.archive import MAX_BYTES, Buffer, archive_bytes
-from ofa_export.bundle.archive_reader import MAX_ENTRIES, read_archive
-from ofa_export.bundle.manifest import Digest, EntryName, StrictModel, first_problem
-from ofa_export.bundle.schema_version import version_problem
-from ofa_export.errors import BundleError, DeltaError
+from ofa_export.bundle.archive_reader import MAX_ENTRIES
+from ofa_export.bundle.document import Digest, Entry, EntryName, JsonDocument, StrictModel, read_document
+from ofa_export.errors import DeltaError, rejected_as
 
 ENTRY = "delta.json"
 SCHEMA_VERSION = "1.0"
@@ -56,10 +54,12 @@ class Change(StrictModel):
         return self.kept + (self.part.bytes if self.part else 0)
 
 
-class DeltaFields(StrictModel):
+class DeltaFields(JsonDocument):
     """The content of `delta.json`."""
 
-    schema_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")]
+    entry: ClassVar[str] = ENTRY
+    max_bytes: ClassVar[int] = MAX_DELTA_JSON_BYTES
+
     base: Content
     result: Content
     entries: Annotated[tuple[Change, ...], Field(min_length=1, max_length=MAX_ENTRIES - 1)]
@@ -77,9 +77,14 @@ class DeltaFields(StrictModel):
             raise ValueError(f"the entries make a file of {size:,} bytes, the result has {self.result.bytes:,}")
         return self
 
-    def to_bytes(self) -> bytes:
-        """Compact JSON, keys sorted, ASCII."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
+    @property
+    def listed(self) -> tuple[Entry, ...]:
+        """The parts, in file order."""
+        return tuple(
+            Entry(name=change.name, bytes=change.part.bytes, sha256=change.part.sha256)
+            for change in self.entries
+            if change.part
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,48 +121,6 @@ class Delta:
         Raises:
             DeltaError: any part of it is not what this format says; the error names the entry.
         """
-        try:
-            entries = read_archive(data)
-        except BundleError as error:
-            raise DeltaError(error.reason, entry=error.entry) from error
-        first = next(iter(entries))
-        if first != ENTRY:
-            raise DeltaError(f"the first entry of a delta is {ENTRY}.", entry=first)
-        fields = _read_fields(entries.pop(ENTRY))
-        _check_parts(fields, entries)
-        return cls(fields=fields, parts={**entries})
-
-
-def _read_fields(data: memoryview) -> DeltaFields:
-    if len(data) > MAX_DELTA_JSON_BYTES:
-        raise _rejected(f"it has {len(data):,} bytes; at most {MAX_DELTA_JSON_BYTES:,} are allowed.")
-    text = bytes(data)
-    if problem := version_problem(text):
-        raise _rejected(problem)
-    try:
-        fields = DeltaFields.model_validate_json(text)
-    except ValidationError as error:
-        raise _rejected(first_problem(error)) from error
-    if fields.to_bytes() != text:
-        raise _rejected("it is not compact JSON with sorted, unique keys.")
-    return fields
-
-
-def _check_parts(fields: DeltaFields, entries: dict[str, memoryview]) -> None:
-    listed = {change.name: change.part for change in fields.entries if change.part}
-    for name in entries:
-        if name not in listed:
-            raise DeltaError(f"{ENTRY} does not list it as a part.", entry=name)
-    for name, part in listed.items():
-        if name not in entries:
-            raise DeltaError(f"{ENTRY} lists it as a part, but it is missing.", entry=name)
-        if len(entries[name]) != part.bytes:
-            raise DeltaError(f"it has {len(entries[name]):,} bytes, {ENTRY} says {part.bytes:,}.", entry=name)
-        if hashlib.sha256(entries[name]).hexdigest() != part.sha256:
-            raise DeltaError(f"its SHA-256 is not the one in {ENTRY}.", entry=name)
-    if list(entries) != list(listed):
-        raise DeltaError(f"the parts are not in the order of {ENTRY}: {', '.join(entries)}.")
-
-
-def _rejected(reason: str) -> DeltaError:
-    return DeltaError(reason, entry=ENTRY)
+        with rejected_as(DeltaError):
+            fields, parts = read_document(data, DeltaFields)
+        return cls(fields=fields, parts={**parts})

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ofa_export.bundle.device_items import DeviceItems
 from ofa_export.bundle.items import KnownHistory
 from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.table import ElasticTable, Rows
 from ofa_export.contract import GraphSpec, block_name, theta_name
 from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError
@@ -56,7 +58,7 @@ class Ranking:
     """The best items for one history.
 
     Args:
-        rows: item rows, best first, ties by row, `[k]`.
+        rows: rows of the device's items, best first, ties by row, `[k]`.
         scores: their scores, `[k]`.
         adaptation: what the history was adapted to.
         milliseconds: time spent in `lookup`, `adapt`, `blocks`, `score` and `sort`.
@@ -79,6 +81,7 @@ class Device:
     def __init__(self, bundle: Bundle, runner: GraphRunner) -> None:
         shapes = bundle.manifest.shapes
         self.bundle, self.table = bundle, bundle.table
+        self.items = DeviceItems(catalogue=bundle.items)
         self._runner = runner
         self._graphs = {graph.name: graph for graph in shapes.contract()}
         self._history = np.zeros((1, shapes.history_length, shapes.width), np.float32)
@@ -93,26 +96,39 @@ class Device:
         """Look items up in another prefix of the tiles from now on (memory pressure); adapt again afterwards."""
         self.table, self._adaptation = table, None
 
+    def use_session(self, pack: SessionPack | None) -> None:
+        """Take the items of a session pack to those of the bundle from now on; adapt again afterwards.
+
+        Args:
+            pack: the pack of this session, or None when the session is over.
+
+        Raises:
+            SessionPackError: it was made for another checkpoint, user group or width.
+        """
+        if pack is not None:
+            pack.check_serves(self.bundle.manifest)
+        self.items, self._adaptation = DeviceItems(catalogue=self.bundle.items, pack=pack), None
+
     def history_rows(self, keys: Sequence[str]) -> KnownHistory:
         """Rows of a history given by keys, oldest first; unknown keys are listed.
 
         Raises:
             HistoryError: no key is given, or none is known.
         """
-        return self.bundle.items.history(keys)
+        return self.items.history(keys)
 
     def adapt(self, history_rows: Rows) -> Adaptation:
-        """Adapt to a history of items of the bundle.
+        """Adapt to a history of items of the bundle or of the session.
 
         Args:
             history_rows: item rows, oldest first; the last T count.
 
         Raises:
-            HistoryError: the history is empty, or a row is not one of the bundle.
+            HistoryError: the history is empty, or a row is not one of the device's items.
         """
         recent = self._visible(history_rows)
         with self._clock.part("lookup"):
-            embeddings = self.table.lookup(recent)
+            embeddings = self.items.lookup(self.table, recent)
         return self.adapt_embeddings(embeddings)
 
     def adapt_embeddings(self, history: NDArray[np.float32]) -> Adaptation:
@@ -152,7 +168,7 @@ class Device:
         return self._adaptation
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
-        """Scores of items of the bundle for the history adapted to last.
+        """Scores of items of the bundle or of the session for the history adapted to last.
 
         Args:
             rows: item rows, `[n]`.
@@ -163,7 +179,7 @@ class Device:
         scores = [np.zeros(0, np.float32)]
         for start in range(0, len(rows), self._looked_up):
             with self._clock.part("lookup"):
-                embeddings = self.table.lookup(rows[start : start + self._looked_up])
+                embeddings = self.items.lookup(self.table, rows[start : start + self._looked_up])
             scores.append(self.score_embeddings(embeddings))
         return np.concatenate(scores)
 
@@ -194,7 +210,7 @@ class Device:
         return np.concatenate(scores)
 
     def rank(self, history_rows: Rows, k: int) -> Ranking:
-        """The k best items for a history, out of all items of the bundle.
+        """The k best items for a history, out of all items of the bundle and of the session.
 
         Args:
             history_rows: item rows, oldest first; the last T count. They are not ranked if the manifest says so.
@@ -202,13 +218,13 @@ class Device:
 
         Raises:
             ConfigError: k is less than 1.
-            HistoryError: the history is empty, or a row is not one of the bundle.
+            HistoryError: the history is empty, or a row is not one of the device's items.
         """
         if k < 1:
             raise ConfigError(f"A ranking needs k of at least 1, not {k}.")
         self._clock = _Clock()
         adaptation = self.adapt(history_rows)
-        candidates = np.arange(self.table.items)
+        candidates = np.arange(len(self.items))
         if self.bundle.manifest.ranking.exclude_history:
             candidates = np.setdiff1d(candidates, self._visible(history_rows))
         scores = self.score(candidates)
@@ -226,8 +242,8 @@ class Device:
         rows = np.asarray(history_rows, np.int64)[-self._history.shape[1] :]
         if not rows.size:
             raise HistoryError("The history is empty; adapting needs at least one item.")
-        if rows.min() < 0 or rows.max() >= self.table.items:
-            raise HistoryError(f"The history holds a row outside 0..{self.table.items - 1}: {rows.tolist()}.")
+        if rows.min() < 0 or rows.max() >= len(self.items):
+            raise HistoryError(f"The history holds a row outside 0..{len(self.items) - 1}: {rows.tolist()}.")
         return rows
 
     def _run(self, name: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:

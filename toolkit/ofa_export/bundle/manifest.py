@@ -8,32 +8,21 @@ qualities have a fixed width, so the manifest's length (and with it the size of 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from ofa_export.bundle.document import Bytes, Digest, Entry, JsonDocument, Name, StrictModel
 from ofa_export.bundle.layout import MAX_TILES, OrderName
-from ofa_export.bundle.schema_version import version_problem
 from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, device_contract
-from ofa_export.errors import BundleError
 
 ENTRY = "manifest.json"
 MAX_MANIFEST_BYTES = 2**20
 SCHEMA_VERSION = "1.0"
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=1, lt=2**40)]
-Bytes = Annotated[int, Field(ge=0, lt=2**40)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
 Score = Annotated[str, Field(pattern=r"^[01]\.[0-9]{4}$")]
-
-
-class StrictModel(BaseModel):
-    """Part of a JSON document of ours: exactly these fields, of exactly these types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Runtime(StrictModel):
@@ -77,14 +66,6 @@ class Graph(StrictModel):
     name: Name
     inputs: Annotated[tuple[Tensor, ...], Field(max_length=128)]
     outputs: Annotated[tuple[Tensor, ...], Field(max_length=128)]
-
-
-class Entry(StrictModel):
-    """One entry of the archive besides the manifest."""
-
-    name: EntryName
-    bytes: Bytes
-    sha256: Digest
 
 
 class EmbeddingLayout(StrictModel):
@@ -199,10 +180,12 @@ class ManifestFields(StrictModel):
     data: DataSource
 
 
-class Manifest(ManifestFields):
+class Manifest(JsonDocument, ManifestFields):
     """The content of `manifest.json`."""
 
-    schema_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")]
+    entry: ClassVar[str] = ENTRY
+    max_bytes: ClassVar[int] = MAX_MANIFEST_BYTES
+
     budget_bytes: Count
     graphs: Annotated[tuple[Graph, ...], Field(max_length=66)]
     entries: Annotated[tuple[Entry, ...], Field(max_length=63)]
@@ -220,32 +203,10 @@ class Manifest(ManifestFields):
             raise ValueError(f"the entries must be graphs.*, {', '.join(FOLLOWING_ENTRIES)}, not {', '.join(names)}")
         return self
 
-    def to_bytes(self) -> bytes:
-        """Compact JSON, keys sorted, ASCII."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-    @classmethod
-    def from_bytes(cls, data: memoryview | bytes) -> Manifest:
-        """Read `manifest.json`.
-
-        Raises:
-            BundleError: it was made by a newer version, or it is not what `to_bytes` would have written.
-        """
-        if len(data) > MAX_MANIFEST_BYTES:
-            raise _rejected(f"it has {len(data):,} bytes; at most {MAX_MANIFEST_BYTES:,} are allowed.")
-        text = bytes(data)
-        if problem := version_problem(text):
-            raise _rejected(problem)
-        try:
-            manifest = cls.model_validate_json(text)
-            canonical = manifest.to_bytes()
-        except ValidationError as error:
-            raise _rejected(first_problem(error)) from error
-        except (ValueError, RecursionError) as error:
-            raise _rejected(f"it holds a value that cannot be read back ({error}).") from error
-        if canonical != text:
-            raise _rejected("it is not compact JSON with sorted, unique keys.")
-        return manifest
+    @property
+    def listed(self) -> tuple[Entry, ...]:
+        """The entries after the manifest, in file order."""
+        return self.entries
 
 
 FOLLOWING_ENTRIES = ("embeddings.bin", "items.bin", "selftest.bin", "MODEL_CARD.md")
@@ -267,15 +228,3 @@ def manifest_schema() -> str:
     """The JSON Schema of the manifest, as `docs/bundle-manifest.schema.json` holds it."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem that pydantic found, as one sentence that starts with the field."""
-    problem = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
-    return f"{place or 'taken together'}: {problem['msg']}{more}."
-
-
-def _rejected(reason: str) -> BundleError:
-    return BundleError(reason, entry=ENTRY)

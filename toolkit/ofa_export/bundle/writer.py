@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from ofa_export.bundle import embeddings, items, manifest, reader, selftest
 from ofa_export.bundle.archive import Buffer, archive_bytes, write_archive
+from ofa_export.bundle.document import Entry, first_problem
 from ofa_export.bundle.items import ItemCatalogue
-from ofa_export.bundle.manifest import Entry, Manifest, ManifestFields, SelfTestFields, contract_graphs, first_problem
+from ofa_export.bundle.manifest import Manifest, ManifestFields, SelfTestFields, contract_graphs
 from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.selftest import SelfTest
@@ -171,6 +172,25 @@ def write_bundle(path: Path, contents: BundleContents, *, tiles: int, budget: in
         OutputError: the file cannot be written.
     """
     check_output(path, force=force)
+    entries = bundle_entries(contents, tiles=tiles, budget=budget)
+    with atomic_write(path) as file:
+        write_archive(file, entries)
+        if file.tell() > budget:
+            raise BudgetError(needed=file.tell(), available=budget, ways_out=("Keep the tiles that fit_tiles finds.",))
+    return Manifest.from_bytes(entries[0][1])
+
+
+def bundle_entries(contents: BundleContents, *, tiles: int, budget: int) -> list[tuple[str, Buffer]]:
+    """Names and contents of everything in a bundle, in file order, the manifest first.
+
+    Args:
+        contents: what goes in.
+        tiles: tiles to keep, from `fit_tiles`.
+        budget: size that the file will not exceed, in bytes.
+
+    Raises:
+        ConfigError: `tiles` is fewer than every group needs, or more than there are.
+    """
     if not contents.floor_tiles <= tiles <= contents.table.tile_count:
         raise ConfigError(
             f"A bundle of these contents holds {contents.floor_tiles} to {contents.table.tile_count} tiles, "
@@ -178,12 +198,7 @@ def write_bundle(path: Path, contents: BundleContents, *, tiles: int, budget: in
         )
     entries = contents.entries(tiles)
     digests = ((name, len(data), hashlib.sha256(data).hexdigest()) for name, data in entries)
-    written = _manifest(contents, tiles, budget, digests)
-    with atomic_write(path) as file:
-        write_archive(file, [(manifest.ENTRY, written.to_bytes()), *entries])
-        if file.tell() > budget:
-            raise BudgetError(needed=file.tell(), available=budget, ways_out=("Keep the tiles that fit_tiles finds.",))
-    return written
+    return [(manifest.ENTRY, _manifest(contents, tiles, budget, digests).to_bytes()), *entries]
 
 
 def _manifest(contents: BundleContents, tiles: int, budget: int, entries: Iterator[tuple[str, int, str]]) -> Manifest:

@@ -9,14 +9,17 @@ import typer
 from ofa_export import __version__
 from ofa_export.cli import (
     bundle,
+    collect,
     delta,
     evaluate,
+    fleet,
     import_checkpoint,
     inspect,
     patch,
     plan,
     resize,
     run,
+    session,
     train,
     validate,
 )
@@ -26,7 +29,7 @@ app = typer.Typer(
     help="Turn a trained recommender into files of any byte budget for a phone that adapts to its user in one forward "
     "pass.",
     epilog="Exit codes: 0 done, 2 wrong usage, 3 budget cannot be met, 4 numbers out of tolerance, 5 bundle, "
-    "delta or checkpoint rejected, 6 a tool is missing, 1 a defect of ours.",
+    "delta, session pack, fleet or checkpoint rejected, 6 a tool is missing, 1 a defect of ours.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -48,7 +51,22 @@ def _root(
     """Options of the application itself."""
 
 
-for module in (train, import_checkpoint, evaluate, plan, bundle, resize, delta, patch, inspect, validate, run):
+for module in (
+    train,
+    import_checkpoint,
+    evaluate,
+    plan,
+    bundle,
+    fleet,
+    collect,
+    resize,
+    delta,
+    patch,
+    session,
+    inspect,
+    validate,
+    run,
+):
     module.register(app)
 
 

@@ -37,7 +37,9 @@ def register(app: typer.Typer) -> None:
 def bundle(
     budget: BudgetOption,
     checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
-    backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="litert, executorch or both.")] = "both",
+    backend: Annotated[
+        str, typer.Option("--backend", metavar="NAME", help="litert, executorch or both; or litert-onnx2tf.")
+    ] = "both",
     group: GroupOption = "0",
     recipe: RecipeOption = "int8",
     ram_budget: RamOption = None,

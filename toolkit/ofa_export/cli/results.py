@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ofa_export.bundle.delta import Delta
-    from ofa_export.bundle.device import Ranking
+    from ofa_export.bundle.device import Device, Ranking
     from ofa_export.bundle.envelope import Envelope
     from ofa_export.bundle.items import KnownHistory
     from ofa_export.bundle.manifest import Manifest
-    from ofa_export.bundle.reader import Bundle
+    from ofa_export.bundle.session_fields import SessionFields
     from ofa_export.model.checkpoint import CheckpointConfig
     from ofa_export.planning.choose import Choice
     from ofa_export.planning.plan import Plan
@@ -25,6 +26,7 @@ def bundle_json(path: Path, bundle: Envelope) -> dict[str, Any]:
 
 def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
     """What a budget buys."""
+    from ofa_export.backends.converters import converter_of
     from ofa_export.planning.front import front
 
     fields = plan.contents.fields
@@ -43,7 +45,7 @@ def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
             }
             for one in front(choice.considered)
         ],
-        "backend": fields.runtime.name,
+        "backend": converter_of(fields.runtime.name, fields.tools),
         "group": fields.group,
         "budget_bytes": plan.budget,
         "bytes": plan.bytes,
@@ -95,21 +97,32 @@ def delta_json(path: Path, delta: Delta) -> dict[str, Any]:
     }
 
 
-def ranking_json(bundle: Bundle, known: KnownHistory, ranking: Ranking) -> dict[str, Any]:
+def session_json(path: Path, size: int, fields: SessionFields) -> dict[str, Any]:
+    """What is inside a session pack: its own description, and the file around it."""
+    return {"file": str(path), "bytes": size, **fields.model_dump(mode="json")}
+
+
+def ranking_json(device: Device, known: KnownHistory, ranking: Ranking) -> dict[str, Any]:
     """A ranking for one shopper."""
-    items = bundle.items
-    seen = known.rows[-bundle.manifest.shapes.history_length :]
+    items, manifest = device.items, device.bundle.manifest
+    seen = known.rows[-manifest.shapes.history_length :]
+
+    def named(rows: Sequence[int]) -> list[dict[str, Any]]:
+        return [
+            {"item_id": items.key(row), "title": items.title(row), "from_session": bool(sent)}
+            for row, sent in zip(rows, items.from_pack(rows), strict=True)
+        ]
+
+    best = zip(named(ranking.rows.tolist()), ranking.scores, strict=True)
     return {
-        "runtime": bundle.manifest.runtime.name,
-        "history": [{"item_id": items.keys[row], "title": items.titles[row]} for row in seen],
+        "runtime": manifest.runtime.name,
+        "session_items": len(items.pack_rows),
+        "history": named(seen),
         "older_items": len(known.rows) - len(seen),
         "unknown_items": list(known.unknown),
         "gates": [int(gate) for gate in ranking.adaptation.gates],
         "blocks_run": list(ranking.adaptation.blocks_run),
-        "items": [
-            {"item_id": items.keys[row], "title": items.titles[row], "score": float(score)}
-            for row, score in zip(ranking.rows, ranking.scores, strict=True)
-        ],
+        "items": [{**item, "score": float(score)} for item, score in best],
         "milliseconds": {name: round(value, 4) for name, value in ranking.milliseconds.items()},
     }
 

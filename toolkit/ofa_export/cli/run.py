@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,22 +28,28 @@ def run(
     bundle: BundleArgument,
     history: Annotated[str, typer.Option("--history", metavar="KEYS", help="Item keys with commas, oldest first.")],
     k: Annotated[int, typer.Option("-k", metavar="N", help="How many items to show.")] = 10,
+    session: Annotated[
+        Path | None, typer.Option("--session", metavar="PACK", help="Rank the items of a session pack as well.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Adapt to a history on this computer and show the best items."""
     from ofa_export.bundle.reader import Bundle
+    from ofa_export.bundle.session_pack import SessionPack
     from ofa_export.cli.results import ranking_json
     from ofa_export.cli.views import print_ranking
     from ofa_export.session import open_device
 
     keys = [key.strip() for key in history.split(",") if key.strip()]
+    pack = SessionPack.open(session) if session is not None else None
     with Bundle.open(bundle) as opened, open_device(opened) as device:
+        device.use_session(pack)
         known = device.history_rows(keys)
         # The first run pays for cold caches; the median of the following ones is what a user of a phone would feel.
         rankings = [device.rank(known.rows, k) for _ in range(1 + TIMED_RUNS)][1:]
         rankings.sort(key=lambda ranking: sum(ranking.milliseconds.values()))
         ranking = rankings[TIMED_RUNS // 2]
         if json_output:
-            print_json(ranking_json(opened, known, ranking))
+            print_json(ranking_json(device, known, ranking))
         else:
-            print_ranking(opened, known, ranking)
+            print_ranking(device, known, ranking)

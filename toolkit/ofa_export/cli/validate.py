@@ -13,7 +13,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
-    "ofa-export validate sample-4MB-litert.ofab --junit report.xml --force",
+    "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
     "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
 )
 
@@ -39,6 +39,9 @@ def validate(
     tolerance: Annotated[
         str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
     ] = "default",
+    cross: Annotated[
+        bool, typer.Option("--cross", help="Also compare with the runtime's other converter (LiteRT has two).")
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
     ] = None,
@@ -70,7 +73,9 @@ def validate(
     reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
     for path in bundles:
         with spinner(f"Validating {path.name}"):
-            reports.append(validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime))
+            reports.append(
+                validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
+            )
         if not json_output:
             print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)

@@ -10,10 +10,10 @@ from ofa_export.cli.columns import columns
 
 if TYPE_CHECKING:
     from ofa_export.bundle.delta import Delta
-    from ofa_export.bundle.device import Ranking
+    from ofa_export.bundle.device import Device, Ranking
     from ofa_export.bundle.items import KnownHistory
     from ofa_export.bundle.manifest import Manifest
-    from ofa_export.bundle.reader import Bundle
+    from ofa_export.bundle.session_fields import SessionFields
     from ofa_export.model.checkpoint import CheckpointConfig
     from ofa_export.planning.choose import Choice
     from ofa_export.planning.plan import Plan
@@ -129,28 +129,49 @@ def print_delta(path: Path, delta: Delta) -> None:
     print(columns([("entry", "kept", "added"), *rows, ("delta.json and archive", "", f"{overhead:,}")], align="<>>"))
 
 
-def print_ranking(bundle: Bundle, known: KnownHistory, ranking: Ranking) -> None:
+def print_session(path: str, size: int, fields: SessionFields) -> None:
+    """A session pack's parts and where its items come from."""
+    listed = [(entry.name, entry.bytes) for entry in fields.entries]
+    overhead = ("session.json and archive", size - sum(count for _, count in listed))
+    layout = fields.candidates
+    facts = {
+        "items": f"{layout.items:,} x {layout.width} dimensions, of {len(layout.group_sizes)} item groups",
+        "user group": fields.group,
+        "checkpoint": fields.checkpoint_sha256,
+    }
+    print(f"{path}: {size:,} bytes, {size / layout.items:,.0f} for each item\n")
+    print(_parts([*listed, overhead], size), end="\n\n")
+    print(columns(list(facts.items()), align="<<"))
+
+
+def print_ranking(device: Device, known: KnownHistory, ranking: Ranking) -> None:
     """The shopper's history, the blocks that ran, the best items and the time."""
-    items, adaptation = bundle.items, ranking.adaptation
-    seen = known.rows[-bundle.manifest.shapes.history_length :]
+    items, manifest, adaptation = device.items, device.bundle.manifest, ranking.adaptation
+    seen = known.rows[-manifest.shapes.history_length :]
     if known.unknown:
-        print(f"Left out, not in this bundle: {', '.join(known.unknown)}")
+        print(f"Left out, not in this bundle{' or session' if items.pack else ''}: {', '.join(known.unknown)}")
     if len(seen) < len(known.rows):
         print(f"Left out, older than the last {len(seen)}: {len(known.rows) - len(seen)} items")
     print("History, oldest first")
-    print(columns([(f"  {items.keys[row]}", items.titles[row]) for row in seen], align="<<"), end="\n\n")
+    print(columns([(f"  {items.key(row)}", items.title(row)) for row in seen], align="<<"), end="\n\n")
     blocks = ", ".join(
         f"block_{index} {'on' if gate else 'off'} ({logits[1] - logits[0]:+.2f})"
         for index, (gate, logits) in enumerate(zip(adaptation.gates, adaptation.keep_logits, strict=True))
     )
     spent = ", ".join(f"{name} {value:.2f}" for name, value in ranking.milliseconds.items())
     print(f"Blocks: {blocks}")
-    print(f"{sum(ranking.milliseconds.values()):.2f} ms on {bundle.manifest.runtime.name}: {spent}\n")
+    print(f"{sum(ranking.milliseconds.values()):.2f} ms on {manifest.runtime.name}: {spent}\n")
     best = [
-        (str(place), f"{score:.3f}", items.keys[row], items.titles[row])
+        (str(place), f"{score:.3f}", items.key(row), items.title(row))
         for place, (row, score) in enumerate(zip(ranking.rows, ranking.scores, strict=True), start=1)
     ]
-    print(columns([("rank", "score", "item", "title"), *best], align=">><<"))
+    if items.pack is None:
+        print(columns([("rank", "score", "item", "title"), *best], align=">><<"))
+        return
+    sources = ["session" if sent else "bundle" for sent in items.from_pack(ranking.rows)]
+    print(f"{len(items.pack):,} items of the session, {len(items) - len(items.catalogue):,} not in the bundle\n")
+    rows = [(*cells[:3], source, cells[3]) for cells, source in zip(best, sources, strict=True)]
+    print(columns([("rank", "score", "item", "from", "title"), *rows], align=">><<<"))
 
 
 def print_trained(path: str, config: CheckpointConfig) -> None:

@@ -93,7 +93,8 @@ def as_text(path: Path, rows: pl.LazyFrame, column: str) -> pl.Expr:
     if dtype.is_float():
         # Data frames turn whole numbers into floats on the way, and "17.0" would match no "17".
         whole = values.cast(pl.Int64, strict=False)
-        if collect(path, rows.select((whole.is_not_null() & (whole == values)).all())).item():
+        unchanged = values.is_null() | (whole.is_not_null() & (whole == values))
+        if collect(path, rows.select(unchanged.all())).item():
             values = whole
     return values.cast(pl.String).str.strip_chars()
 

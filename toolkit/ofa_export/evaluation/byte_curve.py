@@ -8,7 +8,7 @@ import torch
 
 from ofa_export.data.histories import HeldOut
 from ofa_export.evaluation.contenders import network_score
-from ofa_export.evaluation.controls import STARTS, ControlRuns
+from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.evaluation.table_methods import TableMethod
 from ofa_export.model.scoring import static_adapt
@@ -62,10 +62,3 @@ def byte_curve(runs: ControlRuns, held_out: HeldOut, methods: tuple[TableMethod,
                     )
                 )
     return tuple(points)
-
-
-def static_start(runs: ControlRuns, held_out: HeldOut) -> Quality:
-    """The static net that every method starts from, with its fp32 table."""
-    session = runs.session(STARTS["static"])
-    score = network_score(session.model, static_adapt(session.model), session.full_tables(0))
-    return measure(score, held_out, runs.subject.histories)

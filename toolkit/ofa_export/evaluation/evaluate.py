@@ -79,8 +79,8 @@ class Evaluation:
         users: `[U]` the evaluated users, ascending; every quality has one value for each.
         entries: `adapted` and everything beside it.
         fine_tuned: gradient steps; empty without trained controls.
-        byte_points: quality per byte; empty unless asked for.
-        group_points: tables of user groups; empty unless bytes were asked for.
+        byte_points: quality per byte of our tiles, and of every other method if asked for; empty without controls.
+        group_points: tables of user groups; empty unless other methods were asked for.
     """
 
     subject: Subject
@@ -96,21 +96,21 @@ class Evaluation:
         return next(entry for entry in self.entries if entry.name == name)
 
 
-def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_bytes: bool, tell: Told) -> Evaluation:
+def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_tables: bool, tell: Told) -> Evaluation:
     """Measure a checkpoint beside everything that it has to beat.
 
     Args:
         subject: checkpoint and data.
         split: which held-out items.
         runs: trains controls, or takes them from the cache; None measures only what needs no training.
-        with_bytes: also train and measure every way to make the table small; needs `runs`.
+        with_tables: also train and measure every other way to make the table small, and user groups; needs `runs`.
         tell: told what is being measured.
 
     Raises:
-        ConfigError: the checkpoint has several user groups, or bytes are asked for without controls.
+        ConfigError: the checkpoint has several user groups, or tables are asked for without controls.
     """
-    if with_bytes and runs is None:
-        raise ConfigError("Quality per byte needs trained controls.")
+    if with_tables and runs is None:
+        raise ConfigError("Other tables are trained controls: give `runs` as well.")
     if subject.checkpoint.config.model.user_groups > 1:
         raise ConfigError(
             "This checkpoint has several user groups, and does not say whose group is which. Evaluate one with "
@@ -125,17 +125,24 @@ def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_b
     tell("baselines and the checkpoint itself")
     entries = [*_baselines(subject, held_out), *_own(subject, held_out)]
     fine_tuned: tuple[FineTuned, ...] = ()
+    byte_points: tuple[SizedQuality, ...] = ()
+    group_points: tuple[GroupedQuality, ...] = ()
     if runs is not None:
         entries += _controls(subject, held_out, runs, tell)
         fine_tuned = _fine_tuning(subject, held_out, runs, tell)
+        tell("tables of every size")
+        byte_points = byte_curve(runs, held_out, table_methods() if with_tables else table_methods()[:1])
+    if runs is not None and with_tables:
+        tell("tables of user groups")
+        group_points = group_qualities(runs, held_out)
     return Evaluation(
         subject=subject,
         split=split,
         users=np.unique(held_out.users),
         entries=tuple(entries),
         fine_tuned=fine_tuned,
-        byte_points=_bytes(runs, held_out, tell) if with_bytes and runs is not None else (),
-        group_points=_groups(runs, held_out, tell) if with_bytes and runs is not None else (),
+        byte_points=byte_points,
+        group_points=group_points,
     )
 
 
@@ -213,13 +220,3 @@ def _tuning_sets(subject: Subject, held_out: HeldOut) -> tuple[HeldOut, HeldOut]
         history_length=held_out.history.shape[1],
     )
     return held_out.of_users(measured), tuning
-
-
-def _bytes(runs: ControlRuns, held_out: HeldOut, tell: Told) -> tuple[SizedQuality, ...]:
-    tell("tables of every size")
-    return byte_curve(runs, held_out, table_methods())
-
-
-def _groups(runs: ControlRuns, held_out: HeldOut, tell: Told) -> tuple[GroupedQuality, ...]:
-    tell("tables of user groups")
-    return group_qualities(runs, held_out)

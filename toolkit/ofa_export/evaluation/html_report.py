@@ -39,6 +39,6 @@ def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
         segments_plot=segments_plot(segments) if segments else "",
         tables=tables,
         bytes_plot=bytes_plot(tables) if tables else "",
-        orders_plot=orders_plot(tables) if tables else "",
+        orders_plot=orders_plot(tables) if any(not row.retrained for row in tables) else "",
         user_groups=group_rows(evaluations),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ofa_export.data.histories import Histories, build_histories
 from ofa_export.data.sample import SAMPLES, load_dataset
@@ -55,8 +55,3 @@ def open_subject(checkpoint: Checkpoint, *, interactions: str | None) -> Subject
             f"the checkpoint has {len(checkpoint.item_keys):,}, or they are in another order."
         )
     return Subject(checkpoint=checkpoint, histories=histories, recipe=recipe, seed=seed)
-
-
-def with_recipe(subject: Subject, recipe: TrainRecipe) -> Subject:
-    """The same data and seed under another recipe, for controls that differ in it."""
-    return replace(subject, recipe=recipe)

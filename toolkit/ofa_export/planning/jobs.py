@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ofa_export.backends.converters import runtime_names
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.registry import backend_names, get_backend
 from ofa_export.content_cache import ContentCache
@@ -81,7 +82,7 @@ def make_jobs(
     Args:
         checkpoint: folder.
         budget: such as "4MB".
-        backend: a backend's name, or "both" for all installed ones.
+        backend: a backend's name, or "both" for one of each installed runtime.
         group: a user group counted from 0, or "all".
         recipe: a shipped bundle recipe's name, or a YAML file.
         limits: on memory and time.
@@ -96,7 +97,7 @@ def make_jobs(
     size = parse_budget(budget)
     if backend not in {"both", *backend_names()}:
         raise UnknownNameError("backend", backend, {"both", *backend_names()})
-    backends = [get_backend(name) for name in (backend_names() if backend == "both" else (backend,))]
+    backends = [get_backend(name) for name in (runtime_names() if backend == "both" else (backend,))]
     resolved, sizes = load_recipe("bundle", recipe, OpenRecipe), _sizes(checkpoint)
     groups = range(sizes.user_groups) if group == "all" else [_group(group)]
     return tuple(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ofa_export import __version__
 from ofa_export.backends.conversion import convert_cached
+from ofa_export.backends.converters import runtime_of
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.schemes import minimum_runtime
 from ofa_export.bundle.codes import encode
@@ -75,7 +76,7 @@ def make_master(
         ),
         min_snr_db=recipe.selftest_snr_db,
         model_card=model_card(
-            checkpoint, group=group, runtime=backend.name, precision=recipe.precision.name, curve=curve
+            checkpoint, group=group, runtime=runtime_of(backend.name), precision=recipe.precision.name, curve=curve
         ),
         fields=_fields(checkpoint, backend=backend, group=group, recipe=recipe, curve=curve),
     )
@@ -89,7 +90,7 @@ def _fields(
     return ManifestFields(
         model_id=f"{config.data.name}-{checkpoint.sha256[:12]}",
         group=str(group),
-        runtime=Runtime(name=backend.name, minimum_version=minimum_runtime(backend, recipe.precision)),
+        runtime=Runtime(name=runtime_of(backend.name), minimum_version=minimum_runtime(backend, recipe.precision)),
         precision=recipe.precision.name,
         shapes=Shapes(**vars(shapes)),
         quality=Quality(

@@ -56,7 +56,7 @@ class Data(_Part):
                 held_out=self.held_out,
                 cold_users=self.cold_users,
             ),
-            columns=self.columns.model_dump(),
+            columns=self.columns.model_dump(exclude_defaults=True),
         )
 
 

@@ -192,7 +192,8 @@ def _run(
 ) -> Checkpoint:
     if not len(session.windows):
         raise InteractionsError(
-            "No history has two items left to train on after its last two are held out. Give longer histories."
+            f"No history has two items left to train on after its last {2 * session.histories.held_out} are held out. "
+            "Give longer histories."
         )
     if is_first():
         _enter(session.folder, job, resume=resume, force=force)

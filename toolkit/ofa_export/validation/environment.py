@@ -11,16 +11,16 @@ from ofa_export.backends.protocol import Backend
 LIBRARIES = ("numpy", "torch")
 
 
-def environment(backend: Backend | None) -> dict[str, str]:
+def environment(*backends: Backend) -> dict[str, str]:
     """Versions of this computer's software that have a say in the numbers.
 
     Args:
-        backend: the runtime, or None when the bundle was rejected before it was known.
+        backends: the converters; none when the bundle was rejected before they were known.
     """
     return {
         "ofa-export": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in LIBRARIES},
-        **(backend.tool_versions() if backend else {}),
+        **{name: found for backend in backends for name, found in backend.tool_versions().items()},
     }

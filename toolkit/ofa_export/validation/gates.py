@@ -25,6 +25,7 @@ def gate_findings(
     histories: ValidationHistories,
     *,
     margin: float,
+    other: str = "PyTorch",
 ) -> Iterator[Finding]:
     """Count flipped gates, apart for decisions that were clear and decisions that could fall either way.
 
@@ -37,6 +38,7 @@ def gate_findings(
         reference: what PyTorch decided, and with which margin.
         histories: names of the histories.
         margin: distance of the logits below which a decision is open.
+        other: what the reference is.
 
     Yields:
         `GROUP.flipped_count`, which fails, and `GROUP.undecided_flipped_count`, which warns.
@@ -51,7 +53,7 @@ def gate_findings(
         len(clear),
         0,
         "count",
-        f"Gates of {decisions} against PyTorch{_named(clear, reference, histories)}.",
+        f"Gates of {decisions} against {other}{_named(clear, reference, histories)}.",
     )
     close = np.argwhere(flipped & undecided)
     yield at_most(

@@ -17,7 +17,7 @@ class Subject:
     Args:
         model_id: name of the model.
         group: user group.
-        backend: runtime that its graphs are for.
+        backend: what converted its graphs.
         precision: of its graphs.
         size_bytes: the whole file.
         budget_bytes: what it may have.

@@ -34,6 +34,10 @@ class PrecisionLimits(_Model):
             way in this precision: a flip below it is a warning, a flip above it a failure (our choice).
         top10_overlap_share: floor of the mean share of items that the device and the reference have in common.
         ndcg_drop: largest mean loss of NDCG@10 of the device against the reference with the same tiles.
+        cross_max_abs_err: largest absolute difference of any output from that of the runtime's other converter, where
+            the conversion limits hold; None where converters are not compared.
+        cross_snr_db: floor of every output for every history against that of the other converter, in decibels, where
+            `graph_snr_db` holds; None where converters are not compared.
     """
 
     graph_snr_db: Limit | None = None
@@ -41,6 +45,8 @@ class PrecisionLimits(_Model):
     gate_margin: Limit
     top10_overlap_share: Limit
     ndcg_drop: Limit
+    cross_max_abs_err: Limit | None = None
+    cross_snr_db: Limit | None = None
 
 
 class TolerancePolicy(_Model):

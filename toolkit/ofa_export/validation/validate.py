@@ -7,7 +7,7 @@ meaningless ends the report early.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from ofa_export.backends.conversion import convert_cached
+from ofa_export.backends.converters import converter_of, other_converter
 from ofa_export.backends.protocol import Backend, GraphRunner
 from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.codes import EncodedTable, encode
@@ -27,9 +28,10 @@ from ofa_export.errors import BundleError, NumericsError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.precision import FP32
+from ofa_export.precision import FP32, Precision
 from ofa_export.validation import provenance
 from ofa_export.validation.conversion import conversion_findings
+from ofa_export.validation.cross import cross_findings
 from ofa_export.validation.environment import environment
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.finite import finite_findings
@@ -38,7 +40,7 @@ from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
 from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
-from ofa_export.validation.reference import Reference, run_reference
+from ofa_export.validation.reference import Reference, Tensors, run_reference
 from ofa_export.validation.report import Report, Subject
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
@@ -56,6 +58,7 @@ def validate(
     tolerance: TolerancePolicy,
     store: ContentCache,
     runtime: str = "host",
+    cross: bool = False,
 ) -> Report:
     """Compare a bundle with the reference that it was made from.
 
@@ -65,6 +68,8 @@ def validate(
         tolerance: the limits.
         store: keeps the full-precision conversion that a quantised bundle is compared beside.
         runtime: one of `RUNTIMES`.
+        cross: whether the bundle's graphs are also compared with what the runtime's other converter makes of the same
+            checkpoint.
 
     Returns:
         The report; the same inputs and tool versions give the same report.
@@ -72,8 +77,9 @@ def validate(
     Raises:
         UnknownNameError: there is no such runtime; the bundle's backend is not installed; the recipe has no limits for
             its precision.
-        ConfigError: the file cannot be read.
-        LoweringError: the converter refused the checkpoint's graphs at full precision.
+        ConfigError: the file cannot be read; `cross` and the runtime has one converter, or the recipe has no limit.
+        LoweringError: the converter, or the other one, refused the checkpoint's graphs.
+        MissingToolError: a converter that is needed is not installed.
     """
     if runtime not in RUNTIMES:
         raise UnknownNameError("runtime", runtime, RUNTIMES)
@@ -82,7 +88,7 @@ def validate(
     try:
         with one_torch_thread(), Bundle.open(bundle_path) as bundle:
             manifest = bundle.manifest
-            findings.extend(_bundle_findings(bundle, checkpoint, policy=tolerance, store=store))
+            findings.extend(_bundle_findings(bundle, checkpoint, policy=tolerance, store=store, cross=cross))
         findings.insert(0, provenance.accepted_finding(None))
     except BundleError as error:
         findings = [provenance.accepted_finding(str(error))]
@@ -92,15 +98,15 @@ def validate(
         runtime=runtime,
         checkpoint_sha256=checkpoint.sha256,
         tolerance=tolerance.description,
-        environment=environment(get_backend(manifest.runtime.name) if manifest else None),
+        environment=environment(*_backends(manifest, cross=cross) if manifest else ()),
         findings=tuple(findings),
     )
 
 
 def _bundle_findings(
-    bundle: Bundle, checkpoint: Checkpoint, *, policy: TolerancePolicy, store: ContentCache
+    bundle: Bundle, checkpoint: Checkpoint, *, policy: TolerancePolicy, store: ContentCache, cross: bool
 ) -> Iterator[Finding]:
-    backend = get_backend(bundle.manifest.runtime.name)
+    backend, *others = _backends(bundle.manifest, cross=cross)
     limits = policy.of_precision(bundle.manifest.precision)
     yield provenance.size_finding(bundle)
     same = provenance.checkpoint_finding(bundle.manifest, checkpoint)
@@ -120,6 +126,7 @@ def _bundle_findings(
         trained=trained,
         group=group,
         backend=backend,
+        other=others[0] if others else None,
         policy=policy,
         limits=limits,
         histories=validation_histories(checkpoint, group=group, maximum=policy.histories),
@@ -140,6 +147,7 @@ class _Comparison:
     trained: Checkpoint
     group: int
     backend: Backend
+    other: Backend | None
     policy: TolerancePolicy
     limits: PrecisionLimits
     histories: ValidationHistories
@@ -186,15 +194,12 @@ class _Comparison:
         specs = [graph.spec for graph in self.graphs]
         own = run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
         yield from finite_findings(own, self.histories)
+        if self.other is not None:
+            yield from self._cross_findings(self.other, own, store)
         if self.limits.graph_snr_db is None:
             yield from conversion_findings(own, self.reference, self.histories, policy=self.policy)
             return
-        content = convert_cached(self.graphs, backend=self.backend, precision=FP32, store=store)
-        full = self.backend.load(content, specs)
-        try:
-            outputs = run_graphs(full, specs, self.reference, entry=self.backend.entry_name)
-        finally:
-            full.close()
+        outputs = self._outputs(self.backend, FP32, store)
         yield from conversion_findings(outputs, self.reference, self.histories, policy=self.policy)
         yield from quantisation_findings(
             own,
@@ -203,6 +208,23 @@ class _Comparison:
             policy=self.policy,
             floor=self.limits.graph_snr_db,
         )
+
+    def _cross_findings(self, other: Backend, own: Mapping[str, Tensors], store: ContentCache) -> Iterator[Finding]:
+        precision = Precision.model_validate(self.bundle.manifest.recipe["precision"])
+        outputs = self._outputs(other, precision, store)
+        yield from cross_findings(
+            own, outputs, self.reference, self.histories, policy=self.policy, limits=self.limits, other_name=other.name
+        )
+
+    def _outputs(self, backend: Backend, precision: Precision, store: ContentCache) -> Mapping[str, Tensors]:
+        """What a converter's graphs give; the same ones may have been converted before."""
+        specs = [graph.spec for graph in self.graphs]
+        content = convert_cached(self.graphs, backend=backend, precision=precision, store=store)
+        runner = backend.load(content, specs)
+        try:
+            return run_graphs(runner, specs, self.reference, entry=backend.entry_name)
+        finally:
+            runner.close()
 
     def _session_findings(self, device: Device) -> Iterator[Finding]:
         sessions = run_sessions(
@@ -215,11 +237,17 @@ class _Comparison:
         yield from ranking_findings(sessions, limits=self.limits, budget=self.policy.budget_ndcg_drop)
 
 
+def _backends(manifest: Manifest, *, cross: bool) -> tuple[Backend, ...]:
+    """The converter of a bundle, and with `cross` the other one for its runtime."""
+    name = converter_of(manifest.runtime.name, manifest.tools)
+    return tuple(get_backend(each) for each in ((name, other_converter(name)) if cross else (name,)))
+
+
 def _subject(manifest: Manifest, path: Path) -> Subject:
     return Subject(
         model_id=manifest.model_id,
         group=manifest.group,
-        backend=manifest.runtime.name,
+        backend=converter_of(manifest.runtime.name, manifest.tools),
         precision=manifest.precision,
         size_bytes=path.stat().st_size,
         budget_bytes=manifest.budget_bytes,

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ofa_export.errors import ConfigError
+from ofa_export.fleet.recipe import FleetRecipe
+from ofa_export.recipes import load_recipe, recipe_names
+
+
+def test_every_shipped_recipe_can_be_loaded() -> None:
+    assert recipe_names("fleet") == ("phones",)
+    assert len(load_recipe("fleet", "phones", FleetRecipe).budgets) == 8
+
+
+def test_plain_numbers_are_bytes() -> None:
+    assert FleetRecipe.model_validate({"budgets": [1000000, "1MiB"]}).budgets == ("1000000", "1MiB")
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.yaml"
+    path.write_text(yaml.safe_dump({"budgets": ["1 MB"], "groups": 3, "backends": "both"}))
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("fleet", str(path), FleetRecipe)
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("has 3 mistakes:")
+    assert {line.split(":")[0].strip() for line in lines[1:]} == {"budgets", "groups", "backends"}
+    assert "'1 MB' is not a size" in str(caught.value)
+
+
+@pytest.mark.parametrize("budgets", [[], "1MB", None])
+def test_budgets_are_a_list_of_at_least_one(budgets: object) -> None:
+    with pytest.raises(ValueError, match="budgets"):
+        FleetRecipe.model_validate({"budgets": budgets})

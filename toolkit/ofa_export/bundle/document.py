@@ -1,0 +1,138 @@
+"""The JSON document that every archive of ours starts with, and the entries that it vouches for.
+
+A bundle starts with `manifest.json`, a delta with `delta.json`, a session pack with `session.json`: ASCII without white
+space, keys sorted and unique, of bounded length, and exactly what `to_bytes` writes. A schema version of another major
+number is refused before anything else in it is looked at. No numpy here: `inspect` needs no more than this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ofa_export.bundle.archive_reader import read_archive
+from ofa_export.bundle.schema_version import version_problem
+from ofa_export.errors import BundleError
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Bytes = Annotated[int, Field(ge=0, lt=2**40)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
+
+
+class StrictModel(BaseModel):
+    """Part of a JSON document of ours: exactly these fields, of exactly these types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Entry(StrictModel):
+    """One entry of the archive besides the document."""
+
+    name: EntryName
+    bytes: Bytes
+    sha256: Digest
+
+
+class JsonDocument(StrictModel):
+    """The whole of a JSON document, which is the first entry of an archive.
+
+    Args:
+        entry: its name in the archive.
+        max_bytes: the most that it may take.
+    """
+
+    entry: ClassVar[str]
+    max_bytes: ClassVar[int]
+
+    schema_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")]
+
+    @property
+    @abstractmethod
+    def listed(self) -> tuple[Entry, ...]:
+        """The other entries of the archive, in file order."""
+
+    def to_bytes(self) -> bytes:
+        """Compact JSON, keys sorted, ASCII."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: memoryview | bytes) -> Self:
+        """Read the document.
+
+        Raises:
+            BundleError: it was made by a newer version, or it is not what `to_bytes` would have written.
+        """
+        if len(data) > cls.max_bytes:
+            raise cls._rejected(f"it has {len(data):,} bytes; at most {cls.max_bytes:,} are allowed.")
+        text = bytes(data)
+        if problem := version_problem(text):
+            raise cls._rejected(problem)
+        try:
+            document = cls.model_validate_json(text)
+            canonical = document.to_bytes()
+        except ValidationError as error:
+            raise cls._rejected(first_problem(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise cls._rejected(f"it holds a value that cannot be read back ({error}).") from error
+        if canonical != text:
+            raise cls._rejected("it is not compact JSON with sorted, unique keys.")
+        return document
+
+    @classmethod
+    def _rejected(cls, reason: str) -> BundleError:
+        return BundleError(reason, entry=cls.entry)
+
+
+Document = TypeVar("Document", bound=JsonDocument)
+
+
+def read_document(data: memoryview, kind: type[Document]) -> tuple[Document, dict[str, memoryview]]:
+    """Check an archive, the document that it starts with, and that the other entries are those that it lists.
+
+    Args:
+        data: the whole file, mapped or in memory.
+        kind: the document that it should start with.
+
+    Returns:
+        The document, and the content of every other entry by name, in file order; views of `data`.
+
+    Raises:
+        BundleError: structure, document, list of entries, a size or a digest is not what this format says.
+    """
+    entries = read_archive(data)
+    first = next(iter(entries))
+    if first != kind.entry:
+        raise BundleError(f"the first entry is not {kind.entry}.", entry=first)
+    document = kind.from_bytes(entries.pop(kind.entry))
+    _check_entries(document, entries)
+    return document, entries
+
+
+def _check_entries(document: JsonDocument, entries: dict[str, memoryview]) -> None:
+    listed, source = [entry.name for entry in document.listed], document.entry
+    for name in entries:
+        if name not in listed:
+            raise BundleError(f"{source} does not list it.", entry=name)
+    for entry in document.listed:
+        if entry.name not in entries:
+            raise BundleError(f"{source} lists it, but it is missing.", entry=entry.name)
+        data = entries[entry.name]
+        if len(data) != entry.bytes:
+            raise BundleError(f"it has {len(data):,} bytes, {source} says {entry.bytes:,}.", entry=entry.name)
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise BundleError(f"its SHA-256 is not the one in {source}.", entry=entry.name)
+    if list(entries) != listed:
+        raise BundleError(f"the entries are not in the order of {source}: {', '.join(entries)}.")
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem that pydantic found, as one sentence that starts with the field."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
+    return f"{place or 'taken together'}: {problem['msg']}{more}."

@@ -1,0 +1,38 @@
+"""A bundle out of a fleet: the file that `bundle` would have written, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ofa_export.bundle import manifest
+from ofa_export.bundle.archive import write_archive
+from ofa_export.bundle.manifest import Manifest
+from ofa_export.errors import FleetError
+from ofa_export.fleet.store import FleetStore
+from ofa_export.output import atomic_write, check_output
+
+
+def collect(store: FleetStore, name: str, path: Path, *, force: bool) -> Manifest:
+    """Write one bundle of a fleet as a file.
+
+    Args:
+        store: the fleet.
+        name: of the bundle.
+        path: the file.
+        force: whether an existing file may be replaced.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        FleetError: the bundle is not complete, or damaged.
+        OutputError: the file cannot be written.
+    """
+    check_output(path, force=force)
+    found = store.manifest(name)
+    entries = [(entry.name, store.read_entry(entry)) for entry in found.entries]
+    with atomic_write(path) as file:
+        write_archive(file, [(manifest.ENTRY, found.to_bytes()), *entries])
+        if file.tell() > found.budget_bytes:
+            raise FleetError(f"bundle {name} has {file.tell():,} bytes, over its budget of {found.budget_bytes:,}.")
+    return found
