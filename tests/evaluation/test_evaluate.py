@@ -116,7 +116,7 @@ def test_the_reports_hold_every_row(evaluations: list[Evaluation], tmp_path: Pat
 def test_the_page_says_in_whole_words_what_was_ranked(evaluations: list[Evaluation]) -> None:
     text = " ".join(re.sub(r"<[^>]+>", "", evaluation_html(evaluations)).split())
     items, users = evaluations[0].subject.histories.items, len(evaluations[0].users)
-    assert f"The last item of each of {users} users, ranked among all {items} items" in text
+    assert f"The last 2 items of each of {users} users, ranked among all {items} items; ties count" in text
 
 
 def test_the_page_needs_nothing_else(evaluations: list[Evaluation]) -> None:
