@@ -116,7 +116,7 @@ def fine_tuning(found: Result) -> str:
                 row.lead.signed,
                 f"{row.fine_tuning_ms:.1f}",
                 f"{row.one_pass_ms:.2f}",
-                f"{row.fine_tuning_ms / row.one_pass_ms:.0f} x",
+                f"{row.ratio:.0f} x",
             )
             for row in found.fine_tuning
         ),
@@ -201,8 +201,7 @@ def percent(share: float) -> str:
 
 def times(found: Result, steps: int) -> str:
     """How much longer gradient steps take than the one pass."""
-    row = _steps(found, steps)
-    return f"{row.fine_tuning_ms / row.one_pass_ms:.0f} x"
+    return f"{_steps(found, steps).ratio:.0f} x"
 
 
 def lead_over_steps(found: Result, steps: int) -> str:

@@ -53,7 +53,7 @@ def _fine_tuning(evaluations: Sequence[Evaluation]) -> str:
                 row.lead.signed,
                 f"{row.fine_tuning_ms:.1f}",
                 f"{row.one_pass_ms:.2f}",
-                f"{row.fine_tuning_ms / row.one_pass_ms:.0f} x",
+                f"{row.ratio:.0f} x",
             )
         )
     return f"{found[0].ndcg.users} users\n" + columns(shown, align="<>>>>>>")

@@ -57,13 +57,12 @@ def print_plan(plan: Plan, choice: Choice) -> None:
         f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table\n"
     )
     print(_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), end="\n\n")
-    kept = [point.tiles for point in plan.alternatives if point.tiles <= plan.tiles]
     rows = [
         (
             f"{point.budget_bytes:,}",
             str(point.tiles),
             point.ndcg_at_10,
-            "<- this plan" if point.tiles == kept[-1] else "",
+            "<- this plan" if point == plan.reached else "",
         )
         for point in plan.alternatives
     ]

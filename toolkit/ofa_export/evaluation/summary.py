@@ -66,6 +66,11 @@ class FineTunedRow:
     one_pass_ms: float
     fine_tuning_ms: float
 
+    @property
+    def ratio(self) -> float:
+        """How many times longer the steps take."""
+        return self.fine_tuning_ms / self.one_pass_ms
+
 
 @dataclass(frozen=True, kw_only=True)
 class ByteRow:

@@ -56,7 +56,12 @@ def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume
         OutputError: the place cannot be written; what is complete stays.
         WorkerError: workers go on dying; what is complete stays.
     """
-    index = plan_fleet(jobs, runner=runner, tell=tell)
+    planned = plan_fleet(jobs, runner=runner, tell=tell)
+    index = FleetIndex(
+        version=VERSION,
+        checkpoint_sha256=planned[0].checkpoint_sha256,
+        bundles=tuple(one.bundle for one in planned),
+    )
     if store.exists():
         if not resume:
             store.clear()
@@ -66,8 +71,8 @@ def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume
                 "same arguments as before, --force to replace it, or another place."
             )
     store.write_index(index)
-    left = [job for job in jobs if not store.complete(job.file_name)]
-    total, done = len(jobs), len(jobs) - len(left)
+    left = [one for one in planned if not store.complete(one.bundle.name)]
+    total, done = len(planned), len(planned) - len(left)
     tell("storing", done, total)
     refused = []
     for result in runner(partial(write_bundle_to, store.url), left):
@@ -83,13 +88,16 @@ def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume
     return index
 
 
-def plan_fleet(jobs: Sequence[Job], *, runner: Runner, tell: Told) -> FleetIndex:
+def plan_fleet(jobs: Sequence[Job], *, runner: Runner, tell: Told) -> tuple[Planned, ...]:
     """Plan all bundles.
 
     Args:
         jobs: the bundles.
         runner: does the work.
         tell: told of progress.
+
+    Returns:
+        One plan per job, in their order.
 
     Raises:
         RefusedBundlesError: bundles cannot be made.
@@ -103,9 +111,4 @@ def plan_fleet(jobs: Sequence[Job], *, runner: Runner, tell: Told) -> FleetIndex
     refused = [(one.name, one.reason, one.exit_code) for one in ordered if isinstance(one, Refusal)]
     if refused:
         raise RefusedBundlesError(refused, total=len(jobs))
-    planned = [one for one in ordered if isinstance(one, Planned)]
-    return FleetIndex(
-        version=VERSION,
-        checkpoint_sha256=planned[0].checkpoint_sha256,
-        bundles=tuple(one.bundle for one in planned),
-    )
+    return tuple(one for one in ordered if isinstance(one, Planned))

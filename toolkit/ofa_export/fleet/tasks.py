@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.writer import bundle_entries
+from ofa_export.content_cache import ContentCache
 from ofa_export.errors import OfaExportError
 from ofa_export.fleet.index import FleetBundle
 from ofa_export.fleet.store import FleetStore
 from ofa_export.planning.jobs import Job
-from ofa_export.planning.plan import Plan
+from ofa_export.planning.recipe import BundleRecipe
 
 T = TypeVar("T")
 
@@ -37,10 +38,14 @@ class Planned:
     """A bundle that can be made.
 
     Args:
+        job: that asked for it.
+        recipe: with every choice made and the tiles counted, so that nothing is chosen or measured a second time.
         bundle: its line of the index.
         checkpoint_sha256: what it is made from.
     """
 
+    job: Job
+    recipe: BundleRecipe
     bundle: FleetBundle
     checkpoint_sha256: str
 
@@ -61,14 +66,14 @@ def plan_bundle(job: Job) -> Planned | Refusal:
     return _attempt(job, lambda: _planned(job))
 
 
-def write_bundle_to(url: str, job: Job) -> Written | Refusal:
+def write_bundle_to(url: str, planned: Planned) -> Written | Refusal:
     """Store one bundle.
 
     Args:
         url: of the fleet.
-        job: the bundle.
+        planned: the bundle.
     """
-    return _attempt(job, lambda: _written(url, job))
+    return _attempt(planned.job, lambda: _written(url, planned))
 
 
 def _attempt(job: Job, work: Callable[[], T]) -> T | Refusal:
@@ -80,7 +85,7 @@ def _attempt(job: Job, work: Callable[[], T]) -> T | Refusal:
 
 
 def _planned(job: Job) -> Planned:
-    plan = _plan(job)
+    _, plan = job.plan(tell=lambda done, total: None)
     bundle = FleetBundle(
         name=job.file_name,
         backend=job.backend.name,
@@ -91,19 +96,19 @@ def _planned(job: Job) -> Planned:
         tiles_total=plan.contents.table.tile_count,
         ndcg_at_10=plan.ndcg_at_10,
     )
-    return Planned(bundle=bundle, checkpoint_sha256=plan.contents.fields.checkpoint_sha256)
-
-
-def _written(url: str, job: Job) -> Written:
-    plan, store = _plan(job), FleetStore(url)
-    (_, text), *entries = bundle_entries(plan.contents, tiles=plan.tiles, budget=plan.budget)
-    listed = Manifest.from_bytes(bytes(text)).entries
-    store.write_bundle(
-        job.file_name, bytes(text), [(entry, data) for entry, (_, data) in zip(listed, entries, strict=True)]
+    return Planned(
+        job=job,
+        recipe=plan.recipe,
+        bundle=bundle,
+        checkpoint_sha256=plan.contents.fields.checkpoint_sha256,
     )
-    return Written(name=job.file_name)
 
 
-def _plan(job: Job) -> Plan:
-    _, plan = job.plan(tell=lambda done, total: None)
-    return plan
+def _written(url: str, planned: Planned) -> Written:
+    job, bundle = planned.job, planned.bundle
+    contents = job.master(planned.recipe, store=ContentCache())
+    (_, text), *entries = bundle_entries(contents, tiles=bundle.tiles, budget=bundle.budget_bytes)
+    listed = Manifest.from_bytes(bytes(text)).entries
+    parts = [(entry, data) for entry, (_, data) in zip(listed, entries, strict=True)]
+    FleetStore(url).write_bundle(bundle.name, bytes(text), parts)
+    return Written(name=bundle.name)

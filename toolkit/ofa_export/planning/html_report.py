@@ -51,7 +51,6 @@ def plan_html(plan: Plan, choice: Choice) -> str:
         MissingToolError: Jinja2 is not installed.
     """
     shares = byte_shares(plan, weights=choice.chosen.weights)
-    kept = [point for point in plan.alternatives if point.tiles <= plan.tiles]
     return render_page(
         TEMPLATE,
         plan=plan,
@@ -60,7 +59,6 @@ def plan_html(plan: Plan, choice: Choice) -> str:
         shares=shares,
         area=MAP,
         tiles=list(_tiles(shares)),
-        kept=kept[-1],
         front=front(choice.considered),
     )
 

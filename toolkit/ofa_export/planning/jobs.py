@@ -9,6 +9,7 @@ from pathlib import Path
 from ofa_export.backends.converters import runtime_names
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.registry import backend_names, get_backend
+from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.model.config import ModelConfig
@@ -18,7 +19,7 @@ from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.measure_candidates import Told
 from ofa_export.planning.plan import Plan, make_plan
-from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.recipes import load_recipe
 
 
@@ -64,8 +65,16 @@ class Job:
             store=store,
             tell=tell,
         )
-        master = load_master(self.checkpoint, backend=self.backend, group=self.group, recipe=choice.recipe, store=store)
-        return choice, make_plan(master, recipe=choice.recipe, budget=self.budget)
+        return choice, make_plan(self.master(choice.recipe, store=store), recipe=choice.recipe, budget=self.budget)
+
+    def master(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
+        """Everything that the bundle is cut from; see `load_master`.
+
+        Args:
+            recipe: with every choice made.
+            store: where masters and conversions are kept.
+        """
+        return load_master(self.checkpoint, backend=self.backend, group=self.group, recipe=recipe, store=store)
 
     @property
     def file_name(self) -> str:

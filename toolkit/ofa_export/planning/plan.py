@@ -63,6 +63,11 @@ class Plan:
         return yaml.safe_dump(self.recipe.plain(), sort_keys=False, width=1000)
 
     @property
+    def reached(self) -> Point:
+        """The largest of the alternatives whose tiles are all kept."""
+        return [point for point in self.alternatives if point.tiles <= self.tiles][-1]
+
+    @property
     def ndcg_at_10(self) -> str | None:
         """Quality of the largest measured prefix that is kept whole: what to expect at least."""
         return self.contents.fields.quality.ndcg_at_10.expected(self.tiles)
