@@ -30,6 +30,8 @@ def choice(recipe: BundleRecipe) -> Choice:
             candidate=Candidate(rank=rank, precision=INT8),
             weights=WEIGHTS if rank is None else {"block_0": 10},
             macs=2e6,
+            full_table_ndcg=0.5,
+            users=100,
             points=(MeasuredPoint(tiles=6, fixed_bytes=100, ndcg=ndcg, planned_ndcg=ndcg),),
         )
 
