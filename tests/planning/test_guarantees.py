@@ -82,7 +82,7 @@ class Planner:
             store=self.store,
             tell=lambda done, total: None,
         )
-        return choice, make_plan(self.master(choice.recipe), recipe=choice.recipe, budget=budget)
+        return choice, make_plan(choice.contents, recipe=choice.recipe, budget=budget)
 
     def master(self, recipe):
         return load_master(ExportSource(self.path, group=0), backend=self.backend, recipe=recipe, store=self.store)

@@ -24,7 +24,7 @@ def plan(master: BundleContents, recipe: BundleRecipe) -> Plan:
 
 
 @pytest.fixture
-def choice(recipe: BundleRecipe) -> Choice:
+def choice(recipe: BundleRecipe, master: BundleContents) -> Choice:
     def measured(rank: int | None, ndcg: float) -> MeasuredCandidate:
         return MeasuredCandidate(
             candidate=Candidate(rank=rank, precision=INT8),
@@ -36,7 +36,7 @@ def choice(recipe: BundleRecipe) -> Choice:
         )
 
     whole, small = measured(None, 0.4), measured(1, 0.3)
-    return Choice(recipe=recipe, chosen=whole, considered=(whole, small))
+    return Choice(recipe=recipe, chosen=whole, considered=(whole, small), contents=master)
 
 
 def test_shares_add_up_at_every_level(plan: Plan) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,8 @@ from ofa_export.bundle.order import plane_order
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.errors import NumericsError
 from ofa_export.metrics import target_ranks
-from ofa_export.planning.table_ranks import USERS_AT_ONCE, FullTable, table_ranks
+from ofa_export.planning.table_ranks import USERS_AT_ONCE, FullTable, counting_threads
+from ofa_export.planning.table_ranks import table_ranks as table_ranks_with
 
 RNG = np.random.default_rng(4)
 ITEMS, USERS, WIDTH = 8 * ROWS_AT_ONCE + 77, USERS_AT_ONCE + 9, 16
@@ -19,6 +22,11 @@ STATES = torch.from_numpy(RNG.normal(size=(USERS, WIDTH)).astype(np.float32))
 TABLE = RNG.normal(size=(ITEMS, WIDTH)).astype(np.float32)
 TARGETS = RNG.integers(0, ITEMS, USERS)
 HISTORIES = RNG.integers(-1, ITEMS, (USERS, 12))
+
+
+def table_ranks(*arguments: Any, **options: Any) -> np.ndarray:
+    with counting_threads() as workers:
+        return table_ranks_with(*arguments, workers=workers, **options)
 
 
 def at_once(values: np.ndarray, history: np.ndarray | None) -> np.ndarray:

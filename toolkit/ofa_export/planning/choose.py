@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ofa_export.backends.protocol import Backend
+from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import UNBOUNDED
@@ -19,7 +20,7 @@ from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.search import search
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
     """What was chosen, and from what.
 
@@ -27,11 +28,13 @@ class Choice:
         recipe: resolved.
         chosen: the candidate in it.
         considered: every candidate, the one nearest to the trained network first.
+        contents: the master of the chosen one.
     """
 
     recipe: BundleRecipe
     chosen: MeasuredCandidate
     considered: tuple[MeasuredCandidate, ...]
+    contents: BundleContents
 
 
 def choose(
@@ -84,7 +87,12 @@ def choose(
             least_weights=least_weights,
             fewest_items=item_counts("prune-tail", sizes)[-1] or sizes.items,
         )
-    return Choice(recipe=found.candidate.candidate.resolved(recipe), chosen=found.candidate, considered=considered)
+    return Choice(
+        recipe=found.candidate.candidate.resolved(recipe),
+        chosen=found.candidate,
+        considered=considered,
+        contents=bundles.contents(found.candidate),
+    )
 
 
 def _worth_trying(recipe: OpenRecipe, limits: Limits) -> OpenRecipe:

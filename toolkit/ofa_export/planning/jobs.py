@@ -68,8 +68,7 @@ class Job:
             store=store,
             tell=tell,
         )
-        master = load_master(source, backend=self.backend, recipe=choice.recipe, store=store)
-        return choice, make_plan(master, recipe=choice.recipe, budget=self.budget)
+        return choice, make_plan(choice.contents, recipe=choice.recipe, budget=self.budget)
 
     def master(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
         """Everything that the bundle is cut from; see `load_master`.

@@ -18,7 +18,7 @@ from ofa_export.model.fake_quantised import device_layer
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.planning.quality import group_probes, missed_probes
-from ofa_export.planning.table_ranks import ItemTable, table_ranks
+from ofa_export.planning.table_ranks import ItemTable, counting_threads, table_ranks
 from ofa_export.precision import Precision, Scheme
 
 BATCH = 256
@@ -77,11 +77,12 @@ class ProbeScores:
             precision: of its layers.
         """
         found, executed = [], np.empty(0)
-        for index, table in enumerate(self.tables):
-            states, gates = map(torch.cat, zip(*self._answers(model, precision, index), strict=True))
-            executed = gates.mean(dim=0, dtype=torch.float64).numpy()
-            ranks = table_ranks(states, table, self.targets, history=self.seen)
-            found.append(float(ndcg(ranks, 10).sum()) / self.users)
+        with counting_threads() as workers:
+            for index, table in enumerate(self.tables):
+                states, gates = map(torch.cat, zip(*self._answers(model, precision, index), strict=True))
+                executed = gates.mean(dim=0, dtype=torch.float64).numpy()
+                ranks = table_ranks(states, table, self.targets, history=self.seen, workers=workers)
+                found.append(float(ndcg(ranks, 10).sum()) / self.users)
         return found, executed
 
     def _answers(self, model: AdaptiveRecommender, precision: Precision, index: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,6 +64,7 @@ def table_ranks(
     targets: NDArray[np.integer[Any]],
     *,
     history: NDArray[np.integer[Any]] | None = None,
+    workers: Executor,
 ) -> NDArray[np.int64]:
     """Rank of each target among all items, as `metrics.target_ranks` counts it, ties against the model.
 
@@ -71,6 +74,8 @@ def table_ranks(
         targets: `[B]` row of the right answer.
         history: `[B, T]` rows that cannot be right and leave the ranking, padded with `PAD`. None ranks all items.
 
+        workers: threads to count in, from `counting_threads`.
+
     Returns:
         `[B]`, from 1 to V.
 
@@ -79,10 +84,11 @@ def table_ranks(
     """
     answers = torch.from_numpy(table.lookup(targets))
     left_out = targets[:, None] if history is None else np.column_stack([history, targets])
-    ahead = np.zeros(len(targets), np.int64)
-    for start in range(0, table.items, ROWS_AT_ONCE):
+
+    def ahead(start: int) -> NDArray[np.int64]:
+        """How many of some items stand before each target."""
         rows = range(start, min(start + ROWS_AT_ONCE, table.items))
-        values = torch.from_numpy(table.rows(rows))
+        values, found = torch.from_numpy(table.rows(rows)), np.empty(len(targets), np.int64)
         for first in range(0, len(targets), USERS_AT_ONCE):
             some = slice(first, first + USERS_AT_ONCE)
             # In one product, so that an item with the target's own embedding gets the target's own score.
@@ -91,8 +97,19 @@ def table_ranks(
             before = scores >= own[:, None]
             user, place = np.nonzero((left_out[some] >= rows.start) & (left_out[some] < rows.stop))
             before[user, left_out[some][user, place] - start] = False
-            ahead[some] += before.sum(axis=1)
-    return 1 + ahead
+            found[some] = before.sum(axis=1)
+        return found
+
+    counts = workers.map(ahead, range(0, table.items, ROWS_AT_ONCE))
+    return 1 + sum(counts, np.zeros(len(targets), np.int64))
+
+
+def counting_threads() -> ThreadPoolExecutor:
+    """A thread for each core, whose products are those of one thread: ranks do not depend on how many there are.
+
+    To be used for several tables: the system's allocator keeps memory for every thread that there ever was.
+    """
+    return ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
 
 
 def _scores(
