@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ofa_export.errors import NumericsError, RejectedError
 from ofa_export.validation.finding import Finding, Status
+from ofa_export.validation.layer_error import LayerError
 from ofa_export.validation.provenance import ACCEPTED, SAME_CHECKPOINT
 
 
@@ -47,6 +48,7 @@ class Report:
         tolerance: description of the tolerance recipe.
         environment: versions of the software that took part.
         findings: in the order in which they were made.
+        layers: the error of every layer, the worst first; empty where nobody asked.
     """
 
     bundle: str
@@ -56,6 +58,7 @@ class Report:
     tolerance: str
     environment: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...]
+    layers: tuple[LayerError, ...] = ()
 
     @property
     def status(self) -> Status:
