@@ -25,11 +25,13 @@ class Layer:
         path: MODULE_PATH; with the number of the call behind it where a module is called again.
         index: its place among all layers, in the order in which they finish.
         output: name of the output of the tapped graph that holds what it gives.
+        shape: of what it gives to one history, without the batch.
     """
 
     path: str
     index: int
     output: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +64,11 @@ class TappedModule(nn.Module):
         self.taps = taps
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The graph's inputs -> its outputs, then those of the tapped layers."""
+        """The graph's inputs -> its outputs, then those of the tapped layers, each flat: [1, values]."""
         with layer_outputs(self) as found:
             outputs = self.graph_class.forward(self, *inputs)
-        return (*outputs, *(found[index][1] for index in self.taps))
+        # Flat, because LiteRT's converter makes a second operation of a layer whose result is wanted in two shapes.
+        return (*outputs, *(found[index][1].flatten(1) for index in self.taps))
 
 
 def tapped_graph(graph: DeviceGraph) -> TappedGraph:
@@ -86,10 +89,10 @@ def tapped_graph(graph: DeviceGraph) -> TappedGraph:
         if id(output) not in names:
             names[id(output)] = f"tap_{len(taps)}"
             taps.append(index)
-            specs.append(TensorSpec(names[id(output)], tuple(output.shape)))
+            specs.append(TensorSpec(names[id(output)], (1, output.numel())))
         calls[path] = calls.get(path, 0) + 1
         name = path if calls[path] == 1 else f"{path} call {calls[path]}"
-        layers[id(output)] = Layer(name, index, names[id(output)])
+        layers[id(output)] = Layer(name, index, names[id(output)], tuple(output.shape[1:]))
     spec = replace(graph.spec, outputs=(*graph.spec.outputs, *specs))
     module = TappedModule(graph.module, tuple(taps)).eval()
     return TappedGraph(graph=DeviceGraph(spec, module), layers=tuple(layers.values()))
