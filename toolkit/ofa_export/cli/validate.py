@@ -15,7 +15,6 @@ EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
     "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
     "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
-    "ofa-export validate sample-4MB-litert.ofab --layers --attribute",
 )
 
 LOG_WIDTH = 120

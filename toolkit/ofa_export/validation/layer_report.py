@@ -7,7 +7,7 @@ precision. That these are the layers as they were shipped is not taken for grant
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,11 @@ import torch
 
 from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.converters import converter_of
-from ofa_export.backends.protocol import Backend
+from ofa_export.backends.protocol import Backend, GraphRunner
 from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.reader import Bundle
 from ofa_export.content_cache import ContentCache
+from ofa_export.contract import GraphSpec
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.taps import tapped_graph
@@ -38,9 +39,23 @@ from ofa_export.validation.reference import Reference, Tensors, run_reference
 from ofa_export.validation.report import Report
 from ofa_export.validation.tolerance import Limit, TolerancePolicy
 
+Load = Callable[[Backend, memoryview | bytes, Sequence[GraphSpec]], GraphRunner]
+"""Loads a file of a backend where its graphs are to run."""
+
+
+def on_host(backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
+    """Load a file of a backend on this computer."""
+    return backend.load(graphs, contract)
+
 
 def with_layers(
-    report: Report, bundle_path: Path, checkpoint: Checkpoint, *, tolerance: TolerancePolicy, store: ContentCache
+    report: Report,
+    bundle_path: Path,
+    checkpoint: Checkpoint,
+    *,
+    tolerance: TolerancePolicy,
+    store: ContentCache,
+    load: Load = on_host,
 ) -> Report:
     """The report with the error of every layer; each graph is fed the inputs of the reference.
 
@@ -50,6 +65,7 @@ def with_layers(
         checkpoint: the reference.
         tolerance: says how many histories, and what a layer may be off.
         store: keeps the conversion.
+        load: where the graphs run.
 
     Returns:
         The report with `layers`, and the findings `layers.GRAPH.as_shipped` and `layers.GRAPH.unexplained.snr_db`.
@@ -61,7 +77,7 @@ def with_layers(
     if not report.comparable:
         return report
     with one_torch_thread(), Bundle.open(bundle_path) as bundle:
-        comparison = _comparison(bundle, checkpoint, maximum=tolerance.histories)
+        comparison = _comparison(bundle, checkpoint, maximum=tolerance.histories, load=load)
         runs = comparison.layer_runs(store)
         limits = tolerance.of_precision(bundle.manifest.precision)
         findings = tuple(comparison.findings(runs, store, limits.layer_unexplained_snr_db))
@@ -79,6 +95,7 @@ class _Comparison:
     graphs: tuple[DeviceGraph, ...]
     rounded: tuple[DeviceGraph, ...]
     reference: Reference
+    load: Load
 
     @cached_property
     def schemes(self) -> dict[str, Scheme]:
@@ -92,7 +109,7 @@ class _Comparison:
         tapped = [tapped_graph(graph) for graph in self.graphs]
         graphs = [each.graph for each in tapped]
         content = convert_cached(graphs, backend=self.backend, precision=self.precision, store=store)
-        runner = self.backend.load(content, [graph.spec for graph in graphs])
+        runner = self.load(self.backend, content, [graph.spec for graph in graphs])
         try:
             return {
                 exact.spec.name: run_layers(
@@ -128,14 +145,14 @@ class _Comparison:
 
     def _outputs(self, content: memoryview | bytes) -> Mapping[str, Tensors]:
         specs = [graph.spec for graph in self.graphs]
-        runner = self.backend.load(content, specs)
+        runner = self.load(self.backend, content, specs)
         try:
             return run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
         finally:
             runner.close()
 
 
-def _comparison(bundle: Bundle, checkpoint: Checkpoint, *, maximum: int) -> _Comparison:
+def _comparison(bundle: Bundle, checkpoint: Checkpoint, *, maximum: int, load: Load) -> _Comparison:
     manifest = bundle.manifest
     checkpoint = provenance.cut_as_bundled(manifest, checkpoint)
     backend = get_backend(converter_of(manifest.runtime.name, manifest.tools))
@@ -153,6 +170,7 @@ def _comparison(bundle: Bundle, checkpoint: Checkpoint, *, maximum: int) -> _Com
         graphs=graphs,
         rounded=rounded,
         reference=run_reference(graphs, rows=histories.rows, table=table),
+        load=load,
     )
 
 

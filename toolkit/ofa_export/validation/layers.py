@@ -123,9 +123,11 @@ def _computed(
     tapped: TappedGraph, module: nn.Module, inputs: Tensors, given: Tensors | None
 ) -> dict[str, NDArray[np.float32]]:
     """What PyTorch computes for everything that is compared; with `given`, from what the device's layers gave."""
-    instead = given and {
-        layer.index: torch.from_numpy(given[layer.output].reshape(-1, *layer.shape)) for layer in tapped.layers
-    }
+    instead = None
+    if given is not None:
+        instead = {
+            layer.index: torch.from_numpy(given[layer.output].reshape(-1, *layer.shape)) for layer in tapped.layers
+        }
     with layer_outputs(module, instead=instead) as found:
         outputs = module(*(torch.from_numpy(value) for value in inputs.values()))
     contract: dict[str, Tensor] = dict(
