@@ -170,9 +170,10 @@ def test_nan_is_named_and_comes_first(checkpoint: Checkpoint, reference: Referen
     assert "adapt.controller.head_out" in poisoned and "adapt.controller.head_in" not in poisoned
 
 
-def reported_layers(workshop: Any, path: Any) -> Report:
+def reported_layers(workshop: Any, path: Any, **options: Any) -> Report:
     report = workshop.validate(path)
-    return with_layers(report, path, workshop.checkpoint, tolerance=workshop.tolerance, store=workshop.store)
+    arguments = {"tolerance": workshop.tolerance, "store": workshop.store, **options}
+    return with_layers(report, path, workshop.checkpoint, **arguments)
 
 
 def test_a_report_has_the_layers_and_says_that_they_are_the_bundle_s(workshop: Any) -> None:
@@ -214,3 +215,30 @@ def test_a_bundle_that_cannot_be_run_has_no_layers(workshop: Any, tmp_path: Any)
     path.write_bytes(b"no bundle")
     report = reported_layers(workshop, path)
     assert report.layers == () and workshop.failed(report) == {"bundle.accepted"}
+
+
+def load_otherwise(backend: Any, graphs: Any, contract: Any) -> Any:
+    """A runtime whose LayerNorm is not PyTorch's, in one place."""
+    runner = backend.load(graphs, contract)
+    runner._modules["block_1"].get_submodule("block.norms.attention_norm").epsilon = 10.0
+    return runner
+
+
+def test_a_runtime_that_computes_a_layer_otherwise_is_told_by_that_layer(workshop: Any) -> None:
+    report = reported_layers(workshop, workshop.write(workshop.master()), load=load_otherwise)
+    assert workshop.failed(report) == {"layers.block_1.unexplained.snr_db"}
+    (found,) = [found for found in report.findings if found.status == "fail"]
+    assert found.sentence.endswith("the furthest off is block_1.block.norms.attention_norm.")
+
+
+def test_a_tolerance_recipe_of_before_only_reports_what_is_unexplained(workshop: Any) -> None:
+    limits = {
+        name: each.model_copy(update={"layer_unexplained_snr_db": None})
+        for name, each in workshop.tolerance.precisions.items()
+    }
+    tolerance = workshop.tolerance.model_copy(update={"precisions": limits})
+    path = workshop.write(workshop.master())
+    report = reported_layers(workshop, path, load=load_otherwise, tolerance=tolerance)
+    assert workshop.failed(report) == set()
+    found = {found.assertion: found for found in report.findings}["layers.block_1.unexplained.snr_db"]
+    assert found.limit is None and found.measured is not None and found.measured < 20
