@@ -24,7 +24,7 @@ def test_sizes_are_those_of_the_files_with_so_many_tiles(workshop: Any, tiles: i
         assert abs(point.file_bytes - written) < PADDING
         assert point.tiles != tiles or point.file_bytes == size
     # The same curve from every budget: a small bundle knows what a larger one would give.
-    assert [point.tiles for point in quality.points] == [6, 12, 18, 24, 30, 36, 42, 48]
+    assert [point.tiles for point in quality.points] == [3, 6, 12, 18, 24, 30, 36, 42, 48]
 
 
 def test_a_bundle_between_two_measured_points_expects_what_the_smaller_one_gives(workshop: Any) -> None:

@@ -24,8 +24,8 @@ VALUES_AT_ONCE = 2**24
 
 TOP = 10
 
-SAMPLED_SCORES = 500
-"""Scores of all sessions together that a report shows, some more when there are many histories."""
+SAMPLED_SCORES, LEAST_SAMPLED = 500, 4
+"""Scores that a report shows of all sessions together, but of each the best, a middling, the last and the worst off."""
 
 TIMED = ("adapt", "blocks", "score")
 """Parts of a session whose time is taken."""
@@ -87,7 +87,7 @@ def run_sessions(
     """
     tiles = torch.from_numpy(table.all_rows())
     step = max(1, VALUES_AT_ONCE // len(tiles))
-    sampled = max(2, SAMPLED_SCORES // len(histories))
+    sampled = max(LEAST_SAMPLED, SAMPLED_SCORES // len(histories))
     parts = [
         _some(
             device,
