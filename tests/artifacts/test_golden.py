@@ -43,6 +43,13 @@ def test_the_golden_bundles_are_small_whole_and_of_the_sample() -> None:
             assert 0.97 * 420_000 <= bundle.size <= bundle.manifest.budget_bytes == 420_000
 
 
+def test_other_graphs_and_other_tiles_are_not_explained_by_last_digits() -> None:
+    found = dict(sentence.split(": ", 1) for sentence in differences(*(GOLDEN / name for name in sorted(NAMES))))
+    assert "items.bin" not in found
+    for entry in ("graphs.pte", "embeddings.bin", "manifest.json"):
+        assert found[entry].startswith("not explained"), found
+
+
 @pytest.mark.integration
 @pytest.mark.slow
 def test_the_documented_command_makes_them_again(tmp_path: Path) -> None:
