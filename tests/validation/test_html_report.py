@@ -41,7 +41,7 @@ def test_everything_that_was_measured_is_shown(full: Report) -> None:
         "adapt.layer_0",
         "8 more, which add less",
         "4 scores of 214 sessions",
-        "Of sessions whose gates differ: 1.",
+        "sessions whose gates differ: 1.",
         "160 tiles, 1,200,000 bytes: 0.2000",
         "unquantised table, 0.2100",
         "Not a phone's: Linux x86_64, runtime host, 214 sessions",
