@@ -10,8 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 DOCS = Path(__file__).parent
-SIZE = "1100,1330"
+SIZE = "1100,1400"
+COLOURS = 256
+"""As many as one byte a pixel can name: a third of the bytes."""
 
 
 def main() -> None:
@@ -28,6 +32,7 @@ def take_picture(page: Path, picture: Path) -> None:
     """The top of a page, as it comes on a screen."""
     options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={SIZE}", f"--screenshot={picture}"]
     subprocess.run(["chromium", *options, page.as_uri()], check=True, capture_output=True)
+    Image.open(picture).convert("RGB").quantize(COLOURS).save(picture, optimize=True)
 
 
 if __name__ == "__main__":
