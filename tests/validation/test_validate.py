@@ -66,6 +66,23 @@ def test_the_same_bundle_gives_the_same_report(workshop: Any) -> None:
     assert workshop.validate(path) == workshop.validate(path)
 
 
+def test_a_report_shows_scores_times_bytes_and_expected_quality(workshop: Any) -> None:
+    path = workshop.write(workshop.master())
+    report = workshop.validate(path)
+    assert report.scores is not None and report.quality is not None
+    assert len(report.scores.reference) == len(report.scores.device) == len(report.scores.same_gates) > 400
+    assert [part.part for part in report.latency] == ["adapt", "blocks", "score", "session"]
+    assert sum(part.bytes for part in report.parts) == path.stat().st_size
+    assert report.quality.expected == report.quality.points[-1].ndcg_at_10
+
+
+def test_a_rejected_bundle_shows_nothing(workshop: Any) -> None:
+    path = workshop.folder / "broken.ofab"
+    path.write_bytes(b"")
+    report = workshop.validate(path)
+    assert (report.scores, report.quality, report.parts, report.latency) == (None, None, (), ())
+
+
 def scale_generator(model: AdaptiveRecommender) -> None:
     model.mapper.generators[0].out.weight.mul_(1.3)
 

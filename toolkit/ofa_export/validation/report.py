@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ofa_export.errors import NumericsError, RejectedError
+from ofa_export.planning.byte_shares import ByteShare
 from ofa_export.validation.attribution import Attribution
+from ofa_export.validation.expected_quality import ExpectedQuality
 from ofa_export.validation.finding import Finding, Status
+from ofa_export.validation.latency import Latency
 from ofa_export.validation.layer_error import LayerError
 from ofa_export.validation.provenance import ACCEPTED, CONTRACT, SAME_CHECKPOINT
+from ofa_export.validation.score_sample import ScoreSample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,10 @@ class Report:
         findings: in the order in which they were made.
         layers: the error of every layer, the worst first; empty where nobody asked.
         attribution: where its NDCG@10 goes; None where nobody asked.
+        scores: scores of some items in the reference and on the device; None when no session ran.
+        quality: what the manifest expects of this and of other budgets; None when nothing was compared.
+        parts: where the bytes go, largest first; empty when nothing was compared.
+        latency: time of sessions on this computer, which is not compared: no two runs take the same.
     """
 
     bundle: str
@@ -62,6 +70,10 @@ class Report:
     findings: tuple[Finding, ...]
     layers: tuple[LayerError, ...] = ()
     attribution: Attribution | None = None
+    scores: ScoreSample | None = None
+    quality: ExpectedQuality | None = None
+    parts: tuple[ByteShare, ...] = ()
+    latency: tuple[Latency, ...] = field(default=(), compare=False)
 
     @property
     def status(self) -> Status:

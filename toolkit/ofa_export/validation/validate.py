@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,18 +31,22 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
 from ofa_export.validation import provenance
+from ofa_export.validation.byte_parts import byte_parts
 from ofa_export.validation.conversion import conversion_findings
 from ofa_export.validation.cross import cross_findings
 from ofa_export.validation.environment import environment
+from ofa_export.validation.expected_quality import expected_quality
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
+from ofa_export.validation.latency import latencies
 from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
 from ofa_export.validation.reference import Reference, Tensors, run_reference
 from ofa_export.validation.report import Report, Subject
+from ofa_export.validation.score_sample import score_sample
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
 from ofa_export.validation.tables import expected_table, table_findings
@@ -72,7 +77,7 @@ def validate(
             checkpoint.
 
     Returns:
-        The report; the same inputs and tool versions give the same report.
+        The report; the same inputs and tool versions give the same report, but for its times.
 
     Raises:
         UnknownNameError: there is no such runtime; the bundle's backend is not installed; the recipe has no limits for
@@ -85,10 +90,13 @@ def validate(
         raise UnknownNameError("runtime", runtime, RUNTIMES)
     manifest: Manifest | None = None
     findings: list[Finding] = []
+    shown: dict[str, Any] = {}
     try:
         with one_torch_thread(), Bundle.open(bundle_path) as bundle:
             manifest = bundle.manifest
-            findings.extend(_bundle_findings(bundle, checkpoint, policy=tolerance, store=store, cross=cross))
+            findings.extend(
+                _bundle_findings(bundle, checkpoint, policy=tolerance, store=store, cross=cross, shown=shown)
+            )
         findings.insert(0, provenance.accepted_finding(None))
     except BundleError as error:
         findings = [provenance.accepted_finding(str(error))]
@@ -100,12 +108,20 @@ def validate(
         tolerance=tolerance.description,
         environment=environment(*_backends(manifest, cross=cross) if manifest else ()),
         findings=tuple(findings),
+        **shown,
     )
 
 
 def _bundle_findings(
-    bundle: Bundle, checkpoint: Checkpoint, *, policy: TolerancePolicy, store: ContentCache, cross: bool
+    bundle: Bundle,
+    checkpoint: Checkpoint,
+    *,
+    policy: TolerancePolicy,
+    store: ContentCache,
+    cross: bool,
+    shown: dict[str, Any],
 ) -> Iterator[Finding]:
+    """Compare; fields of the report that are shown beside the findings go into `shown` as they become known."""
     backend, *others = _backends(bundle.manifest, cross=cross)
     limits = policy.of_precision(bundle.manifest.precision)
     yield provenance.size_finding(bundle)
@@ -131,9 +147,11 @@ def _bundle_findings(
         limits=limits,
         histories=validation_histories(checkpoint, group=group, maximum=policy.histories),
     )
+    shown["quality"] = expected_quality(bundle)
+    shown["parts"] = byte_parts(bundle, comparison.graphs, backend)
     runner = backend.load(bundle.graphs, bundle.manifest.shapes.contract())
     try:
-        yield from comparison.findings(runner, store)
+        yield from comparison.findings(runner, store, shown)
     finally:
         runner.close()
 
@@ -175,13 +193,13 @@ class _Comparison:
         table = torch.from_numpy(self.table.all_rows())
         return run_reference(self.graphs, rows=self.histories.rows, table=table)
 
-    def findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
+    def findings(self, runner: GraphRunner, store: ContentCache, shown: dict[str, Any]) -> Iterator[Finding]:
         order = self.checkpoint.tile_orders[self.group]
         yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
         yield from self._graph_findings(runner, store)
         device = Device(self.bundle, runner)
         try:
-            yield from self._session_findings(device)
+            yield from self._session_findings(device, shown)
             yield from selftest_run_findings(device)
         except NumericsError as error:
             sentence = f"Sessions on the device ended early: {error}"
@@ -226,10 +244,11 @@ class _Comparison:
         finally:
             runner.close()
 
-    def _session_findings(self, device: Device) -> Iterator[Finding]:
+    def _session_findings(self, device: Device, shown: dict[str, Any]) -> Iterator[Finding]:
         sessions = run_sessions(
             device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
         )
+        shown["scores"], shown["latency"] = score_sample(sessions), latencies(sessions)
         yield from gate_findings(
             "gates", sessions.gates, self.reference, self.histories, margin=self.limits.gate_margin.limit
         )
