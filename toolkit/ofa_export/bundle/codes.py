@@ -134,6 +134,17 @@ def dequantise(
     return values
 
 
+def products_are_finite(rms: NDArray[np.float32], values: NDArray[np.float32]) -> bool:
+    """Whether every embedding that scales and decoding tables can give is finite.
+
+    Args:
+        rms: scales, finite, of any shape.
+        values: of the decoding tables, finite, of any shape.
+    """
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(rms.max() * np.abs(values).max()))
+
+
 def _fit(codes: NDArray[np.uint8], normal: NDArray[np.float64], clip: float, exponent: float) -> CodeBook:
     counts = np.bincount(codes, minlength=2**PLANES)
     sums = np.bincount(codes, weights=normal, minlength=2**PLANES)
