@@ -24,6 +24,8 @@ from files import Base, read_base
 from judge import Verdict, judge
 from mutations import mutant
 
+from ofa_export.peak_memory import peak_bytes
+
 BASES = ("toy.ofab", "toy.ofas", "toy.ofad")
 SHARES = (8, 1, 1)
 SHOWN = 20
@@ -106,11 +108,6 @@ def sentence(verdict: Verdict) -> str:
     """The reason without what differs between mutants of a kind: numbers, and what is quoted or listed."""
     text = verdict.reason.partition(" (")[0].partition(": ")[0]
     return "".join("0" if letter.isdigit() else letter for letter in text)[:60]
-
-
-def peak_bytes() -> int:
-    """Most memory that this process has had."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

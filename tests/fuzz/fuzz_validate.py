@@ -22,7 +22,7 @@ import numpy as np
 from files import Base
 from mutations import mutant
 
-from fuzz import limit_memory, peak_bytes
+from fuzz import limit_memory
 from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import fit_tiles, write_bundle
@@ -30,6 +30,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.errors import OfaExportError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.peak_memory import peak_bytes
 from ofa_export.planning.master import make_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.recipes import load_recipe

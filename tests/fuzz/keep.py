@@ -1,4 +1,4 @@
-"""Writes corpus/cases.json: of all mutants, the smallest change for every way to be refused, and some that are taken.
+"""Writes corpus/cases.json: of all mutants, the smallest change for every kind of refusal, and some that are taken.
 
 `python keep.py --count 50000`. What it writes is looked at before it is committed: a case states what is right.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from typing import Any
 
 from edits import edits_between
 from files import CORPUS, Base
 from judge import Verdict, judge
 
-from fuzz import made, sentence
+from fuzz import made
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.errors import BundleError
 
@@ -31,10 +32,7 @@ def main() -> None:
     for number in range(arguments.count):
         base, name, data = made(arguments.seed, number)
         verdict = judge(data, base)
-        if verdict.error:
-            key = f"{base.name} {verdict.entry or 'file'}: {sentence(verdict)}"
-        else:
-            key = f"{base.name} taken: {name.partition(' ')[2]}"
+        key = kind_of_refusal(verdict) if verdict.error else f"taken: {name}"
         if key in kept and len(kept[key]["edits"]) == 1 and kept[key]["edits"][0]["remove"] < 2:
             continue
         found = case(key, base, name, data, verdict)
@@ -44,6 +42,15 @@ def main() -> None:
     text = ",\n".join(json.dumps(each, ensure_ascii=True, sort_keys=True) for each in cases)
     (CORPUS / "cases.json").write_text(f"[\n{text}\n]\n")
     print(f"{len(cases)} cases, {len(text):,} bytes")
+
+
+def kind_of_refusal(verdict: Verdict) -> str:
+    """Its sentence, or the field that it names, without values: one case stands for all entries and numbers."""
+    if "Extra inputs" in verdict.reason:
+        return "a field that the format does not have"
+    text = re.sub(r"b?'[^']*'|[0-9a-f]{64}|(?<=user group )[^,]*", "'…'", own_words(verdict.reason))
+    text = re.sub(r"(delta|manifest|session)\.json", "document", text)
+    return re.sub(r"\d[\d,]*", "0", text)
 
 
 def case(key: str, base: Base, name: str, data: bytes, verdict: Verdict) -> dict[str, Any]:
@@ -67,6 +74,8 @@ def case(key: str, base: Base, name: str, data: bytes, verdict: Verdict) -> dict
 
 def own_words(reason: str) -> str:
     """The start of a reason, before what another library words or what lists values."""
+    if ": Value error, " in reason:
+        return reason.partition(", not ")[0].partition(" (")[0]
     return reason.partition(" (")[0].partition(": ")[0]
 
 

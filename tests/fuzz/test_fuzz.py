@@ -72,3 +72,13 @@ def test_mutants_through_validate(toy_checkpoint: Path, tmp_path: Path) -> None:
     assert found["outcomes"]["rejected"] > 100
     assert found["outcomes"]["failed"] > 20
     assert found["outcomes"]["passed"] > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", ["graphs-litert.ofab", "graphs-executorch.ofab"])
+def test_mutants_of_graphs_end_no_process_but_their_own(bundle: str) -> None:
+    found = summary("fuzz_graphs.py", bundle, "--count", "60")
+    assert not found["defects"], found
+    # Which of them end their process is up to the runtime's version; docs/fuzzing.md says what was seen.
+    assert sum(found["outcomes"].values()) == 60
+    assert found["outcomes"]["refused"] > 10

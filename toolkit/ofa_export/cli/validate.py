@@ -64,6 +64,7 @@ def validate(
     from ofa_export.cli.spinner import spinner
     from ofa_export.content_cache import ContentCache
     from ofa_export.model.checkpoint_reader import load_checkpoint
+    from ofa_export.validation.crash import crash_report
     from ofa_export.validation.json_report import reports_to_json
     from ofa_export.validation.junit_report import reports_to_junit
     from ofa_export.validation.report import exit_code
@@ -73,8 +74,9 @@ def validate(
     reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
     for path in bundles:
         with spinner(f"Validating {path.name}"):
+            crashed = crash_report(path, reference, tolerance=policy, runtime=runtime)
             reports.append(
-                validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
+                crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
             )
         if not json_output:
             print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))

@@ -27,6 +27,9 @@ from ofa_export.planning.budget import UNBOUNDED
 SESSIONS = 30
 """Sessions whose median counts; the first ones warm up."""
 
+MEASURE = "VmHWM"
+"""What is measured; another name when that changes, so that older measurements are not read."""
+
 
 class Footprint(BaseModel):
     """What a session costs on this computer.
@@ -54,7 +57,7 @@ def footprint(contents: BundleContents, *, backend: Backend, store: ContentCache
     Raises:
         LoweringError: the runtime could not run the graphs.
     """
-    described = json.dumps([backend.name, sorted(backend.tool_versions().items())]).encode()
+    described = json.dumps([MEASURE, backend.name, sorted(backend.tool_versions().items())]).encode()
     key = hashlib.sha256(described + bytes(contents.graphs)).hexdigest()
     return Footprint.model_validate_json(store.get_or_make(f"{key}.footprint", lambda: _measure(contents, backend)))
 
