@@ -18,6 +18,7 @@ import sys
 import traceback
 import warnings
 
+from edits import apply_edits
 from files import CORPUS, Base, archive, read_base, repaired
 from mutations import flip_bits, overwrite
 
@@ -46,12 +47,16 @@ def main() -> None:
             importlib.import_module(library)
     endings = [ending(base.data, limit=arguments.limit)]
     assert endings == ["self-test passed"], endings
-    endings = [
-        ending(forged(base, random.Random(f"{arguments.seed}/{number}")), limit=arguments.limit)
-        for number in range(arguments.count)
-    ]
-    defects = [number for number, each in enumerate(endings) if each in ("defect", "hang")]
-    print(json.dumps({"outcomes": collections.Counter(endings), "defects": defects}, indent=1))
+    kept = [case for case in json.loads((CORPUS / "graph_cases.json").read_text()) if case["base"] == arguments.bundle]
+    mutants = [forged(base, random.Random(f"{arguments.seed}/{number}")) for number in range(arguments.count)]
+    endings = [ending(data, limit=arguments.limit) for data in mutants]
+    kept_endings = [ending(apply_edits(base.data, case["edits"]), limit=arguments.limit) for case in kept]
+    found = {
+        "outcomes": collections.Counter(endings),
+        "kept": collections.Counter(kept_endings),
+        "defects": [number for number, each in enumerate(endings + kept_endings) if each in ("defect", "hang")],
+    }
+    print(json.dumps(found, indent=1))
 
 
 def forged(base: Base, rng: random.Random) -> bytes:

@@ -228,7 +228,7 @@ class LoweringError(OfaExportError):
 
 
 def _shown(text: str) -> str:
-    whole = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
+    whole = (text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…").replace("\n", " ")
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in whole)
 
 

@@ -45,9 +45,17 @@ class GradientEntry:
         return f"static net, {self.steps} gradient steps per user, PyTorch fp32"
 
     @property
+    def path(self) -> None:
+        """No file: nobody ships PyTorch."""
+
+    @property
+    def backend(self) -> None:
+        """No graphs."""
+
+    @property
     def libraries(self) -> tuple[str, ...]:
-        """Modules of PyTorch."""
-        return ("torch", "ofa_export.evaluation.fine_tuning")
+        """PyTorch, and what reads the checkpoint, which no phone would have to."""
+        return ("torch", "ofa_export.evaluation.fine_tuning", "ofa_export.model.checkpoint_reader")
 
     @contextmanager
     def open(self) -> Iterator[GradientContender]:

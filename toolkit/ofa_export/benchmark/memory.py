@@ -63,7 +63,7 @@ def main() -> None:
     with entry.open() as contender:
         for history in histories:
             contender.session(history)
-        mapped = mapped_bytes(entry.path) if hasattr(entry, "path") else 0
+        mapped = mapped_bytes(entry.path) if entry.path else 0
     peak = peak_bytes()
     print(json.dumps(asdict(Memory(peak_rss_bytes=peak, session_rss_bytes=peak - before, mapped_bytes=mapped))))
 

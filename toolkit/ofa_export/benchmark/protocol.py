@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +39,8 @@ class Entry(Protocol):
     Attributes:
         name: stable, without blanks.
         label: for people.
+        path: the file that is shipped, None when there is none.
+        backend: of its graphs, None when it has none.
         libraries: modules that its runtime consists of: what is in memory before anything of the contender is.
     """
 
@@ -46,6 +49,12 @@ class Entry(Protocol):
 
     @property
     def label(self) -> str: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def backend(self) -> str | None: ...
 
     @property
     def libraries(self) -> tuple[str, ...]: ...

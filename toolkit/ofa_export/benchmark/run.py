@@ -45,6 +45,7 @@ class Measured:
         name: stable, without blanks.
         label: for people.
         bundle: whether it is a bundle, and what the others are held against.
+        backend: of its graphs; None when it runs in PyTorch.
         file_bytes: of the file that is shipped; None when there is none.
         latency: of `session`, and of its parts where it has any: `adapt`, `block`, `score`.
         memory: in a process of its own.
@@ -53,6 +54,7 @@ class Measured:
     name: str
     label: str
     bundle: bool
+    backend: str | None
     file_bytes: int | None
     latency: dict[str, Latency]
     memory: Memory
@@ -100,10 +102,15 @@ class Benchmark:
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Every other contender beside every bundle."""
+        """Beside every bundle, what runs on its runtime and what runs on none."""
         bundles = [each for each in self.measured if each.bundle]
         others = [each for each in self.measured if not each.bundle]
-        return tuple(_comparison(bundle, other) for bundle in bundles for other in others)
+        return tuple(
+            _comparison(bundle, other)
+            for bundle in bundles
+            for other in others
+            if other.backend in (bundle.backend, None)
+        )
 
 
 def benchmark(
@@ -201,12 +208,12 @@ def _static(
 
 
 def _measured(entry: Entry, latency: dict[str, Latency], histories: Sequence[NDArray[np.int64]]) -> Measured:
-    path = getattr(entry, "path", None)
     return Measured(
         name=entry.name,
         label=entry.label,
         bundle=isinstance(entry, BundleEntry),
-        file_bytes=path.stat().st_size if path else None,
+        backend=entry.backend,
+        file_bytes=entry.path.stat().st_size if entry.path else None,
         latency=latency,
         memory=measure_memory(entry, histories[:MEMORY_SESSIONS]),
     )

@@ -24,6 +24,7 @@ def benchmark_json(found: Benchmark) -> dict[str, Any]:
                 "name": each.name,
                 "label": each.label,
                 "is_bundle": each.bundle,
+                "backend": each.backend,
                 "file_bytes": each.file_bytes,
                 **asdict(each.memory),
                 "latency_ms": {part: asdict(each.latency[part]) if part in each.latency else None for part in PARTS},
