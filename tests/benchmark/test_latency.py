@@ -36,7 +36,7 @@ def test_contenders_take_turns_on_the_same_histories() -> None:
 
 def test_parts_are_those_of_the_sessions_that_count() -> None:
     found = time_in_turn({"a": Noted("a", [], ("adapt", "block", "block"))}, HISTORIES, repeats=5)["a"]
-    assert found["session"].samples == found["adapt"].samples == 5
+    assert found["session"].samples == found["processor"].samples == found["adapt"].samples == 5
     assert found["block"] == Latency(p50=2.0, p90=2.0, samples=10)
     assert "score" not in found
 

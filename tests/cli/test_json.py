@@ -152,6 +152,8 @@ def test_benchmark(ofa, litert: Path, toy_checkpoint: Path) -> None:
     for each in found["comparisons"]:
         bundle, other = everything[each["bundle"]], everything[each["other"]]
         assert each["session"] == other["latency_ms"]["session"]["p50"] / bundle["latency_ms"]["session"]["p50"]
+        times = [side["latency_ms"]["processor"]["p50"] for side in (other, bundle)]
+        assert each["processor"] == times[0] / times[1]
         assert each["session_rss"] == other["session_rss_bytes"] / bundle["session_rss_bytes"]
 
 

@@ -15,7 +15,7 @@ from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.registry import get_backend
 from ofa_export.benchmark.bundle_entry import BundleEntry
 from ofa_export.benchmark.gradient_entry import GradientEntry
-from ofa_export.benchmark.latency import SESSION, Latency, time_in_turn
+from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, time_in_turn
 from ofa_export.benchmark.machine import Machine, this_machine
 from ofa_export.benchmark.memory import Memory, measure_memory
 from ofa_export.benchmark.protocol import RUNTIMES, Entry
@@ -28,6 +28,7 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, INT8, Precision
+from ofa_export.validation.provenance import user_group
 
 PRECISIONS = (INT8, FP32)
 """Of the static nets beside the bundles."""
@@ -47,7 +48,7 @@ class Measured:
         bundle: whether it is a bundle, and what the others are held against.
         backend: of its graphs; None when it runs in PyTorch.
         file_bytes: of the file that is shipped; None when there is none.
-        latency: of `session`, and of its parts where it has any: `adapt`, `block`, `score`.
+        latency: of `session`, its `processor` time, and of its parts where it has any: `adapt`, `block`, `score`.
         memory: in a process of its own.
     """
 
@@ -73,6 +74,7 @@ class Comparison:
         bundle: name of the bundle's contender.
         other: name of the other.
         session: medians of both.
+        processor: medians of the processor time of both sessions.
         session_rss: memory above the libraries.
         file: sizes; None when the other ships no file.
     """
@@ -80,6 +82,7 @@ class Comparison:
     bundle: str
     other: str
     session: float
+    processor: float
     session_rss: float
     file: float | None
 
@@ -158,7 +161,7 @@ def benchmark(
 
 def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tuple[list[BundleEntry], int]:
     entries: list[BundleEntry] = []
-    groups: set[str] = set()
+    groups: set[int] = set()
     for path in paths:
         with Bundle.open(path) as bundle:
             manifest = bundle.manifest
@@ -167,7 +170,10 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tup
                 f"{path} was made from the checkpoint with SHA-256 {manifest.checkpoint_sha256}, the one given has "
                 f"{trained.sha256}: the static net beside it would be another. Give its checkpoint with --checkpoint."
             )
-        groups.add(manifest.group)
+        group = user_group(manifest, trained)
+        if group is None:
+            raise ConfigError(f"{path} is for user group {manifest.group}, which its checkpoint does not have.")
+        groups.add(group)
         get_backend(manifest.runtime.name)
         entries += [
             BundleEntry(path=path, backend=manifest.runtime.name, runtime=runtime, candidates=candidates)
@@ -175,12 +181,12 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tup
         ]
     if len({entry.name for entry in entries}) != len(entries):
         raise ConfigError("Two of the bundles have the same file name; rename one, so that rows can be told apart.")
-    if len(groups) != 1 or not entries:
+    if len(groups) != 1:
+        listed = ", ".join(map(str, sorted(groups))) or "none"
         raise ConfigError(
-            f"Bundles of one user group can be compared, these are of {', '.join(sorted(groups)) or 'none'}: "
-            "run the command once for each group."
+            f"Bundles of one user group can be compared, these are of {listed}: run the command once for each group."
         )
-    return entries, int(groups.pop())
+    return entries, groups.pop()
 
 
 def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:
@@ -224,6 +230,7 @@ def _comparison(bundle: Measured, other: Measured) -> Comparison:
         bundle=bundle.name,
         other=other.name,
         session=other.session.p50 / bundle.session.p50,
+        processor=other.latency[PROCESSOR].p50 / bundle.latency[PROCESSOR].p50,
         session_rss=other.memory.session_rss_bytes / max(1, bundle.memory.session_rss_bytes),
         file=other.file_bytes / bundle.file_bytes if other.file_bytes and bundle.file_bytes else None,
     )

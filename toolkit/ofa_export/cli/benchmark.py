@@ -37,7 +37,7 @@ def benchmark(
     ] = 50,
     json_output: JsonOption = False,
 ) -> None:
-    """Measure latency and memory beside a static net and beside training on the device."""
+    """Measure latency and memory beside the plain static net."""
     from ofa_export.benchmark.run import benchmark as measure
     from ofa_export.cli.benchmark_view import benchmark_json, print_benchmark
     from ofa_export.cli.spinner import spinner

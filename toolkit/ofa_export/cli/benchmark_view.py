@@ -10,7 +10,7 @@ from ofa_export.cli.columns import columns
 if TYPE_CHECKING:
     from ofa_export.benchmark.run import Benchmark, Comparison, Measured
 
-PARTS = ("adapt", "block", "score", "session")
+PARTS = ("adapt", "block", "score", "session", "processor")
 
 
 def benchmark_json(found: Benchmark) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def print_benchmark(found: Benchmark) -> None:
     )
     print("Milliseconds, p50 / p90\n")
     rows = [(each.label, *(_quantiles(each, part) for part in PARTS)) for each in found.measured]
-    print(columns([("", *PARTS), *rows], align="<>>>>"), end="\n\n")
+    print(columns([("", *PARTS), *rows], align="<>>>>>"), end="\n\n")
     print("MB of memory, each in a process of its own, and MB of the file\n")
     heading = ("", "peak", "above the libraries", "mapped", "file")
     print(columns([heading, *(_memory_row(each) for each in found.measured)], align="<>>>>"))
@@ -52,7 +52,7 @@ def print_benchmark(found: Benchmark) -> None:
     for bundle in (each for each in found.measured if each.bundle):
         print(f"\nAs a multiple of {bundle.label}\n")
         rows = [_comparison_row(labels, each) for each in found.comparisons if each.bundle == bundle.name]
-        print(columns([("", "session", "memory", "file"), *rows], align="<>>>"))
+        print(columns([("", "session", "processor", "memory", "file"), *rows], align="<>>>>"))
 
 
 def _quantiles(measured: Measured, part: str) -> str:
@@ -67,5 +67,5 @@ def _memory_row(measured: Measured) -> tuple[str, ...]:
 
 
 def _comparison_row(labels: dict[str, str], comparison: Comparison) -> tuple[str, ...]:
-    ratios = (comparison.session, comparison.session_rss, comparison.file)
+    ratios = (comparison.session, comparison.processor, comparison.session_rss, comparison.file)
     return (labels[comparison.other], *("-" if ratio is None else f"{ratio:.2f} x" for ratio in ratios))
