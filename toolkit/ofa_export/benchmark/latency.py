@@ -14,7 +14,7 @@ from ofa_export.benchmark.protocol import Contender
 from ofa_export.errors import ConfigError
 
 SESSION, PROCESSOR = "session", "processor"
-"""Names of all of a session: by the clock, and by what the processor spent on it, which a busy computer changes less."""
+"""Names of all of a session: by the clock, and by what the processor spent on it, which other work changes less."""
 
 
 @dataclass(frozen=True, kw_only=True)
