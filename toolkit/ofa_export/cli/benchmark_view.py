@@ -68,4 +68,8 @@ def _memory_row(measured: Measured) -> tuple[str, ...]:
 
 def _comparison_row(labels: dict[str, str], comparison: Comparison) -> tuple[str, ...]:
     ratios = (comparison.session, comparison.processor, comparison.session_rss, comparison.file)
-    return (labels[comparison.other], *("-" if ratio is None else f"{ratio:.2f} x" for ratio in ratios))
+    return (labels[comparison.other], *("-" if ratio is None else _ratio(ratio) for ratio in ratios))
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.{2 if ratio >= 0.1 else 3}f} x"
