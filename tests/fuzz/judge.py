@@ -84,9 +84,10 @@ def _bundle_facts(bundle: Bundle, data: bytes) -> Mapping[str, str]:
     _same_bits("rows", bundle.table.lookup(np.arange(len(table))), table)
     if not np.isfinite(table).all():
         raise WrongResultError("an embedding is not finite")
+    # The reader's first: it may look at the text no sooner than it is asked for, and refuse it then.
+    found = list(bundle.items.keys), list(bundle.items.titles)
     keys, titles = decoding.catalogue(entries["items.bin"])
-    _same("keys", list(bundle.items.keys), keys)
-    _same("titles", list(bundle.items.titles), titles)
+    _same("keys and titles", found, (keys, titles))
     for name, tensor in decoding.tensors(entries["selftest.bin"]).items():
         _same_bits(name, getattr(bundle.selftest, name), tensor)
     _same("graphs", bytes(bundle.graphs), next(c for n, c in entries.items() if n.startswith("graphs.")))
@@ -121,9 +122,10 @@ def _session(data: bytes, base: Base) -> Mapping[str, str]:
     _same_bits("embeddings", pack.lookup(range(len(pack))) + np.float32(0), values + np.float32(0))
     if not np.isfinite(values).all():
         raise WrongResultError("an embedding is not finite")
+    # The reader's first: it may look at the text no sooner than it is asked for, and refuse it then.
+    found = list(pack.items.keys), list(pack.items.titles)
     keys, titles = decoding.catalogue(entries["items.bin"])
-    _same("keys", list(pack.items.keys), keys)
-    _same("titles", list(pack.items.titles), titles)
+    _same("keys and titles", found, (keys, titles))
     bundle = Bundle(memoryview(base.bundle))
     device = Device(bundle, StandIn(bundle.manifest))
     device.use_session(pack)

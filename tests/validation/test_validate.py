@@ -226,7 +226,9 @@ def test_scales_of_another_table_are_found(workshop: Any) -> None:
 def test_swapped_item_keys_are_found(workshop: Any) -> None:
     contents = workshop.master()
     first, second, *others = contents.items.keys
-    report = workshop.report(replace(contents, items=replace(contents.items, keys=(second, first, *others))))
+    report = workshop.report(
+        replace(contents, items_entry=replace(contents.items, keys=(second, first, *others)).to_bytes())
+    )
     assert workshop.failed(report) == {"bundle.item_keys"}
     assert "row 0 has 'K1' instead of 'K0'" in finding(report, "bundle.item_keys").sentence
 

@@ -42,6 +42,10 @@ def validate(
     cross: Annotated[
         bool, typer.Option("--cross", help="Also compare with the runtime's other converter (LiteRT has two).")
     ] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Also the error of every layer of every graph.")] = False,
+    attribute: Annotated[
+        bool, typer.Option("--attribute", help="Also which layer costs how much NDCG@10, and what brings it back.")
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
     ] = None,
@@ -64,9 +68,11 @@ def validate(
     from ofa_export.cli.spinner import spinner
     from ofa_export.content_cache import ContentCache
     from ofa_export.model.checkpoint_reader import load_checkpoint
+    from ofa_export.validation.attribute import with_attribution
     from ofa_export.validation.crash import crash_report
     from ofa_export.validation.json_report import reports_to_json
     from ofa_export.validation.junit_report import reports_to_junit
+    from ofa_export.validation.layer_report import with_layers
     from ofa_export.validation.report import exit_code
     from ofa_export.validation.terminal_report import print_report
     from ofa_export.validation.validate import validate as validate_bundle
@@ -78,6 +84,10 @@ def validate(
             reports.append(
                 crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
             )
+            if layers and not crashed:
+                reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store)
+            if attribute and not crashed:
+                reports[-1] = with_attribution(reports[-1], path, reference, store=store)
         if not json_output:
             print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)
