@@ -90,6 +90,14 @@ def test_a_bundle_error_names_the_entry() -> None:
     assert str(BundleError("it is empty.")) == "Bundle rejected: it is empty."
 
 
+def test_what_a_refusal_quotes_of_a_hostile_file_can_be_shown() -> None:
+    error = BundleError(f"the key '\x1b[2J\n{'x' * 5000}' appears twice.", entry="\x1b[2J")
+    assert str(error).isprintable()
+    assert error.entry == r"\x1b[2J"
+    assert error.reason.startswith(r"the key '\x1b[2J xxx")
+    assert len(error.reason) < 1100
+
+
 def test_a_lowering_error_names_backend_stage_and_graph() -> None:
     error = LoweringError(backend="litert", stage="export", graph="adapt", detail="no such operator")
     assert str(error) == "litert: export failed for graph adapt: no such operator"

@@ -26,10 +26,7 @@ from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.byte_shares import ByteShare
-from ofa_export.planning.candidate_worth import WorthSource
-from ofa_export.planning.candidates import candidate_of
-from ofa_export.planning.item_selection import ItemSelection
-from ofa_export.planning.master import make_master
+from ofa_export.planning.master import measured_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import parse_precision
 from ofa_export.recipes import load_recipe
@@ -154,11 +151,7 @@ class Workshop:
         recipe = BundleRecipe(
             description="toy", precision=precision, candidates=25, selftest=SelfTestRecipe(min_snr_db=floor_db)
         )
-        # The checkpoint in memory, which tests change, not the one in the folder.
-        selection, target = ItemSelection(self.checkpoint, group=0), get_backend(backend)
-        source = WorthSource(selection, trained=self.checkpoint, backend=target, recipe=recipe)
-        curve = source.worth(candidate_of(recipe)).curve
-        return make_master(selection, backend=target, recipe=recipe, curve=curve, store=self.store)
+        return measured_master(self.checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=self.store)
 
     def write(self, contents: BundleContents, *, tiles: int | None = None) -> Path:
         path = self.folder / "toy.ofab"

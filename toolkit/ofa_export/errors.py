@@ -28,6 +28,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
+MAX_QUOTED = 1000
+"""Characters of a reason to refuse a file."""
+
 
 class OfaExportError(Exception):
     """Base of all errors of this package; its text is one or more sentences that say what to do."""
@@ -140,7 +143,9 @@ class _EntryError(Exception):
     kind: ClassVar[str]
 
     def __init__(self, reason: str, *, entry: str | None = None) -> None:
-        self.reason, self.entry = reason, entry
+        # Both may quote a hostile file: no control character of it reaches a terminal, and no text without an end.
+        self.reason, self.entry = _shown(reason), None if entry is None else _shown(entry)
+        entry, reason = self.entry, self.reason
         super().__init__(f"{self.kind} rejected{f' at {entry}' if entry else ''}: {reason}")
 
 
@@ -220,6 +225,11 @@ class LoweringError(OfaExportError):
     def __init__(self, *, backend: str, stage: str, graph: str | None, detail: str) -> None:
         self.backend, self.stage, self.graph = backend, stage, graph
         super().__init__(f"{backend}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")
+
+
+def _shown(text: str) -> str:
+    whole = (text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…").replace("\n", " ")
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in whole)
 
 
 def _numbered(problem: str, ways_out: Sequence[str]) -> str:

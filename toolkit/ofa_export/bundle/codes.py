@@ -140,6 +140,17 @@ def dequantise(
     return values
 
 
+def products_are_finite(rms: NDArray[np.float32], values: NDArray[np.float32]) -> bool:
+    """Whether every embedding that scales and decoding tables can give is finite.
+
+    Args:
+        rms: scales, finite, of any shape.
+        values: of the decoding tables, finite, of any shape.
+    """
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(rms.max() * np.abs(values).max()))
+
+
 def _chunks(rows: int) -> Iterator[slice]:
     return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
 

@@ -75,6 +75,7 @@ def validate(
     from ofa_export.content_cache import ContentCache
     from ofa_export.model.checkpoint_reader import load_checkpoint
     from ofa_export.validation.attribute import with_attribution
+    from ofa_export.validation.crash import crash_report
     from ofa_export.validation.html_report import validation_html
     from ofa_export.validation.json_report import reports_to_json
     from ofa_export.validation.junit_report import reports_to_junit
@@ -86,12 +87,13 @@ def validate(
     reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
     for path in paths:
         with spinner(f"Validating {path.name}"):
+            crashed = crash_report(path, reference, tolerance=policy, runtime=runtime)
             reports.append(
-                validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
+                crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
             )
-            if layers:
+            if layers and not crashed:
                 reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store)
-            if attribute:
+            if attribute and not crashed:
                 reports[-1] = with_attribution(reports[-1], path, reference, store=store)
         if not json_output:
             print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))

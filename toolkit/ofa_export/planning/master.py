@@ -20,7 +20,10 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fewer_items import with_items
 from ofa_export.planning.bundled import bundled
+from ofa_export.planning.candidate_worth import WorthSource
+from ofa_export.planning.candidates import candidate_of
 from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.model_card import model_card
 from ofa_export.planning.quality import QualityCurve
@@ -69,6 +72,29 @@ def make_master(
         ),
         fields=_fields(checkpoint, backend=backend, group=group, recipe=recipe, curve=curve),
     )
+
+
+def measured_master(
+    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache
+) -> BundleContents:
+    """Measure, then `make_master`, for a checkpoint in memory; `load_master` keeps what it makes of a folder.
+
+    Args:
+        checkpoint: what to export.
+        backend: the runtime.
+        group: user group whose table goes in.
+        recipe: every choice made.
+        store: keeps converted graphs.
+
+    Raises:
+        ConfigError: there is no such user group, or the recipe asks for what checkpoint or backend do not have.
+        LoweringError: the converter refused a graph.
+    """
+    cut = checkpoint if recipe.items is None else with_items(checkpoint, recipe.items)
+    selection = ItemSelection(cut, group=group)
+    source = WorthSource(selection, trained=checkpoint, backend=backend, recipe=recipe)
+    curve = source.worth(candidate_of(recipe)).curve
+    return make_master(selection, backend=backend, recipe=recipe, curve=curve, store=store)
 
 
 def _fields(
