@@ -14,7 +14,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
     "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
-    "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
+    "ofa-export validate sample-4MB-executorch.ofab --runtime android --json",
 )
 
 LOG_WIDTH = 120
@@ -35,7 +35,9 @@ def validate(
             "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
         ),
     ] = SAMPLE_CHECKPOINT,
-    runtime: Annotated[str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host.")] = "host",
+    runtime: Annotated[
+        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host or android.")
+    ] = "host",
     tolerance: Annotated[
         str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
     ] = "default",
