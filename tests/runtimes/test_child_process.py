@@ -36,13 +36,13 @@ def test_a_crash_is_an_error_that_names_signal_request_and_last_words(start: Any
     child = start('receive(); print("corrupted", flush=True); os.kill(os.getpid(), signal.SIGSEGV)')
     with pytest.raises(RuntimeFailedError) as caught:
         child.ask(b"", doing="it ran graph adapt")
-    assert str(caught.value) == "The toy runtime ended its process (SIGSEGV) while it ran graph adapt: corrupted"
+    assert str(caught.value) == "The toy runtime ended its process while it ran graph adapt (SIGSEGV): corrupted"
     assert gone(child.pid)
 
 
 def test_an_end_in_the_middle_of_an_answer_is_an_error(start: Any) -> None:
     child = start('receive(); connection.sendall(struct.pack(">I", 100) + b"half"); sys.exit(3)')
-    with pytest.raises(RuntimeFailedError, match=r"ended its process \(exit code 3\) while it ran\.$"):
+    with pytest.raises(RuntimeFailedError, match=r"ended its process while it ran \(exit code 3\)\.$"):
         child.ask(b"", doing="it ran")
 
 

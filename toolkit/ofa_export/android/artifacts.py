@@ -74,8 +74,8 @@ def fetch(artifacts: Sequence[Artifact], folder: Path) -> dict[Artifact, bytes]:
         MissingToolError: mvn or npm is not installed, could not fetch one, or fetched something else.
         OutputError: the folder cannot be written.
     """
-    missing = [artifact for artifact in artifacts if not _kept(artifact, folder)]
-    require_tools(*sorted({_tool(artifact) for artifact in missing}))
+    missing = _missing(artifacts, folder)
+    require_tools(*fetching_tools(artifacts, folder))
     for tool, command in (("mvn", _maven), ("npm", _npm)):
         wanted = [artifact for artifact in missing if _tool(artifact) == tool]
         if wanted:
@@ -88,8 +88,17 @@ def fetch(artifacts: Sequence[Artifact], folder: Path) -> dict[Artifact, bytes]:
     return {artifact: (folder / artifact.file_name).read_bytes() for artifact in artifacts}
 
 
+def fetching_tools(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
+    """The tools that `fetch` would run now, sorted; arguments as there."""
+    return sorted({_tool(artifact) for artifact in _missing(artifacts, folder)})
+
+
 def _tool(artifact: Artifact) -> str:
     return "npm" if artifact.kind == "tgz" else "mvn"
+
+
+def _missing(artifacts: Sequence[Artifact], folder: Path) -> list[Artifact]:
+    return [artifact for artifact in artifacts if not _kept(artifact, folder)]
 
 
 def _kept(artifact: Artifact, folder: Path) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ofa_export.android.artifacts import fetch
+from ofa_export.android.artifacts import fetch, fetching_tools
 from ofa_export.android.elf import without_android
 from ofa_export.android.libraries import PhoneLibrary, unpacked
 from ofa_export.android.tools import require_tools, run_tool
@@ -40,12 +40,12 @@ def installation(library: PhoneLibrary, root: Path) -> Path:
         OutputError: the folder could not be written.
     """
     check_computer()
-    require_tools("java")
-    folder = root / f"android-{library.program.lower()}-{_key(library)[:16]}"
+    folder, packages = root / f"android-{library.program.lower()}-{_key(library)[:16]}", root / "android-packages"
     if folder.is_dir():
+        require_tools("java")
         return folder
-    require_tools("javac", "gcc")
-    packages = root / "android-packages"
+    # All that are missing at once, so that one command installs them.
+    require_tools("java", "javac", "gcc", *fetching_tools(library.artifacts, packages))
     packages.mkdir(parents=True, exist_ok=True)
     # One for all libraries: mvn's own folder bears one process at a time.
     with FileLock(root / "android.lock"):

@@ -33,8 +33,13 @@ OPTIONS = (
     ".:*",
 )
 
-FATAL = re.compile(r"^#\s+(?P<signal>SIG\w+) .*?^# Problematic frame:\n#\s*(?P<frame>.*?)$", re.DOTALL | re.MULTILINE)
+FATAL = re.compile(
+    r"^#\s+(?P<signal>SIG\w+) .*?^# Problematic frame:\n#\s+(?:C\s+)?(?P<frame>.*?)$", re.DOTALL | re.MULTILINE
+)
 """How Java reports a crash of native code."""
+
+IDLE_TALK = ("#", "INFO:")
+"""How lines begin that say nothing about an end."""
 
 
 class AndroidRuntime:
@@ -91,5 +96,6 @@ def phone_library(backend: Backend) -> PhoneLibrary:
 def crash_or_last_lines(log: str) -> str:
     """What the log of the process says about its end: signal and place of a crash, else its last lines."""
     crash = FATAL.search(log)
-    said = last_lines(log[: crash.start()] if crash else log)
-    return f"{crash['signal']} in {crash['frame']}\n{said}" if crash else said
+    said = [line for line in log[: crash.start() if crash else None].splitlines() if not line.startswith(IDLE_TALK)]
+    place = [f"{crash['signal']} in {crash['frame']}"] if crash else []
+    return "\n".join([*place, last_lines("\n".join(said))])

@@ -134,7 +134,7 @@ class ChildProcess:
         said = self._last_words(self._log.read().decode(errors="replace")).strip()
         how = _how_it_ended(self.close())
         return RuntimeFailedError(
-            f"{self._runtime} ended its process ({how}) while {doing}{f': {said}' if said else '.'}"
+            f"{self._runtime} ended its process while {doing} ({how}){f': {said}' if said else '.'}"
         )
 
 

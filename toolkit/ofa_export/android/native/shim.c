@@ -60,9 +60,11 @@ int fflush(FILE *stream) {
     LOCKED(int, fflush_unlocked(file));
 }
 
-/* The log. */
+/* The log; what is less than a warning is left out. */
+enum { ANDROID_LOG_WARN = 5 };
+
 int __android_log_write(int priority, const char *tag, const char *text) {
-    (void)priority;
+    if (priority < ANDROID_LOG_WARN) return 0;
     return fprintf(stderr, "%s: %s\n", tag ? tag : "", text ? text : "");
 }
 
@@ -84,16 +86,16 @@ void __android_log_assert(const char *condition, const char *tag, const char *fo
     if (format) {
         va_list arguments;
         va_start(arguments, format);
-        __android_log_vprint(0, tag, format, arguments);
+        __android_log_vprint(ANDROID_LOG_WARN, tag, format, arguments);
         va_end(arguments);
     } else {
-        __android_log_write(0, tag, condition);
+        __android_log_write(ANDROID_LOG_WARN, tag, condition);
     }
     abort();
 }
 
 void android_set_abort_message(const char *text) {
-    __android_log_write(0, "abort", text);
+    __android_log_write(ANDROID_LOG_WARN, "abort", text);
 }
 
 void __assert2(const char *file, int line, const char *function, const char *expression) {
