@@ -49,7 +49,7 @@ def embeddings_bytes(table: ElasticTable, tiles: int) -> int:
 def table_to_bytes(table: ElasticTable) -> bytes:
     """The content of `embeddings.bin`."""
     parts = (table.rms.astype("<f4"), table.book.values.astype("<f4"), table.order.tiles.astype("<u2"), table.tiles)
-    return b"".join(part.tobytes() for part in parts)
+    return b"".join(np.ascontiguousarray(part).data for part in parts)
 
 
 def table_from_bytes(data: memoryview, layout: EmbeddingLayout) -> ElasticTable:

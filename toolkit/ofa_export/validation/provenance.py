@@ -17,6 +17,7 @@ from ofa_export.validation.finding import Finding, at_most
 
 ACCEPTED = "bundle.accepted"
 SAME_CHECKPOINT = "bundle.checkpoint"
+CONTRACT = "bundle.contract"
 
 
 def accepted_finding(rejection: str | None) -> Finding:
@@ -67,7 +68,7 @@ def contract_finding(manifest: Manifest, checkpoint: Checkpoint, backend: Backen
         if problems
         else "; the graphs' own names and shapes were checked when the runtime loaded them."
     )
-    return at_most("bundle.contract", len(problems), 0, "count", sentence)
+    return at_most(CONTRACT, len(problems), 0, "count", sentence)
 
 
 def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:

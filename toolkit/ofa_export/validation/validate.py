@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -33,19 +34,23 @@ from ofa_export.precision import FP32, Precision
 from ofa_export.runtimes.protocol import Runtime
 from ofa_export.runtimes.registry import get_runtime
 from ofa_export.validation import provenance
+from ofa_export.validation.byte_parts import byte_parts
 from ofa_export.validation.conversion import conversion_findings
 from ofa_export.validation.cross import cross_findings
 from ofa_export.validation.environment import environment
+from ofa_export.validation.expected_quality import expected_quality
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
+from ofa_export.validation.latency import latencies
 from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
 from ofa_export.validation.reference import Reference, Tensors, run_reference
 from ofa_export.validation.report import Report, Subject
 from ofa_export.validation.runtime import runtime_findings
+from ofa_export.validation.score_sample import score_sample
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
 from ofa_export.validation.tables import expected_table, table_findings
@@ -73,7 +78,7 @@ def validate(
             checkpoint.
 
     Returns:
-        The report; the same inputs and tool versions give the same report.
+        The report; the same inputs and tool versions give the same report, but for its times.
 
     Raises:
         UnknownNameError: there is no such runtime; the bundle's backend is not installed; the recipe has no limits for
@@ -86,11 +91,14 @@ def validate(
     chosen = get_runtime(runtime)
     manifest: Manifest | None = None
     findings: list[Finding] = []
+    shown: dict[str, Any] = {}
     try:
         with one_torch_thread(), Bundle.open(bundle_path) as bundle:
             manifest = bundle.manifest
             findings.extend(
-                _bundle_findings(bundle, checkpoint, runtime=chosen, policy=tolerance, store=store, cross=cross)
+                _bundle_findings(
+                    bundle, checkpoint, runtime=chosen, policy=tolerance, store=store, cross=cross, shown=shown
+                )
             )
         findings.insert(0, provenance.accepted_finding(None))
     except BundleError as error:
@@ -103,6 +111,7 @@ def validate(
         tolerance=tolerance.description,
         environment=environment(chosen, *_backends(manifest, cross=cross) if manifest else ()),
         findings=tuple(findings),
+        **shown,
     )
 
 
@@ -114,7 +123,9 @@ def _bundle_findings(
     policy: TolerancePolicy,
     store: ContentCache,
     cross: bool,
+    shown: dict[str, Any],
 ) -> Iterator[Finding]:
+    """Compare; fields of the report that are shown beside the findings go into `shown` as they become known."""
     backend, *others = _backends(bundle.manifest, cross=cross)
     limits = policy.of_precision(bundle.manifest.precision)
     yield provenance.size_finding(bundle)
@@ -140,6 +151,8 @@ def _bundle_findings(
         limits=limits,
         histories=validation_histories(checkpoint, group=group, maximum=policy.histories),
     )
+    shown["quality"] = expected_quality(bundle)
+    shown["parts"] = byte_parts(bundle, comparison.graphs, backend)
     try:
         runner = runtime.load(backend, bundle.graphs, bundle.manifest.shapes.contract())
     except RuntimeFailedError as error:
@@ -147,7 +160,7 @@ def _bundle_findings(
         return
     yield from runtime_findings(runtime, "loads", None)
     try:
-        yield from comparison.findings(runner, store)
+        yield from comparison.findings(runner, store, shown)
         yield from runtime_findings(runtime, "runs", None)
     except RuntimeFailedError as error:
         yield from runtime_findings(runtime, "runs", error)
@@ -192,13 +205,13 @@ class _Comparison:
         table = torch.from_numpy(self.table.all_rows())
         return run_reference(self.graphs, rows=self.histories.rows, table=table)
 
-    def findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
+    def findings(self, runner: GraphRunner, store: ContentCache, shown: dict[str, Any]) -> Iterator[Finding]:
         order = self.checkpoint.tile_orders[self.group]
         yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
         yield from self._graph_findings(runner, store)
         device = Device(self.bundle, runner)
         try:
-            yield from self._session_findings(device)
+            yield from self._session_findings(device, shown)
             yield from selftest_run_findings(device)
         except NumericsError as error:
             sentence = f"Sessions on the device ended early: {error}"
@@ -243,10 +256,11 @@ class _Comparison:
         finally:
             runner.close()
 
-    def _session_findings(self, device: Device) -> Iterator[Finding]:
+    def _session_findings(self, device: Device, shown: dict[str, Any]) -> Iterator[Finding]:
         sessions = run_sessions(
             device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
         )
+        shown["scores"], shown["latency"] = score_sample(sessions), latencies(sessions)
         yield from gate_findings(
             "gates", sessions.gates, self.reference, self.histories, margin=self.limits.gate_margin.limit
         )
