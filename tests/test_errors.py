@@ -43,6 +43,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("BudgetError", 3),
         ("LimitsError", 3),
         ("NumericsError", 4),
+        ("RuntimeFailedError", 4),
         ("CheckpointError", 5),
         ("BundleError", 5),
         ("DeltaError", 5),

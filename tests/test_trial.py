@@ -78,7 +78,7 @@ def test_validation_reports_a_crash_as_a_bundle_that_is_not_accepted(
 ) -> None:
     backend(loading="os.abort()")
     policy = load_recipe("tolerance", "default", TolerancePolicy)
-    report = crash_report(BUNDLE, load_checkpoint(toy_checkpoint), tolerance=policy, runtime="host")
+    report = crash_report(BUNDLE, load_checkpoint(toy_checkpoint), tolerance=policy)
     assert report is not None and report.rejected
     assert exit_code([report]) == 5
     assert "SIGABRT" in report.findings[0].sentence

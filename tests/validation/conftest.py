@@ -147,7 +147,7 @@ class Workshop:
     folder: Path
 
     def master(self, *, backend: str = "torch-program", precision: str = "int8") -> BundleContents:
-        floor_db = {"fp32": 90.0, "int8": 20.0}[precision]
+        floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 5.0}[precision]
         recipe = BundleRecipe(
             description="toy", precision=precision, candidates=25, selftest=SelfTestRecipe(min_snr_db=floor_db)
         )

@@ -10,6 +10,7 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 ├── BudgetError                3  the byte budget cannot be met
 ├── LimitsError                3  the limits on memory and time cannot be met
 ├── NumericsError              4  numbers out of tolerance
+├── RuntimeFailedError         4  a runtime in a process of its own refused, crashed or did not answer
 ├── RejectedError              5  a file of ours that must not be used
 │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
 │   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
@@ -118,6 +119,12 @@ class LimitsError(OfaExportError):
 
 class NumericsError(OfaExportError):
     """Numbers out of tolerance: the report names graph, tensor, metric and limit."""
+
+    exit_code = 4
+
+
+class RuntimeFailedError(OfaExportError):
+    """A runtime in a process of its own refused the graphs, crashed on them or did not answer."""
 
     exit_code = 4
 

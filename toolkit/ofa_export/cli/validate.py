@@ -14,7 +14,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
     "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
-    "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
+    "ofa-export validate sample-4MB-executorch.ofab --runtime android --json",
 )
 
 LOG_WIDTH = 120
@@ -35,7 +35,9 @@ def validate(
             "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
         ),
     ] = SAMPLE_CHECKPOINT,
-    runtime: Annotated[str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host.")] = "host",
+    runtime: Annotated[
+        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host or android.")
+    ] = "host",
     tolerance: Annotated[
         str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
     ] = "default",
@@ -74,6 +76,8 @@ def validate(
     from ofa_export.cli.spinner import spinner
     from ofa_export.content_cache import ContentCache
     from ofa_export.model.checkpoint_reader import load_checkpoint
+    from ofa_export.runtimes.host import HOST
+    from ofa_export.runtimes.registry import get_runtime
     from ofa_export.validation.attribute import with_attribution
     from ofa_export.validation.crash import crash_report
     from ofa_export.validation.html_report import validation_html
@@ -87,12 +91,14 @@ def validate(
     reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
     for path in paths:
         with spinner(f"Validating {path.name}"):
-            crashed = crash_report(path, reference, tolerance=policy, runtime=runtime)
+            # Other runtimes run graphs in a process of their own anyway.
+            crashed = crash_report(path, reference, tolerance=policy) if runtime == HOST else None
             reports.append(
                 crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
             )
             if layers and not crashed:
-                reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store)
+                load = get_runtime(runtime).load
+                reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store, load=load)
             if attribute and not crashed:
                 reports[-1] = with_attribution(reports[-1], path, reference, store=store)
         if not json_output:

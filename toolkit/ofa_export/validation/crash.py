@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.runtimes.host import HOST, HostRuntime
 from ofa_export.trial import end_of_trial
 from ofa_export.validation.environment import environment
 from ofa_export.validation.provenance import accepted_finding
@@ -12,14 +13,13 @@ from ofa_export.validation.report import Report
 from ofa_export.validation.tolerance import TolerancePolicy
 
 
-def crash_report(path: Path, checkpoint: Checkpoint, *, tolerance: TolerancePolicy, runtime: str) -> Report | None:
-    """The report on a bundle whose graphs end the process that they run in.
+def crash_report(path: Path, checkpoint: Checkpoint, *, tolerance: TolerancePolicy) -> Report | None:
+    """The report on a bundle whose graphs end the process that they run in, on this computer.
 
     Args:
         path: the bundle.
         checkpoint: what it would be compared with.
         tolerance: the limits that it would be held against.
-        runtime: where it would run.
 
     Returns:
         A report that the bundle was not accepted, or None when the runtime survives it and `validate` can go on.
@@ -30,9 +30,9 @@ def crash_report(path: Path, checkpoint: Checkpoint, *, tolerance: TolerancePoli
     return Report(
         bundle=path.name,
         subject=None,
-        runtime=runtime,
+        runtime=HOST,
         checkpoint_sha256=checkpoint.sha256,
         tolerance=tolerance.description,
-        environment=environment(),
+        environment=environment(HostRuntime()),
         findings=(accepted_finding(sentence),),
     )

@@ -21,12 +21,12 @@ CONTRACT = "bundle.contract"
 
 
 def accepted_finding(rejection: str | None) -> Finding:
-    """`bundle.accepted`: whether the reader and the runtime take the file.
+    """`bundle.accepted`: whether the reader, and the runtime in this process, take the file.
 
     Args:
         rejection: their reason to refuse it, or None.
     """
-    sentence = rejection or "The file passed every check of the reader, and the runtime loaded its graphs."
+    sentence = rejection or "The file passed every check of the reader."
     return at_most(ACCEPTED, 0 if rejection is None else 1, 0, "count", sentence)
 
 

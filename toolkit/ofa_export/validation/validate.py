@@ -1,8 +1,9 @@
-"""`validate`: a bundle on a runtime of this computer against the PyTorch reference of its checkpoint.
+"""`validate`: a bundle on a runtime against the PyTorch reference of its checkpoint.
 
 In order: is it a bundle, is it this checkpoint's, is its table the checkpoint's, what did conversion cost, what did
 quantisation cost, do the gates agree, how do whole sessions rank, does its self-test pass. What makes later questions
-meaningless ends the report early.
+meaningless ends the report early. The bundle's own graphs run on the runtime that was asked for; the conversions that
+they are compared beside run in this process.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.content_cache import ContentCache
-from ofa_export.errors import BundleError, NumericsError, UnknownNameError
+from ofa_export.errors import BundleError, NumericsError, RuntimeFailedError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
+from ofa_export.runtimes.protocol import Runtime
+from ofa_export.runtimes.registry import get_runtime
 from ofa_export.validation import provenance
 from ofa_export.validation.byte_parts import byte_parts
 from ofa_export.validation.conversion import conversion_findings
@@ -46,14 +49,12 @@ from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
 from ofa_export.validation.reference import Reference, Tensors, run_reference
 from ofa_export.validation.report import Report, Subject
+from ofa_export.validation.runtime import runtime_findings
 from ofa_export.validation.score_sample import score_sample
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
 from ofa_export.validation.tables import expected_table, table_findings
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
-
-RUNTIMES = ("host",)
-"""Where a bundle's graphs can run."""
 
 
 def validate(
@@ -72,7 +73,7 @@ def validate(
         checkpoint: the reference, as `load_checkpoint` gives it.
         tolerance: the limits.
         store: keeps the full-precision conversion that a quantised bundle is compared beside.
-        runtime: one of `RUNTIMES`.
+        runtime: where the bundle's graphs run, one of `runtimes.registry.RUNTIMES`.
         cross: whether the bundle's graphs are also compared with what the runtime's other converter makes of the same
             checkpoint.
 
@@ -82,12 +83,12 @@ def validate(
     Raises:
         UnknownNameError: there is no such runtime; the bundle's backend is not installed; the recipe has no limits for
             its precision.
-        ConfigError: the file cannot be read; `cross` and the runtime has one converter, or the recipe has no limit.
+        ConfigError: the file cannot be read; `cross` and the runtime has one converter, or the recipe has no limit; the
+            runtime does not run on this computer.
         LoweringError: the converter, or the other one, refused the checkpoint's graphs.
-        MissingToolError: a converter that is needed is not installed.
+        MissingToolError: a converter, or a tool of the runtime, is not installed.
     """
-    if runtime not in RUNTIMES:
-        raise UnknownNameError("runtime", runtime, RUNTIMES)
+    chosen = get_runtime(runtime)
     manifest: Manifest | None = None
     findings: list[Finding] = []
     shown: dict[str, Any] = {}
@@ -95,7 +96,9 @@ def validate(
         with one_torch_thread(), Bundle.open(bundle_path) as bundle:
             manifest = bundle.manifest
             findings.extend(
-                _bundle_findings(bundle, checkpoint, policy=tolerance, store=store, cross=cross, shown=shown)
+                _bundle_findings(
+                    bundle, checkpoint, runtime=chosen, policy=tolerance, store=store, cross=cross, shown=shown
+                )
             )
         findings.insert(0, provenance.accepted_finding(None))
     except BundleError as error:
@@ -106,7 +109,7 @@ def validate(
         runtime=runtime,
         checkpoint_sha256=checkpoint.sha256,
         tolerance=tolerance.description,
-        environment=environment(*_backends(manifest, cross=cross) if manifest else ()),
+        environment=environment(chosen, *_backends(manifest, cross=cross) if manifest else ()),
         findings=tuple(findings),
         **shown,
     )
@@ -116,6 +119,7 @@ def _bundle_findings(
     bundle: Bundle,
     checkpoint: Checkpoint,
     *,
+    runtime: Runtime,
     policy: TolerancePolicy,
     store: ContentCache,
     cross: bool,
@@ -149,9 +153,17 @@ def _bundle_findings(
     )
     shown["quality"] = expected_quality(bundle)
     shown["parts"] = byte_parts(bundle, comparison.graphs, backend)
-    runner = backend.load(bundle.graphs, bundle.manifest.shapes.contract())
+    try:
+        runner = runtime.load(backend, bundle.graphs, bundle.manifest.shapes.contract())
+    except RuntimeFailedError as error:
+        yield from runtime_findings(runtime, "loads", error)
+        return
+    yield from runtime_findings(runtime, "loads", None)
     try:
         yield from comparison.findings(runner, store, shown)
+        yield from runtime_findings(runtime, "runs", None)
+    except RuntimeFailedError as error:
+        yield from runtime_findings(runtime, "runs", error)
     finally:
         runner.close()
 
