@@ -146,10 +146,16 @@ class Workshop:
     store: ContentCache
     folder: Path
 
-    def master(self, *, backend: str = "torch-program", precision: str = "int8") -> BundleContents:
+    def master(
+        self, *, backend: str = "torch-program", precision: str = "int8", items: int | None = None
+    ) -> BundleContents:
         floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 5.0}[precision]
         recipe = BundleRecipe(
-            description="toy", precision=precision, candidates=25, selftest=SelfTestRecipe(min_snr_db=floor_db)
+            description="toy",
+            precision=precision,
+            items=items,
+            candidates=25,
+            selftest=SelfTestRecipe(min_snr_db=floor_db),
         )
         return measured_master(self.checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=self.store)
 
