@@ -20,7 +20,9 @@ def test_pip_may_be_on_the_path_and_where_it_is_not_the_command_that_installs_it
     only_programs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingToolError, match=r"needs pip, which is not installed: run apt-get install .* python3-pip"):
+    with pytest.raises(
+        MissingToolError, match=r"needs pip, which is not installed: run apt-get install .* python3-pip"
+    ):
         pip_command()
     only_programs(pip="exit 0")
     assert pip_command() == ["pip"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,10 +14,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ofa_export.arm64.cpus import CPUS, Cpu
+from ofa_export.arm64.root_folder import ENVIRONMENT, command, root_folder
 from ofa_export.backends.registry import get_backend
+from ofa_export.content_cache import default_cache_root
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import BundleError, RuntimeFailedError
 from ofa_export.graphs.device import device_graphs
+from ofa_export.runtimes.child_process import ChildProcess
+from ofa_export.runtimes.child_runner import ChildRunner
 from ofa_export.runtimes.registry import get_runtime, runtime_names
 from ofa_export.validation.report import exit_code
 
@@ -68,6 +74,41 @@ def test_every_processor_computes_what_the_host_computes(workshop: Any, runtime:
             assert relative_error(phone.run(graph.name, inputs), host.run(graph.name, inputs)) < 2e-6, graph.name
     finally:
         phone.close()
+
+
+# Words of instructions: mask and value.
+SDOT = ((0xFFE0FC00, 0x4E809400), (0xFFC0F400, 0x4F80E000))
+SMMLA = ((0xFFE0FC00, 0x4E80A400),)
+
+
+def translated(log: Path, *patterns: tuple[int, int]) -> bool:
+    """Whether qemu met an instruction of these patterns."""
+    words = (int(word, 16) for word in re.findall(r"^0x[0-9a-f]+:  ([0-9a-f]{8}) ", log.read_text(), re.MULTILINE))
+    return any(word & mask == value for word in words for mask, value in patterns)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "dot", "matrix"), [(CPUS[0], False, False), (CPUS[1], True, False), (CPUS[2], True, True)]
+)
+def test_each_processor_runs_the_int8_kernels_that_it_is_there_for(
+    workshop: Any, tmp_path: Path, cpu: Cpu, dot: bool, matrix: bool
+) -> None:
+    graphs, contract = workshop.master(backend="litert", precision="int8").graphs, contract_of(workshop)
+    (tmp_path / "graphs").write_bytes(graphs)
+    qemu, *rest = command(folder := root_folder(default_cache_root()), cpu, str(tmp_path / "graphs"))
+    child = ChildProcess(
+        [qemu, "-d", "in_asm", "-D", str(tmp_path / "log"), *rest],
+        folder=folder,
+        environment=ENVIRONMENT,
+        runtime="LiteRT",
+        time_limit_s=120,
+        last_words=str,
+    )
+    runner = ChildRunner(child, contract, entry="graphs")
+    runner.run("adapt", random_inputs(contract[0]))
+    runner.close()
+    assert translated(tmp_path / "log", *SDOT, *SMMLA) == dot
+    assert translated(tmp_path / "log", *SMMLA) == matrix
 
 
 def children() -> set[int]:
