@@ -1,12 +1,11 @@
 package ofa.demo
 
 import java.io.File
-import java.io.IOException
 import ofa.core.AdaptiveRuntime
 import ofa.core.Bundle
 import ofa.core.DeviceTensors
 import ofa.core.GraphSpec
-import ofa.core.Loaded
+import ofa.core.Outcome
 import ofa.core.Ran
 import ofa.core.RuntimeLoader
 import ofa.core.TensorSpec
@@ -18,16 +17,20 @@ import org.pytorch.executorch.Tensor
 class ExecuTorchLoader : RuntimeLoader {
     override val name = "executorch"
 
-    override fun load(bundle: Bundle, tensors: DeviceTensors, folder: File): Loaded = try {
-        val module = Module.load(bundle.copyGraphs(folder).path, Module.LOAD_MODE_MMAP, THREADS)
+    override fun load(bundle: Bundle, tensors: DeviceTensors, folder: File): Outcome<AdaptiveRuntime> =
+        when (val copied = bundle.copyGraphs(folder)) {
+            is Outcome.Failed -> Outcome.Failed(copied.reason)
+            is Outcome.Ready -> load(copied.value, tensors)
+        }
+
+    private fun load(graphs: File, tensors: DeviceTensors): Outcome<AdaptiveRuntime> = try {
+        val module = Module.load(graphs.path, Module.LOAD_MODE_MMAP, THREADS)
         val wrong = wrongGraph(module, tensors.shapes.contract())
-        if (wrong == null) Loaded.Ready(ExecuTorchRuntime(module, tensors)) else Loaded.Failed(wrong).also { module.destroy() }
+        if (wrong == null) Outcome.Ready(ExecuTorchRuntime(module, tensors)) else Outcome.Failed(wrong).also { module.destroy() }
     } catch (absent: LinkageError) {
-        Loaded.Failed("This app was built without ExecuTorch.")
-    } catch (full: IOException) {
-        Loaded.Failed("The graphs could not be copied out of the bundle: ${said(full)}")
+        Outcome.Failed("This app was built without ExecuTorch.")
     } catch (refused: RuntimeException) {
-        Loaded.Failed("ExecuTorch refuses the graphs: ${said(refused)}")
+        Outcome.Failed("ExecuTorch refuses the graphs: ${said(refused)}")
     }
 
     /** A sentence about the first graph that cannot be used, or null. */

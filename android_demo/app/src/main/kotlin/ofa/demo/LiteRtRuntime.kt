@@ -7,7 +7,7 @@ import ofa.core.AdaptiveRuntime
 import ofa.core.Bundle
 import ofa.core.DeviceTensors
 import ofa.core.GraphSpec
-import ofa.core.Loaded
+import ofa.core.Outcome
 import ofa.core.Ran
 import ofa.core.RuntimeLoader
 import ofa.core.TensorSpec
@@ -18,17 +18,23 @@ import org.tensorflow.lite.TensorFlowLite
 class LiteRtLoader : RuntimeLoader {
     override val name = "litert"
 
-    override fun load(bundle: Bundle, tensors: DeviceTensors, folder: File): Loaded {
-        val interpreter = try {
-            Interpreter(bundle.graphs, Interpreter.Options().setNumThreads(1))
-        } catch (absent: LinkageError) {
-            return Loaded.Failed("This app was built without LiteRT.")
-        } catch (refused: RuntimeException) {
-            return Loaded.Failed("LiteRT refuses the graphs: ${said(refused)}")
-        }
-        val wrong = wrongGraph(interpreter, tensors.shapes.contract()) ?: return Loaded.Ready(LiteRtRuntime(interpreter, tensors))
+    override fun load(bundle: Bundle, tensors: DeviceTensors, folder: File): Outcome<AdaptiveRuntime> = try {
+        val needed = bundle.manifest.runtime.minimumVersion
+        val held = TensorFlowLite.runtimeVersion()
+        if (older(held, needed)) Outcome.Failed("This bundle needs LiteRT $needed; the app has $held.") else load(bundle, tensors)
+    } catch (absent: LinkageError) {
+        Outcome.Failed("This app was built without LiteRT.")
+    } catch (refused: RuntimeException) {
+        Outcome.Failed("LiteRT refuses the graphs: ${said(refused)}")
+    }
+
+    private fun load(bundle: Bundle, tensors: DeviceTensors): Outcome<AdaptiveRuntime> {
+        val graphs = bundle.graphs.order(ByteOrder.nativeOrder())
+        val interpreter = Interpreter(graphs, Interpreter.Options().setNumThreads(1))
+        val wrong = wrongGraph(interpreter, tensors.shapes.contract())
+        if (wrong == null) return Outcome.Ready(LiteRtRuntime(interpreter, tensors))
         interpreter.close()
-        return Loaded.Failed(wrong)
+        return Outcome.Failed(wrong)
     }
 
     /** A sentence about the first graph that is not as the contract says, or null. */
@@ -84,6 +90,15 @@ private class LiteRtRuntime(private val interpreter: Interpreter, override val t
             spec.name to tensors.bytes.getValue(spec.name).duplicate().order(ByteOrder.nativeOrder())
         }
     }
+}
+
+/** Whether version [one] comes before version [other]; only numbers between dots count. */
+internal fun older(one: String, other: String): Boolean {
+    fun numbers(version: String) = version.split(".").map { it.takeWhile(Char::isDigit).toIntOrNull() ?: 0 }
+    val (left, right) = numbers(one) to numbers(other)
+    val places = 0 until maxOf(left.size, right.size)
+    val first = places.firstOrNull { left.getOrElse(it) { 0 } != right.getOrElse(it) { 0 } } ?: return false
+    return left.getOrElse(first) { 0 } < right.getOrElse(first) { 0 }
 }
 
 /** What an exception of a runtime says, or at least which it was. */

@@ -52,5 +52,5 @@ class ThetaView(context: Context, attributes: AttributeSet?) : View(context, att
 }
 
 /** Root mean square. */
-internal fun rms(values: FloatArray): Float =
+private fun rms(values: FloatArray): Float =
     if (values.isEmpty()) 0f else sqrt(values.fold(0.0) { sum, value -> sum + value * value } / values.size).toFloat()
