@@ -56,9 +56,10 @@ class ScreenshotsTest {
 
     private fun Phone.adapted() = tap(R.id.adapt)
 
-    private fun picture(name: String, prepared: Phone.() -> Unit) = Phone().use { phone ->
+    private fun picture(name: String, prepared: Phone.() -> Unit): Unit = Phone().use { phone ->
         phone.prepared()
         File(folder).mkdirs()
-        File(folder, "$name.png").outputStream().use { phone.picture().compress(Bitmap.CompressFormat.PNG, 100, it) }
+        val written = File(folder, "$name.png").outputStream().use { phone.picture().compress(Bitmap.CompressFormat.PNG, 100, it) }
+        check(written)
     }
 }
