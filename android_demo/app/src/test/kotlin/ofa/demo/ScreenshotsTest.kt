@@ -19,11 +19,11 @@ class ScreenshotsTest {
     fun asked() = assumeTrue(folder.isNotEmpty())
 
     @Test
-    @Config(qualifiers = "w411dp-h1560dp-port-notnight-xhdpi")
+    @Config(qualifiers = "w411dp-h1720dp-port-notnight-xhdpi")
     fun light() = picture("portrait-light") { adapted() }
 
     @Test
-    @Config(qualifiers = "w411dp-h1560dp-port-night-xhdpi")
+    @Config(qualifiers = "w411dp-h1720dp-port-night-xhdpi")
     fun dark() = picture("portrait-dark") {
         adapted()
         view<android.widget.Spinner>(R.id.shoppers).setSelection(3)
