@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import struct
 import sys
 from collections.abc import Mapping
@@ -239,9 +238,10 @@ def write_floats(folder: Path) -> None:
 def write_mutants(folder: Path, count: int = MUTANTS, seed: str = "kotlin") -> None:
     """Mutants of the fuzzer behind each other, and what the toolkit makes of each."""
     sys.path.insert(0, str(CORPUS.parent))
-    from fuzz import made
     from judge import judge
     from keep import own_words
+
+    from fuzz import made
 
     verdicts, at = [], 0
     with (folder / "mutants.bin").open("wb") as file:
