@@ -39,6 +39,7 @@ internal class Expected private constructor(private val answer: JSONObject, priv
             val there = items[place].getDouble("score")
             assertTrue("$key at place ${place + 1} scores $score; expected there: $there", abs(score - there) < 2 * tolerance)
         }
+        println("DIFF $runtime " + shown.maxOf { (key, score) -> abs(score - (scores[key] ?: last)) } + " same " + (items.map { it.getString("item_id") } == shown.map { it.first }))
         assertEquals(items.size, shown.size)
     }
 
