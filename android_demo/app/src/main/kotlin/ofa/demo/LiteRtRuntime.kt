@@ -1,7 +1,6 @@
 package ofa.demo
 
 import java.io.File
-import java.nio.Buffer
 import java.nio.ByteOrder
 import ofa.core.AdaptiveRuntime
 import ofa.core.Bundle
@@ -21,7 +20,7 @@ class LiteRtLoader : RuntimeLoader {
     override fun load(bundle: Bundle, tensors: DeviceTensors, folder: File): Outcome<AdaptiveRuntime> = try {
         load(bundle, tensors)
     } catch (absent: LinkageError) {
-        Outcome.Failed("This app was built without LiteRT.")
+        Outcome.Failed(notLoaded("LiteRT", absent))
     } catch (refused: RuntimeException) {
         // Versions cannot be compared: LiteRT began to count at 1 after TensorFlow Lite 2.17.
         val asked = bundle.manifest.runtime.minimumVersion
@@ -91,11 +90,3 @@ private class LiteRtRuntime(private val interpreter: Interpreter, override val t
         }
     }
 }
-
-/** To the first value. Typed as [Buffer]: what a ByteBuffer's own method returns differs on phones before Android 14. */
-internal fun Buffer.restart() {
-    clear()
-}
-
-/** What an exception of a runtime says, or at least which it was. */
-internal fun said(failure: Throwable): String = failure.message?.trim()?.takeIf(String::isNotEmpty) ?: failure.javaClass.simpleName
