@@ -28,7 +28,8 @@ public class Bundle private constructor(
         val file = File(folder, entry.name)
         return try {
             if (!file.isFile || mapped(file).sha256() != entry.sha256) {
-                FileOutputStream(file).use { it.channel.write(graphs) }
+                val content = graphs
+                FileOutputStream(file).use { while (content.hasRemaining()) it.channel.write(content) }
             }
             Outcome.Ready(file)
         } catch (error: IOException) {

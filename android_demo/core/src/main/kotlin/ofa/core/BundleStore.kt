@@ -108,6 +108,7 @@ public class BundleStore internal constructor(
         }
         trial.problem(bundle, incoming)?.let(::refuse)
         after(Step.TRIED)
+        sync(incoming)
         // Where the bundle was damaged on the phone, this one takes its place.
         folderOf(slot).deleteRecursively()
         demand(incoming.renameTo(folderOf(slot))) { "its folder cannot be given its name." }

@@ -18,7 +18,10 @@ public class Delta private constructor(
     public fun apply(base: File, target: File): Opened<Bundle> {
         val written = reading {
             try {
-                FileOutputStream(target).buffered().use { write(mapped(base), it) }
+                FileOutputStream(target).use { file ->
+                    file.buffered().apply { write(mapped(base), this) }.flush()
+                    file.fd.sync()
+                }
             } catch (error: IOException) {
                 refuse("what it makes cannot be written: ${error.message}.")
             }

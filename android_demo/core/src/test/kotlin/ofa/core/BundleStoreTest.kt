@@ -128,7 +128,7 @@ class BundleStoreTest {
         val (started, go) = CountDownLatch(1) to CountDownLatch(1)
         val slow = store(trial = { _, _ -> started.countDown().also { go.await() }.let { null } })
         var first: Imported? = null
-        val importing = thread { first = slow.import(small) }
+        val importing = thread(isDaemon = true) { first = slow.import(small) }
         started.await()
         assertEquals(Imported.Busy, store().import(large))
         assertEquals(Imported.Busy, slow.rollBack())
