@@ -3,8 +3,8 @@ package ofa.core
 import java.io.File
 import java.io.FileOutputStream
 import java.io.IOException
-import java.io.OutputStream
 import java.nio.ByteBuffer
+import java.nio.channels.WritableByteChannel
 
 /** What turns one bundle into another, byte for byte: most often the tiles that a larger one has more. */
 public class Delta private constructor(
@@ -19,7 +19,7 @@ public class Delta private constructor(
         val written = reading {
             try {
                 FileOutputStream(target).use { file ->
-                    file.buffered().apply { write(mapped(base), this) }.flush()
+                    write(mapped(base), file.channel)
                     file.fd.sync()
                 }
             } catch (error: IOException) {
@@ -32,14 +32,14 @@ public class Delta private constructor(
         return Opened.Rejected(opened.entry, "what it makes is not a bundle: ${opened.reason}")
     }
 
-    private fun write(base: ByteBuffer, target: OutputStream) {
+    private fun write(base: ByteBuffer, target: WritableByteChannel) {
         checkBase(base)
         val held = ArchiveReader.read(base)
         val contents = fields.entries.map { it to content(it, held) }
         val digest = sha256Digest()
         val writer = ArchiveWriter { bytes ->
             digest.update(bytes.duplicate())
-            target.write(bytes.copy())
+            target.writeAll(bytes)
         }
         contents.forEach { (change, pieces) -> writer.add(change.name, pieces) }
         writer.finish()

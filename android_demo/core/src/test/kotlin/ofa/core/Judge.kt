@@ -21,7 +21,7 @@ class Judge(private val corpus: File, private val scratch: File) {
         when (opened) {
             is Opened.Ready -> {
                 assertTrue(!isExpected, "accepted, but ${expected["entry"]}: ${expected["reason"]}")
-                check(opened.value!!, expected)
+                check(opened.value, expected)
             }
             is Opened.Rejected -> {
                 assertTrue(isExpected, "rejected, but it is sound: ${opened.sentence}")
