@@ -51,7 +51,9 @@ public class Delta private constructor(
     private fun checkBase(base: ByteBuffer) {
         val found = Content(base.limit().toLong(), base.sha256())
         if (found == fields.base) return
-        demand(found.sha256 != fields.result.sha256) { "the bundle given is already its result: nothing has to be done." }
+        demand(found.sha256 != fields.result.sha256) {
+            "the bundle given is already its result: nothing has to be done."
+        }
         refuse(
             "it was made for another bundle, of ${grouped(fields.base.bytes)} bytes with SHA-256 " +
                 "${fields.base.sha256}; the one given has ${grouped(found.bytes)} bytes and SHA-256 ${found.sha256}. " +

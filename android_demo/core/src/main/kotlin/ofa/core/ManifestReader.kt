@@ -155,7 +155,10 @@ internal object ManifestReader {
 
     private fun selfTest(node: JsonNode) =
         node.fields {
-            SelfTestFields(minSnrDb = get("min_snr_db").number { it in 0.0..300.0 }, cases = get("cases").integer(COUNT))
+            SelfTestFields(
+                minSnrDb = get("min_snr_db").number { it in 0.0..300.0 },
+                cases = get("cases").integer(COUNT),
+            )
         }
 
     fun width(node: JsonNode): Int =

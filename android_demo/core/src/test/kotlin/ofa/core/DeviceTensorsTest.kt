@@ -13,7 +13,9 @@ class DeviceTensorsTest {
     fun `every tensor of the contract has memory under its name`() {
         val tensors = assertNotNull(DeviceTensors.allocate(shapes))
         val names = shapes.contract().flatMap { it.inputs + it.outputs }
-        names.forEach { assertEquals(4 * it.shape.reduce(Int::times), tensors.bytes.getValue(it.name).capacity(), it.name) }
+        names.forEach {
+            assertEquals(4 * it.shape.reduce(Int::times), tensors.bytes.getValue(it.name).capacity(), it.name)
+        }
         assertEquals(DeviceTensors.bytesOf(shapes), tensors.bytes.values.sumOf { it.capacity().toLong() })
         tensors.thetas[1].put(4, 7f)
         assertEquals(7f, tensors.bytes.getValue("theta_1").asFloatBuffer().get(4))
