@@ -18,7 +18,7 @@ from ofa_export.benchmark.gradient_entry import GradientEntry
 from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, time_in_turn
 from ofa_export.benchmark.machine import Machine, this_machine
 from ofa_export.benchmark.memory import Memory, measure_memory
-from ofa_export.benchmark.protocol import RUNTIMES, Entry
+from ofa_export.benchmark.protocol import RUNTIMES, Contender, Entry
 from ofa_export.benchmark.static_entry import StaticEntry
 from ofa_export.benchmark.static_net import static_graph
 from ofa_export.bundle.reader import Bundle
@@ -28,6 +28,7 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, INT8, Precision
+from ofa_export.runtimes import registry
 from ofa_export.validation.provenance import user_group
 
 PRECISIONS = (INT8, FP32)
@@ -48,7 +49,8 @@ class Measured:
         bundle: whether it is a bundle, and what the others are held against.
         backend: of its graphs; None when it runs in PyTorch.
         file_bytes: of the file that is shipped; None when there is none.
-        latency: of `session`, its `processor` time, and of its parts where it has any: `adapt`, `block`, `score`.
+        latency: of `session`, its `processor` time, and of the calls of its graphs: `adapt`, `block` and `score` of a
+            bundle.
         memory: in a process of its own.
     """
 
@@ -129,34 +131,46 @@ def benchmark(
         store: keeps the conversions of the static net.
 
     Raises:
-        ConfigError: no or too few repeats, or a bundle of another checkpoint or user group.
+        ConfigError: no or too few repeats, a bundle of another checkpoint or user group, or a runtime that is imitated
+            or does not run on this computer.
         UnknownNameError: there is no such runtime, or a bundle's backend is not installed.
         RejectedError: a bundle or the checkpoint cannot be trusted.
         LoweringError: a converter refused the static net, or a contender's process ended early.
+        RuntimeFailedError: the runtime refused a file, or crashed on it.
+        MissingToolError: something that the runtime needs is not installed.
     """
-    if runtime not in RUNTIMES:
-        raise UnknownNameError("runtime", runtime, RUNTIMES)
+    _check_runtime(runtime)
     trained = load_checkpoint(checkpoint)
     bundles, group = _bundles(paths, trained, runtime=runtime)
     histories = _histories(trained, group)
     machine = this_machine()
     with tempfile.TemporaryDirectory() as folder:
-        backends = dict.fromkeys(entry.backend for entry in bundles)
-        statics = [
-            _static(trained, group, backend, precision, runtime=runtime, folder=Path(folder), store=store)
-            for backend in backends
-            for precision in PRECISIONS
-        ]
-        entries: list[Entry] = [
-            *bundles,
-            *statics,
-            GradientEntry(checkpoint=checkpoint, group=group, steps=GRADIENT_STEPS),
-        ]
         with one_torch_thread(), ExitStack() as stack:
-            contenders = {entry.name: stack.enter_context(entry.open()) for entry in entries}
+            # First of all: what the runtime lacks or refuses is said before minutes of conversion.
+            contenders: dict[str, Contender] = {entry.name: stack.enter_context(entry.open()) for entry in bundles}
+            backends = dict.fromkeys(entry.backend for entry in bundles)
+            others: list[Entry] = [
+                _static(trained, group, backend, precision, runtime=runtime, folder=Path(folder), store=store)
+                for backend in backends
+                for precision in PRECISIONS
+            ]
+            others.append(GradientEntry(checkpoint=checkpoint, group=group, steps=GRADIENT_STEPS))
+            contenders |= {entry.name: stack.enter_context(entry.open()) for entry in others}
             latencies = time_in_turn(contenders, histories, repeats=repeats)
+        entries: list[Entry] = [*bundles, *others]
         measured = tuple(_measured(entry, latencies[entry.name], histories) for entry in entries)
     return Benchmark(machine=machine, runtime=runtime, repeats=repeats, measured=measured)
+
+
+def _check_runtime(runtime: str) -> None:
+    if runtime in RUNTIMES:
+        return
+    if runtime in {*registry.RUNTIMES, *registry.SEVERAL}:
+        raise ConfigError(
+            f"The runtime {runtime} runs on a processor that qemu imitates, where times say nothing; use --runtime "
+            f"{' or --runtime '.join(RUNTIMES)}."
+        )
+    raise UnknownNameError("runtime", runtime, RUNTIMES)
 
 
 def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tuple[list[BundleEntry], int]:
