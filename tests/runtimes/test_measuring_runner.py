@@ -42,7 +42,9 @@ def test_calls_are_timed_in_their_order_and_the_memory_is_told(start: Any) -> No
 
 
 def test_an_answer_that_is_none_is_a_failure_of_the_runtime(start: Any) -> None:
-    runner = MeasuringRunner(start("while True: reply(receive()[1:])"), CONTRACT, entry="graphs.toy", file_bytes=0)
+    runner = MeasuringRunner(
+        start("reply(receive())\nwhile True: reply(receive()[1:])"), CONTRACT, entry="graphs.toy", file_bytes=0
+    )
     for ask in (runner.memory, lambda: runner.time([("one", inputs(0))], passes=1)):
         with pytest.raises(RuntimeFailedError, match="sent what is no answer"):
             ask()
