@@ -12,7 +12,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export benchmark sample-4MB-litert.ofab",
-    "ofa-export benchmark sample-4MB-litert.ofab sample-4MB-executorch.ofab --runtime android",
+    "ofa-export benchmark sample-4MB-executorch.ofab --runtime android",
     "ofa-export benchmark sample-4MB-litert.ofab --repeats 200 --json",
 )
 
