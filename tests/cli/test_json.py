@@ -151,6 +151,9 @@ def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, runtime: str) -> Non
         assert bundle["peak_rss_bytes"] > bundle["session_rss_bytes"] > 0
     assert measured["static:litert:fp32"]["file_bytes"] > measured["static:litert:int8"]["file_bytes"]
     assert measured["gradient-steps:10"]["file_bytes"] is None
+    assert measured["static:litert:fp32"]["scores_snr_db"] > 90
+    # The phone's release knows one scale for a whole table and not one for each row.
+    assert (measured["static:litert:int8"]["scores_snr_db"] > 20) == (runtime == "host")
     assert len(found["comparisons"]) == 6
     everything = {each["name"]: each for each in found["measured"]}
     for each in found["comparisons"]:

@@ -19,11 +19,13 @@ from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, time_in_tu
 from ofa_export.benchmark.machine import Machine, this_machine
 from ofa_export.benchmark.memory import Memory, measure_memory
 from ofa_export.benchmark.protocol import RUNTIMES, Contender, Entry
-from ofa_export.benchmark.static_entry import StaticEntry
+from ofa_export.benchmark.static_entry import StaticContender, StaticEntry
 from ofa_export.benchmark.static_net import static_graph
+from ofa_export.benchmark.static_scores import OTHER_NET_DB, scores_snr_db
 from ofa_export.bundle.reader import Bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.threads import one_torch_thread
@@ -37,6 +39,9 @@ PRECISIONS = (INT8, FP32)
 GRADIENT_STEPS = 10
 MEMORY_SESSIONS = 5
 """Sessions in the process whose memory is measured: the second one needs no more than the first."""
+
+SCORED_HISTORIES = 20
+"""For which the scores of the static nets are compared with PyTorch's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,7 @@ class Measured:
         latency: of `session`, its `processor` time, and of the calls of its graphs: `adapt`, `block` and `score` of a
             bundle.
         memory: in a process of its own.
+        scores_snr_db: of a static net, how close its scores come to those of the same net in PyTorch; None of others.
     """
 
     name: str
@@ -61,6 +67,12 @@ class Measured:
     file_bytes: int | None
     latency: dict[str, Latency]
     memory: Memory
+    scores_snr_db: float | None
+
+    @property
+    def is_another_net(self) -> bool:
+        """Whether its scores are not those of the net that it was made from."""
+        return self.scores_snr_db is not None and self.scores_snr_db < OTHER_NET_DB
 
     @property
     def session(self) -> Latency:
@@ -148,17 +160,25 @@ def benchmark(
         with one_torch_thread(), ExitStack() as stack:
             # First of all: what the runtime lacks or refuses is said before minutes of conversion.
             contenders: dict[str, Contender] = {entry.name: stack.enter_context(entry.open()) for entry in bundles}
-            backends = dict.fromkeys(entry.backend for entry in bundles)
+            graph = static_graph(trained.model, trained.table(group))
             others: list[Entry] = [
-                _static(trained, group, backend, precision, runtime=runtime, folder=Path(folder), store=store)
-                for backend in backends
+                _static(graph, backend, precision, runtime=runtime, folder=Path(folder), store=store)
+                for backend in dict.fromkeys(entry.backend for entry in bundles)
                 for precision in PRECISIONS
             ]
             others.append(GradientEntry(checkpoint=checkpoint, group=group, steps=GRADIENT_STEPS))
             contenders |= {entry.name: stack.enter_context(entry.open()) for entry in others}
+            scores = {
+                name: scores_snr_db(contender, graph, histories[:SCORED_HISTORIES])
+                for name, contender in contenders.items()
+                if isinstance(contender, StaticContender)
+            }
             latencies = time_in_turn(contenders, histories, repeats=repeats)
         entries: list[Entry] = [*bundles, *others]
-        measured = tuple(_measured(entry, latencies[entry.name], histories) for entry in entries)
+        measured = tuple(
+            _measured(entry, latencies[entry.name], histories, scores_snr_db=scores.get(entry.name))
+            for entry in entries
+        )
     return Benchmark(machine=machine, runtime=runtime, repeats=repeats, measured=measured)
 
 
@@ -212,8 +232,7 @@ def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:
 
 
 def _static(
-    trained: Checkpoint,
-    group: int,
+    graph: DeviceGraph,
     backend: str,
     precision: Precision,
     *,
@@ -221,13 +240,19 @@ def _static(
     folder: Path,
     store: ContentCache,
 ) -> StaticEntry:
-    graph, converter = static_graph(trained.model, trained.table(group)), get_backend(backend)
+    converter = get_backend(backend)
     path = folder / f"static-{precision.text}-{converter.entry_name}"
     path.write_bytes(convert_cached([graph], backend=converter, precision=precision, store=store))
     return StaticEntry(path=path, backend=backend, runtime=runtime, precision=precision.text, spec=graph.spec)
 
 
-def _measured(entry: Entry, latency: dict[str, Latency], histories: Sequence[NDArray[np.int64]]) -> Measured:
+def _measured(
+    entry: Entry,
+    latency: dict[str, Latency],
+    histories: Sequence[NDArray[np.int64]],
+    *,
+    scores_snr_db: float | None,
+) -> Measured:
     return Measured(
         name=entry.name,
         label=entry.label,
@@ -236,6 +261,7 @@ def _measured(entry: Entry, latency: dict[str, Latency], histories: Sequence[NDA
         file_bytes=entry.path.stat().st_size if entry.path else None,
         latency=latency,
         memory=measure_memory(entry, histories[:MEMORY_SESSIONS]),
+        scores_snr_db=scores_snr_db,
     )
 
 

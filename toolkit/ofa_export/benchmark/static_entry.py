@@ -71,7 +71,17 @@ class StaticContender:
 
     def session(self, history: NDArray[np.int64]) -> None:
         """Score every item; see `Contender.session`."""
+        self.scores(history)
+
+    def scores(self, history: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of all items for a history of item rows, `[1, V]`."""
+        rows, length = self.inputs(history)
+        scores: NDArray[np.float32] = self.meter.run(self._graph, {"history": rows, "length": length})["scores"]
+        return scores
+
+    def inputs(self, history: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Item rows, left-padded, `[1, T]`, and how many there are, `[1]`; the same buffers every time."""
         self._history[0] = 0
         self._history[0, -len(history) :] = history
         self._length[0] = len(history)
-        self.meter.run(self._graph, {"history": self._history, "length": self._length})
+        return self._history, self._length
