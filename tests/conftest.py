@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
+
 # How a process answers as a phone's library would, in a few lines of Python.
 SPEAK = """
 import os, signal, socket, struct, sys, time
