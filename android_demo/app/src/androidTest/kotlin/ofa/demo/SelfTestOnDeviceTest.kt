@@ -34,7 +34,8 @@ class SelfTestOnDeviceTest {
         val shoppers = context.resources.openRawResource(R.raw.shoppers).bufferedReader().use(Shopper::read)
         for (shopper in shoppers) {
             val answer = engine.answer(shopper.history, timing = null)
-            assertTrue("$name, ${shopper.name}: $answer", answer is Outcome.Ready && answer.value.after.size == Engine.SHOWN)
+            val shown = (answer as? Outcome.Ready)?.value?.after.orEmpty()
+            assertEquals("$name, ${shopper.name}: $answer", Engine.SHOWN, shown.size)
         }
     }
 }

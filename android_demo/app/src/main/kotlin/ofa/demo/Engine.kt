@@ -5,6 +5,7 @@ import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import ofa.core.Adaptation
+import ofa.core.Bundle
 import ofa.core.BundleStore
 import ofa.core.Current
 import ofa.core.Imported
@@ -40,10 +41,14 @@ class Engine(
 
     /** Starts with a runtime; if nothing runs on it, for example because the app was built without it, with another. */
     fun start(wished: String): Notice? {
-        val first = use(wished)
-        if (live != null || loaders.any { it.name != wished && use(it.name).let { live != null } }) return first.takeIf { loader.name == wished }
+        val notice = use(wished)
+        if (live != null) return notice
+        for (other in loaders.filter { it.name != wished }) {
+            use(other.name)
+            if (live != null) return null
+        }
         loader = loaders.first { it.name == wished }
-        return first
+        return notice
     }
 
     /** Activates the current bundle of a runtime, or the first one that the app carries for it. */
@@ -51,14 +56,14 @@ class Engine(
         close()
         loader = loaders.first { it.name == runtime }
         return when (val current = store().current()) {
-            is Current.Ready -> switch(Imported.Activated(current.bundle, current.folder), current.damaged?.let(Notice::Damaged))
+            is Current.Ready -> switch(current.bundle, current.folder, current.damaged?.let(Notice::Damaged))
             is Current.None -> useShipped() ?: current.reason?.let(Notice::Damaged)
         }
     }
 
     /**
-     * Opens a bundle, which becomes the current one, a delta, which makes another bundle of the current one, or a session
-     * pack. What was active stays when it is refused.
+     * Opens a bundle, which becomes the current one, a delta, which makes another bundle of the current one, or a
+     * session pack. What was active stays when it is refused.
      */
     fun open(stream: InputStream): Notice = BufferedInputStream(stream).use { file ->
         val first = firstEntry(file)
@@ -109,7 +114,14 @@ class Engine(
     /** What the item table takes. */
     fun memory(trimmed: Boolean): Memory? = live?.run {
         val (kept, all) = adapting.table to bundle.table
-        Memory(kept.bytesUsed, all.bytesUsed, kept.keptTiles, all.availableTiles, all.floorTiles, trimmed && kept.keptTiles < all.availableTiles)
+        Memory(
+            bytes = kept.bytesUsed,
+            bytesAtMost = all.bytesUsed,
+            tiles = kept.keptTiles,
+            tilesAtMost = all.availableTiles,
+            floorTiles = all.floorTiles,
+            trimmed = trimmed && kept.keptTiles < all.availableTiles,
+        )
     }
 
     /** The products of a history that are known, and the keys that are not. */
@@ -209,7 +221,8 @@ class Engine(
         for (name in shipped.names()) {
             val found = openShipped(name)
             if (found is Notice.Activated) return null
-            if (found is Notice.Rejected && !found.reason.startsWith(OTHER_RUNTIME)) refused = Notice.Failed(found.reason)
+            val reason = (found as? Notice.Rejected)?.reason ?: continue
+            if (!LiveBundle.isOfOtherRuntime(reason)) refused = Notice.Failed(reason)
         }
         return refused
     }
@@ -217,17 +230,28 @@ class Engine(
     private fun imported(imported: Imported, rolledBack: Boolean): Notice = when (imported) {
         is Imported.Rejected -> Notice.Rejected(imported.entry, imported.reason)
         is Imported.Busy -> Notice.Failed("Another file is being opened; try again when that is done.")
-        is Imported.Activated -> switch(imported, Notice.Activated(imported.bundle.bytes, rolledBack)) ?: Notice.Activated(imported.bundle.bytes, rolledBack)
+        is Imported.Activated -> {
+            val done = Notice.Activated(imported.bundle.bytes, rolledBack)
+            switch(imported.bundle, imported.folder, done) ?: done
+        }
     }
 
     /** Loads the new bundle before the old one is let go. */
-    private fun switch(to: Imported.Activated, done: Notice?): Notice? = when (val loaded = LiveBundle.load(loader, to.bundle, to.folder)) {
-        is Outcome.Failed -> Notice.Failed(loaded.reason)
-        is Outcome.Ready -> {
-            close()
-            live = loaded.value
-            pack?.let { usePack(it) as? Notice.Rejected } ?: done
+    private fun switch(bundle: Bundle, folder: File, done: Notice?): Notice? =
+        when (val loaded = LiveBundle.load(loader, bundle, folder)) {
+            is Outcome.Failed -> Notice.Failed(loaded.reason)
+            is Outcome.Ready -> {
+                close()
+                live = loaded.value
+                pack?.let(::keepPack) ?: done
+            }
         }
+
+    /** Takes the session pack over to another bundle; a pack that does not fit it is gone. */
+    private fun keepPack(held: SessionPack): Notice? {
+        val used = usePack(held)
+        if (used is Notice.Rejected) pack = null
+        return used as? Notice.Rejected
     }
 
     private fun openPack(file: InputStream): Notice = try {
@@ -263,7 +287,6 @@ class Engine(
 
         private const val SEARCH_RESULTS = 50
         private const val MAX_BUNDLE_BYTES = 256L shl 20
-        private const val OTHER_RUNTIME = "This bundle is for "
         private const val NAME_OFFSET = 30
         private const val NAME_BYTES = 12
 

@@ -13,7 +13,7 @@ import org.pytorch.executorch.EValue
 import org.pytorch.executorch.Module
 import org.pytorch.executorch.Tensor
 
-/** Loads the graphs of a bundle for ExecuTorch, whose Java API opens a path: the graphs are copied out of the bundle. */
+/** Loads the graphs of a bundle for ExecuTorch, whose Java API opens a path: they are copied out of the bundle. */
 class ExecuTorchLoader : RuntimeLoader {
     override val name = "executorch"
 
@@ -26,7 +26,12 @@ class ExecuTorchLoader : RuntimeLoader {
     private fun load(graphs: File, tensors: DeviceTensors): Outcome<AdaptiveRuntime> = try {
         val module = Module.load(graphs.path, Module.LOAD_MODE_MMAP, THREADS)
         val wrong = wrongGraph(module, tensors.shapes.contract())
-        if (wrong == null) Outcome.Ready(ExecuTorchRuntime(module, tensors)) else Outcome.Failed(wrong).also { module.destroy() }
+        if (wrong == null) {
+            Outcome.Ready(ExecuTorchRuntime(module, tensors))
+        } else {
+            module.destroy()
+            Outcome.Failed(wrong)
+        }
     } catch (absent: LinkageError) {
         Outcome.Failed(notLoaded("ExecuTorch", absent))
     } catch (refused: RuntimeException) {
@@ -39,7 +44,8 @@ class ExecuTorchLoader : RuntimeLoader {
         return contract.firstNotNullOfOrNull { graph ->
             if (graph.name !in held) return@firstNotNullOfOrNull "The file of graphs has no ${graph.name}."
             val error = module.loadMethod(graph.name)
-            if (error == 0) null else "ExecuTorch cannot load graph ${graph.name}: error $error. ${module.readLogBuffer().joinToString(" ")}"
+            if (error == 0) return@firstNotNullOfOrNull null
+            "ExecuTorch cannot load graph ${graph.name}: error $error. ${module.readLogBuffer().joinToString(" ")}"
         }
     }
 
@@ -48,7 +54,7 @@ class ExecuTorchLoader : RuntimeLoader {
     }
 }
 
-/** Methods of a `.pte` file; its Java API knows no names of tensors, so the manifest's order binds. It owns the module. */
+/** Methods of a `.pte` file; its Java API knows no names of tensors: the manifest's order binds. It owns the module. */
 private class ExecuTorchRuntime(private val module: Module, override val tensors: DeviceTensors) : AdaptiveRuntime {
     override val description = "ExecuTorch"
 
@@ -72,15 +78,19 @@ private class ExecuTorchRuntime(private val module: Module, override val tensors
 
         fun run(): Ran = try {
             val found = module.execute(graph.name, *inputs)
-            if (found.size == outputs.size) copied(found) else Ran.Failed(graph.name, "it gave ${found.size} outputs instead of ${outputs.size}")
+            if (found.size == outputs.size) copied(found) else failed("it gave ${found.size} of ${outputs.size} outputs")
         } catch (failed: RuntimeException) {
-            Ran.Failed(graph.name, said(failed))
+            failed(said(failed))
         }
+
+        private fun failed(reason: String) = Ran.Failed(graph.name, reason)
 
         private fun copied(found: Array<EValue>): Ran {
             graph.outputs.forEachIndexed { index, spec ->
                 val tensor = found[index].toTensor()
-                if (tensor.shape().map(Long::toInt) != spec.shape) return Ran.Failed(graph.name, "${spec.name} has another shape than the manifest says")
+                if (tensor.shape().map(Long::toInt) != spec.shape) {
+                    return failed("${spec.name} has another shape than the manifest says")
+                }
                 outputs[index].restart()
                 outputs[index].put(tensor.dataAsFloatArray)
             }
@@ -90,7 +100,10 @@ private class ExecuTorchRuntime(private val module: Module, override val tensors
         private fun view(spec: TensorSpec): Tensor {
             val shape = spec.shape.map(Int::toLong).toLongArray()
             val bytes = tensors.bytes.getValue(spec.name)
-            return if (spec.dtype == "int32") Tensor.fromBlob(bytes.asIntBuffer(), shape) else Tensor.fromBlob(bytes.asFloatBuffer(), shape)
+            return when (spec.dtype) {
+                "int32" -> Tensor.fromBlob(bytes.asIntBuffer(), shape)
+                else -> Tensor.fromBlob(bytes.asFloatBuffer(), shape)
+            }
         }
     }
 }

@@ -24,7 +24,8 @@ class LiteRtLoader : RuntimeLoader {
     } catch (refused: RuntimeException) {
         // Versions cannot be compared: LiteRT began to count at 1 after TensorFlow Lite 2.17.
         val asked = bundle.manifest.runtime.minimumVersion
-        Outcome.Failed("LiteRT ${TensorFlowLite.runtimeVersion()} refuses the graphs (made for $asked or newer): ${said(refused)}")
+        val held = TensorFlowLite.runtimeVersion()
+        Outcome.Failed("LiteRT $held refuses the graphs (made for $asked or newer): ${said(refused)}")
     }
 
     private fun load(bundle: Bundle, tensors: DeviceTensors): Outcome<AdaptiveRuntime> {
@@ -37,13 +38,14 @@ class LiteRtLoader : RuntimeLoader {
     }
 
     /** A sentence about the first graph that is not as the contract says, or null. */
-    private fun wrongGraph(interpreter: Interpreter, contract: List<GraphSpec>): String? = contract.firstNotNullOfOrNull { graph ->
+    private fun wrongGraph(held: Interpreter, contract: List<GraphSpec>): String? = contract.firstNotNullOfOrNull { graph ->
+        val name = graph.name
         when {
-            graph.name !in interpreter.signatureKeys -> "The file of graphs has no ${graph.name}."
-            !fits(graph.inputs, interpreter.getSignatureInputs(graph.name)) { interpreter.getInputTensorFromSignature(it, graph.name).shape() } ->
-                "The inputs of graph ${graph.name} are not those of the manifest."
-            !fits(graph.outputs, interpreter.getSignatureOutputs(graph.name)) { interpreter.getOutputTensorFromSignature(it, graph.name).shape() } ->
-                "The outputs of graph ${graph.name} are not those of the manifest."
+            name !in held.signatureKeys -> "The file of graphs has no $name."
+            !fits(graph.inputs, held.getSignatureInputs(name)) { held.getInputTensorFromSignature(it, name).shape() } ->
+                "The inputs of graph $name are not those of the manifest."
+            !fits(graph.outputs, held.getSignatureOutputs(name)) { held.getOutputTensorFromSignature(it, name).shape() } ->
+                "The outputs of graph $name are not those of the manifest."
             else -> null
         }
     }
@@ -53,7 +55,10 @@ class LiteRtLoader : RuntimeLoader {
 }
 
 /** Signatures of a `.tflite` file; inputs and outputs are bound by name. It owns the interpreter. */
-private class LiteRtRuntime(private val interpreter: Interpreter, override val tensors: DeviceTensors) : AdaptiveRuntime {
+private class LiteRtRuntime(
+    private val interpreter: Interpreter,
+    override val tensors: DeviceTensors,
+) : AdaptiveRuntime {
     override val description = "LiteRT ${TensorFlowLite.runtimeVersion()}"
 
     private val contract = tensors.shapes.contract()

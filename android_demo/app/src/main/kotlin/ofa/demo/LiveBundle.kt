@@ -27,6 +27,11 @@ class LiveBundle private constructor(
     override fun close() = runtime.close()
 
     companion object {
+        private const val OTHER_RUNTIME = "This bundle is for "
+
+        /** Whether `load` failed with this reason because the bundle is for another runtime. */
+        fun isOfOtherRuntime(reason: String): Boolean = reason.startsWith(OTHER_RUNTIME)
+
         /**
          * Loads and tests a bundle.
          *
@@ -35,7 +40,7 @@ class LiveBundle private constructor(
         fun load(loader: RuntimeLoader, bundle: Bundle, folder: File): Outcome<LiveBundle> {
             val made = bundle.manifest.runtime.name
             if (made != loader.name) {
-                return Outcome.Failed("This bundle is for ${titleOf(made)}, not for ${titleOf(loader.name)}.")
+                return Outcome.Failed("$OTHER_RUNTIME${titleOf(made)}, not for ${titleOf(loader.name)}.")
             }
             return when (val loaded = Runtimes(listOf(loader)).load(bundle, folder)) {
                 is Outcome.Failed -> loaded

@@ -127,7 +127,9 @@ private fun View.keepClearOfSystemBars() = setOnApplyWindowInsetsListener { view
         view.setPadding(bars.left, bars.top, bars.right, bars.bottom)
     } else {
         @Suppress("DEPRECATION")
-        view.setPadding(insets.systemWindowInsetLeft, insets.systemWindowInsetTop, insets.systemWindowInsetRight, insets.systemWindowInsetBottom)
+        with(insets) {
+            view.setPadding(systemWindowInsetLeft, systemWindowInsetTop, systemWindowInsetRight, systemWindowInsetBottom)
+        }
     }
     insets
 }

@@ -4,13 +4,14 @@ import java.nio.Buffer
 
 // What both runtimes need around native code.
 
-/** To the first value. Typed as [Buffer]: what a ByteBuffer's own method returns differs on phones before Android 14. */
+/** To the first value. Typed as [Buffer]: the type that a ByteBuffer's own method returns differs on old phones. */
 internal fun Buffer.restart() {
     clear()
 }
 
 /** What an exception of a runtime says, or at least which it was. */
-internal fun said(failure: Throwable): String = failure.message?.trim()?.takeIf(String::isNotEmpty) ?: failure.javaClass.simpleName
+internal fun said(failure: Throwable): String =
+    failure.message?.trim()?.takeIf(String::isNotEmpty) ?: failure.javaClass.simpleName
 
 /**
  * Why a runtime's native library is not in the process, as a sentence.

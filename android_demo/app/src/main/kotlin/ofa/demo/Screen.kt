@@ -36,7 +36,12 @@ data class BundleLine(
 /** A product as it is shown. */
 data class Product(val key: String, val title: String)
 
-/** Bytes of the item table that are read, and of all of it; the same in tiles; below [floorTiles] products have nothing. */
+/**
+ * What is read of the item table, and all of it, in bytes and in tiles.
+ *
+ * @property floorTiles with fewer some products have nothing.
+ * @property trimmed whether Android asked for what is missing.
+ */
 data class Memory(
     val bytes: Long,
     val bytesAtMost: Long,
@@ -63,7 +68,14 @@ data class Answer(
  * @property fromStatic their distance from the static net's.
  * @property fromLast their distance from those of the history before, null when there was none.
  */
-class Block(val index: Int, val on: Boolean, val margin: Float, val theta: FloatArray, val fromStatic: Double, val fromLast: Double?)
+class Block(
+    val index: Int,
+    val on: Boolean,
+    val margin: Float,
+    val theta: FloatArray,
+    val fromStatic: Double,
+    val fromLast: Double?,
+)
 
 /** One line of a ranking; [climbed] is null in the list before, and for what was not among the first before. */
 data class Place(val place: Int, val product: Product, val score: Float, val climbed: Int?)

@@ -6,7 +6,7 @@ import android.graphics.Paint
 import android.util.AttributeSet
 import android.view.View
 
-/** The tiles of the item table in the order of the file, the most important first, down the columns: what is kept is filled. */
+/** The tiles of the item table, the most important first, down the columns: what is kept is filled. */
 class TilesView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
     private val kept = Paint().apply { color = context.getColor(R.color.accent) }
     private val dropped = Paint().apply { color = context.getColor(R.color.outline) }

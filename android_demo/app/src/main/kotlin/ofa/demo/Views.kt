@@ -18,7 +18,11 @@ import android.widget.TextView
  *
  * @param remove called with the place of a product that is to go.
  */
-internal class Views(private val activity: Activity, private val shoppers: List<Shopper>, private val remove: (Int) -> Unit) {
+internal class Views(
+    private val activity: Activity,
+    private val shoppers: List<Shopper>,
+    private val remove: (Int) -> Unit,
+) {
     val open: View = find(R.id.open)
     val rollBack: View = find(R.id.roll_back)
     val adapt: View = find(R.id.adapt)
@@ -75,7 +79,9 @@ internal class Views(private val activity: Activity, private val shoppers: List<
         litert.isChecked = screen.runtime == "litert"
         executorch.isChecked = screen.runtime == "executorch"
         if (last == null || screen.bundle != last.bundle || screen.busy != last.busy) bundle.text = words.bundle(screen)
-        if (last == null || screen.notice != last.notice) say(screen.notice?.let(words::notice), screen.notice?.alarming ?: false)
+        if (last == null || screen.notice != last.notice) {
+            say(screen.notice?.let(words::notice), alarming = screen.notice?.alarming ?: false)
+        }
         if (last == null || screen.history != last.history) showHistory(screen.history)
         if (last == null || screen.answer !== last.answer) showAnswer(screen.answer)
         if (last == null || screen.memory != last.memory) showMemory(screen.memory)

@@ -39,7 +39,8 @@ internal class Words(private val context: Context) {
     fun ranking(answer: Answer?): String {
         if (answer == null) return text(R.string.ranking_empty)
         val known = answer.before.map { it.product.key }.toSet()
-        return text(R.string.ranking_note, answer.products, answer.after.count { it.product.key !in known }, answer.after.size)
+        val new = answer.after.count { it.product.key !in known }
+        return text(R.string.ranking_note, answer.products, new, answer.after.size)
     }
 
     fun score(place: Place): String = text(R.string.score, place.product.key, place.score)

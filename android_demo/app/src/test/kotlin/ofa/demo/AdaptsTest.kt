@@ -22,7 +22,7 @@ class AdaptsTest {
     }
 
     @Test
-    fun `one tap shows blocks, moved parameters, milliseconds and both rankings, as the command run does`() = Phone().use { phone ->
+    fun `one tap shows blocks, parameters, milliseconds and both rankings, as run does`() = Phone().use { phone ->
         phone.tap(R.id.adapt)
         Expected.of("litert").isShown(phone)
         assertTrue(phone.text(R.id.time), Regex("""[\d.]+ ms p50, [\d.]+ ms p90 of 20""") in phone.text(R.id.time))
@@ -31,7 +31,7 @@ class AdaptsTest {
     }
 
     @Test
-    fun `both runtimes answer every shopper as the command run does, and the screen says which one it is`() = Phone().use { phone ->
+    fun `both runtimes answer every shopper as run does, and the screen says which`() = Phone().use { phone ->
         for ((button, runtime) in listOf(R.id.executorch to "executorch", R.id.litert to "litert")) {
             if (phone.screen.runtime != runtime) phone.tap(button)
             assertTrue(phone.text(R.id.bundle), phone.text(R.id.bundle).startsWith(titleOf(runtime)))
@@ -95,6 +95,8 @@ class AdaptsTest {
 
     private fun drawn(phone: Phone): Bitmap {
         val strip = phone.view<ThetaView>(R.id.theta)
-        return Bitmap.createBitmap(strip.width, strip.height, Bitmap.Config.ARGB_8888).also { strip.draw(android.graphics.Canvas(it)) }
+        val picture = Bitmap.createBitmap(strip.width, strip.height, Bitmap.Config.ARGB_8888)
+        strip.draw(android.graphics.Canvas(picture))
+        return picture
     }
 }

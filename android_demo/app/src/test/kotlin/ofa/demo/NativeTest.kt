@@ -11,6 +11,6 @@ class NativeTest {
         assertEquals("This app was built without ExecuTorch.", notLoaded("ExecuTorch", missing))
         val pages = UnsatisfiedLinkError("program alignment (4096) cannot be smaller than system page size (16384)")
         assertTrue(notLoaded("LiteRT", pages).startsWith("This phone has larger memory pages"))
-        assertTrue(notLoaded("LiteRT", ExceptionInInitializerError(pages)).startsWith("This phone has larger memory pages"))
+        assertEquals(notLoaded("LiteRT", pages), notLoaded("LiteRT", ExceptionInInitializerError(pages)))
     }
 }

@@ -11,7 +11,7 @@ import org.robolectric.RobolectricTestRunner
 @RunWith(RobolectricTestRunner::class)
 class OpensFilesTest {
     @Test
-    fun `a bundle from a file is verified, tested and active, and rolling back brings the one before`() = Phone().use { phone ->
+    fun `a bundle from a file is verified, tested active, and rolled back`() = Phone().use { phone ->
         phone.trim(10)
         phone.open("litert.ofab")
         assertFalse("all tiles of the bundle are back", phone.screen.memory!!.trimmed)

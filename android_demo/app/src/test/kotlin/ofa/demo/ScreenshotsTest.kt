@@ -59,7 +59,8 @@ class ScreenshotsTest {
     private fun picture(name: String, prepared: Phone.() -> Unit): Unit = Phone().use { phone ->
         phone.prepared()
         File(folder).mkdirs()
-        val written = File(folder, "$name.png").outputStream().use { phone.picture().compress(Bitmap.CompressFormat.PNG, 100, it) }
+        val file = File(folder, "$name.png")
+        val written = file.outputStream().use { phone.picture().compress(Bitmap.CompressFormat.PNG, 100, it) }
         check(written)
     }
 }
