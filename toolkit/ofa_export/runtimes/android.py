@@ -38,7 +38,7 @@ FATAL = re.compile(
 )
 """How Java reports a crash of native code."""
 
-IDLE_TALK = ("#", "INFO:")
+IDLE_TALK = ("#", "INFO:", "VERBOSE:")
 """How lines begin that say nothing about an end."""
 
 
