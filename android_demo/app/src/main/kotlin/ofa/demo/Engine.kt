@@ -221,8 +221,11 @@ class Engine(
         for (name in shipped.names()) {
             val found = openShipped(name)
             if (found is Notice.Activated) return null
-            val reason = (found as? Notice.Rejected)?.reason ?: continue
-            if (!LiveBundle.isOfOtherRuntime(reason)) refused = Notice.Failed(reason)
+            when {
+                found is Notice.Failed -> refused = found
+                found is Notice.Rejected && LiveBundle.isOfOtherRuntime(found.reason) -> Unit
+                found is Notice.Rejected -> refused = Notice.Failed(found.reason)
+            }
         }
         return refused
     }
