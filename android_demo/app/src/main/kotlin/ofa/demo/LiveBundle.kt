@@ -1,0 +1,61 @@
+package ofa.demo
+
+import java.io.File
+import ofa.core.AdaptiveRuntime
+import ofa.core.Bundle
+import ofa.core.DeviceTensors
+import ofa.core.Outcome
+import ofa.core.Recommender
+import ofa.core.RuntimeLoader
+import ofa.core.SelfTest
+import ofa.core.SelfTested
+
+/** A bundle that passed its self-test on this phone's runtime. It owns the runtime: close it, once. One thread. */
+class LiveBundle private constructor(
+    val bundle: Bundle,
+    val selfTestSnrDb: Double,
+    private val runtime: AdaptiveRuntime,
+) : AutoCloseable {
+    val runtimeDescription: String get() = runtime.description
+
+    /** Adapts and ranks. */
+    val adapting = Recommender(bundle, runtime)
+
+    /** Ranks as the static net does. */
+    val static = Recommender(bundle, WithoutAdaptation(runtime))
+
+    override fun close() = runtime.close()
+
+    companion object {
+        /**
+         * Loads and tests a bundle.
+         *
+         * @param folder private to the bundle; the runtime may keep files in it.
+         */
+        fun load(loader: RuntimeLoader, bundle: Bundle, folder: File): Outcome<LiveBundle> {
+            val made = bundle.manifest.runtime.name
+            if (made != loader.name) {
+                return Outcome.Failed("This bundle is for ${titleOf(made)}, not for ${titleOf(loader.name)}.")
+            }
+            val tensors = DeviceTensors.allocate(bundle.manifest.shapes)
+                ?: return Outcome.Failed("Its tensors would take more than ${DeviceTensors.MAX_BYTES} bytes.")
+            return when (val loaded = loader.load(bundle, tensors, folder)) {
+                is Outcome.Failed -> Outcome.Failed(loaded.reason)
+                is Outcome.Ready -> tested(bundle, loaded.value)
+            }
+        }
+
+        private fun tested(bundle: Bundle, runtime: AdaptiveRuntime): Outcome<LiveBundle> =
+            when (val tested = SelfTest.run(bundle, runtime)) {
+                is SelfTested.Passed -> Outcome.Ready(LiveBundle(bundle, tested.worstSnrDb, runtime))
+                is SelfTested.Failed -> Outcome.Failed(tested.reason).also { runtime.close() }
+            }
+    }
+}
+
+/** Name of a runtime for a person. */
+fun titleOf(runtime: String): String = when (runtime) {
+    "litert" -> "LiteRT"
+    "executorch" -> "ExecuTorch"
+    else -> runtime
+}
