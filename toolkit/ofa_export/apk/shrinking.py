@@ -14,6 +14,18 @@ from ofa_export.apk.run_tool import JAVA, run_step
 RULES = Path(__file__).parent / "runtimes.pro"
 """What of both runtimes native code calls by name."""
 
+CLOSED_BY_R8 = {
+    f"android/{name}"
+    for name in (
+        "content/ContentProviderClient",
+        "content/res/TypedArray",
+        "drm/DrmManagerClient",
+        "media/MediaDrm",
+        "media/MediaMetadataRetriever",
+    )
+}
+"""Became AutoCloseable late: R8 asks for each of them where code closes what may be anything."""
+
 
 def shrink(
     program: Sequence[Path], *, platform: PlatformClasses, r8: Path, rules: Sequence[Path], folder: Path
@@ -62,7 +74,7 @@ def _write_platform(library: Path, jars: Sequence[Path], platform: PlatformClass
     Whole are the classes that the app names, and those that they inherit from. What those name in turn is there as
     headers, so that R8 finds each class and knows what it inherits from. Java's own are there anyway: R8 names some.
     """
-    named = {name for jar in jars for name in _named_by(jar)}
+    named = {name for jar in jars for name in _named_by(jar)} | CLOSED_BY_R8
     whole = _with_those_above(named | set(platform.java_names()), platform)
     around = _with_those_above({name for each in whole for name in platform[each].named}, platform) - whole
     with zipfile.ZipFile(library, "w") as archive:
