@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ofa_export.apk.run_tool import JAVA, run_step
+from ofa_export.apk.run_tool import JAVA, Words, run_step
 from ofa_export.apk.sources import AppSources
 
 COMPILER = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
@@ -34,13 +34,20 @@ def compile_app(
         AppBuildError: a source does not compile.
     """
     jar, resource_classes = folder / "app.jar", folder / "resource-classes"
-    kotlin = [*JAVA, "-cp", _path(compiler), COMPILER, "-no-stdlib", "-no-reflect", "-nowarn"]
-    options = [f"-Xjdk-release={JAVA_API}", "-module-name", "app", "-classpath", _path(libraries), "-d", jar]
+    kotlin: Words = [*JAVA, "-cp", _path(compiler), COMPILER, "-no-stdlib", "-no-reflect", "-nowarn"]
+    options: Words = [
+        f"-Xjdk-release={JAVA_API}",
+        "-module-name",
+        "app",
+        "-classpath",
+        _path(libraries),
+        "-d",
+        jar,
+    ]
     run_step([*kotlin, *options, *sources.kotlin, generated], step="compile the app's Kotlin", folder=folder)
-    java = [path for path in sorted(generated.rglob("*.java"))]
     # Java's own compiler warns of so old a release.
-    javac = ["javac", "-nowarn", "-Xlint:-options", "--release", JAVA_API, "-d", resource_classes]
-    run_step([*javac, *java], step="compile the numbers of resources", folder=folder)
+    javac: Words = ["javac", "-nowarn", "-Xlint:-options", "--release", JAVA_API, "-d", resource_classes]
+    run_step([*javac, *sorted(generated.rglob("*.java"))], step="compile the numbers of resources", folder=folder)
     return jar, resource_classes
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ofa_export import __version__
 from ofa_export.apk.app_manifest import completed_manifest
-from ofa_export.apk.run_tool import run_step
+from ofa_export.apk.run_tool import Words, run_step
 from ofa_export.apk.sources import AppSources
 
 MIN_SDK, TARGET_SDK = 26, 35
@@ -49,7 +49,18 @@ def link_resources(sources: AppSources, *, framework: Path, folder: Path) -> Lin
     manifest.write_bytes(completed_manifest(sources.manifest))
     step = "link the app's resources"
     run_step(["aapt2", "compile", "--dir", sources.resources, "-o", compiled], step=step, folder=folder)
-    link = ["aapt2", "link", "-I", framework, "--manifest", manifest, "--java", java, "--proguard", rules]
+    link: Words = [
+        "aapt2",
+        "link",
+        "-I",
+        framework,
+        "--manifest",
+        manifest,
+        "--java",
+        java,
+        "--proguard",
+        rules,
+    ]
     versions = {
         "--min-sdk-version": MIN_SDK,
         "--target-sdk-version": TARGET_SDK,

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from ofa_export.errors import AppBuildError
 
+Words = list[str | Path]
+"""A command, or a part of one."""
+
 SHOWN_LINES = 12
 
 JAVA = ("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g")

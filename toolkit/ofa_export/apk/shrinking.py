@@ -9,7 +9,7 @@ from pathlib import Path
 from ofa_export.apk.app_resources import MIN_SDK
 from ofa_export.apk.class_file import parse_class
 from ofa_export.apk.platform import PlatformClasses
-from ofa_export.apk.run_tool import JAVA, run_step
+from ofa_export.apk.run_tool import JAVA, Words, run_step
 
 RULES = Path(__file__).parent / "runtimes.pro"
 """What of both runtimes native code calls by name."""
@@ -50,8 +50,8 @@ def shrink(
     jars = [_as_jar(path) for path in program]
     library, out = folder / "platform.jar", folder / "dex.zip"
     _write_platform(library, jars, platform)
-    options = ["--release", "--min-api", str(MIN_SDK), "--lib", library, "--output", out]
-    kept = [part for path in (RULES, *rules) for part in ("--pg-conf", path)]
+    options: Words = ["--release", "--min-api", str(MIN_SDK), "--lib", library, "--output", out]
+    kept: Words = [part for path in (RULES, *rules) for part in ("--pg-conf", path)]
     command = [*JAVA, "-cp", r8, "com.android.tools.r8.R8", *options, *kept, *jars]
     run_step(command, step="shrink the app's classes", folder=folder)
     with zipfile.ZipFile(out) as archive:
