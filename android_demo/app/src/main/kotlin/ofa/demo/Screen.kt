@@ -71,10 +71,10 @@ data class Place(val place: Int, val product: Product, val score: Float, val cli
 /** Milliseconds: half and nine tenths of [passes] forward passes took less, and one whole ranking took so long. */
 data class Timing(val p50: Double, val p90: Double, val passes: Int, val ranking: Double) {
     companion object {
-        /** Quantiles by nearest rank. */
+        /** Quantiles: the value below which that share of all lies. */
         fun of(passes: List<Double>, ranking: Double): Timing {
             val sorted = passes.sorted()
-            fun quantile(share: Double) = sorted[((sorted.size - 1) * share + 0.5).toInt()]
+            fun quantile(share: Double) = sorted[(sorted.size * share).toInt()]
             return Timing(quantile(0.5), quantile(0.9), sorted.size, ranking)
         }
     }
