@@ -99,9 +99,8 @@ def _build(sources: AppSources, root: Path, say: Say) -> dict[str, bytes]:
         imported = [packages[ANDROID], *libraries]
         classes = compile_app(sources, generated=resources.java, compiler=compiler, libraries=imported, folder=folder)
         say("shrinking")
-        rules = [resources.rules, *sources.rules]
         program = [*classes, *libraries]
-        dex = shrink(program, platform=platform, r8=packages[R8], rules=rules, folder=folder)
+        dex = shrink(program, platform=platform, r8=packages[R8], rules=resources.rules, folder=folder)
         if missing := unresolved(dex.values(), platform):
             raise AppBuildError(
                 "The app refers to what no phone has: " + ", ".join(missing[:10]) + ". Take it out of the sources, or "

@@ -28,7 +28,7 @@ CLOSED_BY_R8 = {
 
 
 def shrink(
-    program: Sequence[Path], *, platform: PlatformClasses, r8: Path, rules: Sequence[Path], folder: Path
+    program: Sequence[Path], *, platform: PlatformClasses, r8: Path, rules: Path, folder: Path
 ) -> dict[str, bytes]:
     """Shrink, optimise and convert the app with everything that it carries.
 
@@ -38,7 +38,7 @@ def shrink(
         program: jars of the app and its libraries, and folders of class files.
         platform: what the phone has.
         r8: its jar.
-        rules: what must not be taken out.
+        rules: what aapt2 says that resources name.
         folder: for what is made; existing.
 
     Returns:
@@ -51,7 +51,7 @@ def shrink(
     library, out = folder / "platform.jar", folder / "dex.zip"
     _write_platform(library, jars, platform)
     options: Words = ["--release", "--min-api", str(MIN_SDK), "--lib", library, "--output", out]
-    kept: Words = [part for path in (RULES, *rules) for part in ("--pg-conf", path)]
+    kept: Words = [part for path in (RULES, rules) for part in ("--pg-conf", path)]
     command = [*JAVA, "-cp", r8, "com.android.tools.r8.R8", *options, *kept, *jars]
     run_step(command, step="shrink the app's classes", folder=folder)
     with zipfile.ZipFile(out) as archive:

@@ -35,12 +35,6 @@ class AppSources:
         """What Android is told about the app."""
         return self.root / "app/src/main/AndroidManifest.xml"
 
-    @property
-    def rules(self) -> tuple[Path, ...]:
-        """The app's own rules for R8, if it has any."""
-        path = self.root / "app/proguard-rules.pro"
-        return (path,) if path.is_file() else ()
-
     def digest(self) -> bytes:
         """32 bytes that differ when any name or byte of the sources does.
 
@@ -49,7 +43,7 @@ class AppSources:
         """
         self._check()
         digest = hashlib.sha256()
-        roots = (*self.kotlin, self.resources, self.manifest, *self.rules)
+        roots = (*self.kotlin, self.resources, self.manifest)
         files = [file for root in roots for file in (root.rglob("*") if root.is_dir() else [root]) if file.is_file()]
         for file in sorted(files):
             content = hashlib.sha256(file.read_bytes()).hexdigest()
