@@ -288,7 +288,7 @@ private class Steps {
         if (keys != this.keys) before = current
         this.keys = keys
         current = adaptation
-        return before?.let(adaptation::distances)
+        return before?.let(adaptation::movedFrom)
     }
 
     fun forget() {

@@ -81,7 +81,7 @@ private class ExecuTorchRuntime(private val module: Module, override val tensors
             graph.outputs.forEachIndexed { index, spec ->
                 val tensor = found[index].toTensor()
                 if (tensor.shape().map(Long::toInt) != spec.shape) return Ran.Failed(graph.name, "${spec.name} has another shape than the manifest says")
-                outputs[index].clear()
+                outputs[index].restart()
                 outputs[index].put(tensor.dataAsFloatArray)
             }
             return Ran.Done

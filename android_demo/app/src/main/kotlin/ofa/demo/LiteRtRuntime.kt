@@ -1,7 +1,7 @@
 package ofa.demo
 
 import java.io.File
-import java.nio.ByteBuffer
+import java.nio.Buffer
 import java.nio.ByteOrder
 import ofa.core.AdaptiveRuntime
 import ofa.core.Bundle
@@ -77,7 +77,7 @@ private class LiteRtRuntime(private val interpreter: Interpreter, override val t
 
         fun run(): Ran {
             // LiteRT moves the position of what it writes to.
-            outputs.values.forEach(ByteBuffer::clear)
+            outputs.values.forEach { it.restart() }
             return try {
                 interpreter.runSignature(inputs, outputs as Map<String, Any>, graph.name)
                 Ran.Done
@@ -90,6 +90,11 @@ private class LiteRtRuntime(private val interpreter: Interpreter, override val t
             spec.name to tensors.bytes.getValue(spec.name).duplicate().order(ByteOrder.nativeOrder())
         }
     }
+}
+
+/** To the first value. Typed as [Buffer]: what a ByteBuffer's own method returns differs on phones before Android 14. */
+internal fun Buffer.restart() {
+    clear()
 }
 
 /** Whether version [one] comes before version [other]; only numbers between dots count. */

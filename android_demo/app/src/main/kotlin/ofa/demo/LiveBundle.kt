@@ -47,8 +47,11 @@ class LiveBundle private constructor(
 
         private fun tested(bundle: Bundle, runtime: AdaptiveRuntime): Outcome<LiveBundle> =
             when (val tested = SelfTest.run(bundle, runtime)) {
-                is SelfTested.Passed -> Outcome.Ready(LiveBundle(bundle, tested.worstSnrDb, runtime))
-                is SelfTested.Failed -> Outcome.Failed(tested.reason).also { runtime.close() }
+                is SelfTested.Passed -> Outcome.Ready(LiveBundle(bundle, tested.report.scoreSnrDb.min(), runtime))
+                is SelfTested.Failed, is SelfTested.NotRun -> {
+                    runtime.close()
+                    Outcome.Failed(checkNotNull(tested.problem))
+                }
             }
     }
 }

@@ -19,11 +19,11 @@ class ScreenshotsTest {
     fun asked() = assumeTrue(folder.isNotEmpty())
 
     @Test
-    @Config(qualifiers = "w411dp-h1560dp-port-notnight-xhdpi")
+    @Config(qualifiers = "w411dp-h1720dp-port-notnight-xhdpi")
     fun light() = picture("portrait-light") { adapted() }
 
     @Test
-    @Config(qualifiers = "w411dp-h1560dp-port-night-xhdpi")
+    @Config(qualifiers = "w411dp-h1720dp-port-night-xhdpi")
     fun dark() = picture("portrait-dark") {
         adapted()
         view<android.widget.Spinner>(R.id.shoppers).setSelection(3)
@@ -56,9 +56,10 @@ class ScreenshotsTest {
 
     private fun Phone.adapted() = tap(R.id.adapt)
 
-    private fun picture(name: String, prepared: Phone.() -> Unit) = Phone().use { phone ->
+    private fun picture(name: String, prepared: Phone.() -> Unit): Unit = Phone().use { phone ->
         phone.prepared()
         File(folder).mkdirs()
-        File(folder, "$name.png").outputStream().use { phone.picture().compress(Bitmap.CompressFormat.PNG, 100, it) }
+        val written = File(folder, "$name.png").outputStream().use { phone.picture().compress(Bitmap.CompressFormat.PNG, 100, it) }
+        check(written)
     }
 }

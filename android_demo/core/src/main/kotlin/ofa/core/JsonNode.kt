@@ -43,9 +43,18 @@ internal class JsonNode(private val source: JsonSource, private val place: Strin
 
     /** Read an array. */
     fun <T> list(minSize: Int = 0, maxSize: Int = Int.MAX_VALUE, read: (JsonNode) -> T): List<T> {
-        val array = arrayOrWrong()
-        if (array.size > maxSize) wrong("Tuple should have at most $maxSize items")
-        val values = array.mapIndexed { index, value -> read(JsonNode(source, inside("$index"), value)) }
+        val values = ArrayList<T>()
+        var first: Refused? = null
+        arrayOrWrong().forEachIndexed { index, value ->
+            try {
+                values += read(JsonNode(source, inside("$index"), value))
+            } catch (refused: Refused) {
+                first = first ?: refused
+            }
+            // Too many sound items come before one that is not: the toolkit's order of checks.
+            if (values.size > maxSize) wrong("Tuple should have at most $maxSize items")
+        }
+        first?.let { throw it }
         if (values.size < minSize) wrong("Tuple should have at least $minSize items")
         return values
     }

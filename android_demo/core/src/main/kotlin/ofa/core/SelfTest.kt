@@ -1,6 +1,7 @@
 package ofa.core
 
 import kotlin.math.log10
+import kotlin.math.round
 
 /** The self-test that a bundle carries: the phone runs it before it activates the bundle. */
 public object SelfTest {
@@ -97,7 +98,7 @@ public data class SelfTestReport(
                     "Self-test: in case ${gate.case} the gate of block ${gate.block} is not what the reference says " +
                         "(margin ${gate.margin})."
                 wrongTileItems.isNotEmpty() -> "Self-test: the codes of item ${wrongTileItems.first()} are wrong."
-                else -> "Self-test: the scores reach $worst dB, needed are $minSnrDb."
+                else -> "Self-test: the scores reach ${round(10 * worst) / 10} dB, needed are $minSnrDb."
             }
         }
 }
