@@ -76,7 +76,7 @@ def fetch(artifacts: Sequence[Artifact], folder: Path, *, purpose: str = "androi
         OutputError: the folder cannot be written.
     """
     missing = _missing(artifacts, folder)
-    require_tools(purpose, *fetching_tools(artifacts, folder))
+    require_tools(purpose, *_tools(missing))
     for tool, command in (("mvn", _maven), ("npm", _npm)):
         wanted = [artifact for artifact in missing if _tool(artifact) == tool]
         if wanted:
@@ -90,8 +90,12 @@ def fetch(artifacts: Sequence[Artifact], folder: Path, *, purpose: str = "androi
 
 
 def fetching_tools(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """The tools that `fetch` would run now, sorted; arguments as there."""
-    return sorted({_tool(artifact) for artifact in _missing(artifacts, folder)})
+    """The tools that `fetch` would run now, sorted, if no file is damaged; arguments as there."""
+    return _tools(artifact for artifact in artifacts if not (folder / artifact.file_name).is_file())
+
+
+def _tools(artifacts: Iterable[Artifact]) -> list[str]:
+    return sorted({_tool(artifact) for artifact in artifacts})
 
 
 def _tool(artifact: Artifact) -> str:

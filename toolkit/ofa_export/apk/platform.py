@@ -11,6 +11,11 @@ from ofa_export.apk.app_classes import JAVA_API
 from ofa_export.apk.class_file import ClassFile, parse_class
 from ofa_export.errors import MissingToolError
 
+UNSAFE = "sun/misc/Unsafe"
+"""Not of Java's API, but on every phone: R8 puts it in the place of slower classes. Java 9 was the first to list it."""
+
+JAVA_9 = "9"
+
 
 class PlatformClasses:
     """Class files by name; nothing is read before it is asked for. Use it as a context manager.
@@ -84,6 +89,8 @@ def _java_entries(table: zipfile.ZipFile) -> dict[str, tuple[zipfile.ZipFile, st
     for entry in table.namelist():
         releases, _, path = entry.partition("/")
         _, _, name = path.partition("/")
-        if JAVA_API in releases and name.startswith("java/") and name.endswith(".sig"):
-            entries[name.removesuffix(".sig")] = (table, entry)
+        name, _, kind = name.rpartition(".")
+        release = JAVA_9 if name == UNSAFE else JAVA_API
+        if release in releases and kind == "sig" and name.startswith(("java/", UNSAFE)):
+            entries[name] = (table, entry)
     return entries

@@ -47,7 +47,7 @@ def apk(
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Build the Android demo app with bundles inside, signed, without an Android SDK."""
+    """Build the Android demo app with bundles inside."""
     from ofa_export.apk.app_bundle import app_bundles, app_runtimes
     from ofa_export.apk.build import STEPS, build_apk, check_tools
     from ofa_export.apk.native_libraries import check_abis
