@@ -1,13 +1,13 @@
 """What the Kotlin core is tested with: files, and what the Python side makes of them, bit for bit.
 
-`write_golden(folder)` writes files of every kind that `android_demo/core/src/test` reads; the tests there name them.
+`write_golden(folder)` writes files of every kind that `android_demo/core/src/test` reads; the tests there name them. By
+hand, from the root of the repository: `PYTHONPATH=tests/fuzz python tests/android_demo/golden.py FOLDER`.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import re
 import struct
 import sys
 from collections.abc import Mapping
@@ -16,8 +16,12 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from files import CORPUS, archive, read_base, repaired
+from judge import judge
+from keep import own_words
 from numpy.typing import NDArray
 
+from fuzz import made
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.codes import EncodedTable
 from ofa_export.bundle.device import Device, Ranking
@@ -28,7 +32,6 @@ from ofa_export.bundle.selftest_run import run_selftest
 from ofa_export.bundle.session_pack import SessionPack
 
 ROOT = Path(__file__).parents[2]
-CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 BUNDLES = {"toy": CORPUS / "toy.ofab", "sample": ROOT / "artifacts" / "golden" / "sample-420KB-litert.ofab"}
 MUTANTS = 1500
 
@@ -45,7 +48,7 @@ def write_golden(folder: Path) -> None:
 def write_lookups(folder: Path) -> None:
     """Whole item tables at several numbers of tiles, float32 `[V, d]`."""
     cases = []
-    for name, path in BUNDLES.items():
+    for name, path in {**BUNDLES, "zeros": _with_scale_zero(folder)}.items():
         with Bundle.open(path) as bundle:
             kept = bundle.table.tile_count
             for tiles in sorted({0, 1, bundle.manifest.embeddings.floor_tiles, kept // 3, kept - 1, kept}):
@@ -53,6 +56,15 @@ def write_lookups(folder: Path) -> None:
                 bundle.table.with_tiles(tiles).all_rows().astype("<f4").tofile(folder / file)
                 cases.append({"bundle": str(path), "tiles": tiles, "table": file})
     (folder / "lookups.json").write_text(json.dumps(cases))
+
+
+def _with_scale_zero(folder: Path) -> Path:
+    """The toy bundle with a block of zeros, whose negative codes would give -0.0."""
+    base = read_base("toy.ofab")
+    entries = [(name, bytes(4) + data[4:] if name == "embeddings.bin" else data) for name, data in base.entries]
+    path = folder / "zeros.ofab"
+    path.write_bytes(archive(repaired(base, entries)))
+    return path
 
 
 class Recorder:
@@ -238,11 +250,6 @@ def write_floats(folder: Path) -> None:
 
 def write_mutants(folder: Path, count: int = MUTANTS, seed: str = "kotlin") -> None:
     """Mutants of the fuzzer behind each other, and what the toolkit makes of each."""
-    sys.path.insert(0, str(CORPUS.parent))
-    from fuzz import made
-    from judge import judge
-    from keep import own_words
-
     verdicts, at = [], 0
     with (folder / "mutants.bin").open("wb") as file:
         for number in range(count):

@@ -56,9 +56,17 @@ class Engine(
         }
     }
 
-    /** Opens a bundle, which becomes the current one, or a session pack. What was active stays when it is refused. */
+    /**
+     * Opens a bundle, which becomes the current one, a delta, which makes another bundle of the current one, or a session
+     * pack. What was active stays when it is refused.
+     */
     fun open(stream: InputStream): Notice = BufferedInputStream(stream).use { file ->
-        if (firstEntry(file) == SESSION_ENTRY) openPack(file) else imported(store().import(file), rolledBack = false)
+        val first = firstEntry(file)
+        when {
+            first.startsWith("session.json") -> openPack(file)
+            first.startsWith("delta.json") -> imported(store().importDelta(file), rolledBack = false)
+            else -> imported(store().import(file), rolledBack = false)
+        }
     }
 
     /** Opens one of the bundles that the app carries. */
@@ -194,12 +202,13 @@ class Engine(
         }
     }
 
+    /** Null when one of them is active now. */
     private fun useShipped(): Notice? {
-        var refused: Notice? = Notice.Failed("The app carries no bundle for ${titleOf(loader.name)}. Open one from a file.")
+        var refused = Notice.Failed("The app carries no bundle for ${titleOf(loader.name)}. Open one from a file.")
         for (name in shipped.names()) {
             val found = openShipped(name)
             if (found is Notice.Activated) return null
-            if (found !is Notice.Rejected || !found.reason.startsWith(OTHER_RUNTIME)) refused = found
+            if (found is Notice.Rejected && !found.reason.startsWith(OTHER_RUNTIME)) refused = Notice.Failed(found.reason)
         }
         return refused
     }
@@ -253,18 +262,18 @@ class Engine(
 
         private const val SEARCH_RESULTS = 50
         private const val MAX_BUNDLE_BYTES = 256L shl 20
-        private const val SESSION_ENTRY = "session.json"
         private const val OTHER_RUNTIME = "This bundle is for "
         private const val NAME_OFFSET = 30
+        private const val NAME_BYTES = 12
 
-        /** Name of the first entry of an archive, as far as it is a session's. */
+        /** How the name of an archive's first entry begins: it tells what kind of file it is. */
         private fun firstEntry(file: InputStream): String {
-            file.mark(NAME_OFFSET + SESSION_ENTRY.length)
-            val head = ByteArray(NAME_OFFSET + SESSION_ENTRY.length)
+            val head = ByteArray(NAME_OFFSET + NAME_BYTES)
+            file.mark(head.size)
             var got = 0
             while (got < head.size) got += file.read(head, got, head.size - got).takeIf { it > 0 } ?: break
             file.reset()
-            return String(head, NAME_OFFSET, SESSION_ENTRY.length, Charsets.US_ASCII)
+            return String(head, NAME_OFFSET, NAME_BYTES, Charsets.US_ASCII)
         }
     }
 }

@@ -3,10 +3,10 @@ package ofa.demo
 import java.io.File
 import ofa.core.AdaptiveRuntime
 import ofa.core.Bundle
-import ofa.core.DeviceTensors
 import ofa.core.Outcome
 import ofa.core.Recommender
 import ofa.core.RuntimeLoader
+import ofa.core.Runtimes
 import ofa.core.SelfTest
 import ofa.core.SelfTested
 
@@ -37,10 +37,8 @@ class LiveBundle private constructor(
             if (made != loader.name) {
                 return Outcome.Failed("This bundle is for ${titleOf(made)}, not for ${titleOf(loader.name)}.")
             }
-            val tensors = DeviceTensors.allocate(bundle.manifest.shapes)
-                ?: return Outcome.Failed("Its tensors would take more than ${DeviceTensors.MAX_BYTES} bytes.")
-            return when (val loaded = loader.load(bundle, tensors, folder)) {
-                is Outcome.Failed -> Outcome.Failed(loaded.reason)
+            return when (val loaded = Runtimes(listOf(loader)).load(bundle, folder)) {
+                is Outcome.Failed -> loaded
                 is Outcome.Ready -> tested(bundle, loaded.value)
             }
         }

@@ -43,8 +43,10 @@ internal class Expected private constructor(private val answer: JSONObject, priv
     }
 
     companion object {
-        private val SCORE_TOLERANCE = mapOf("executorch" to 2e-3, "litert" to 0.35)
-        private val NORM_TOLERANCE = mapOf("executorch" to 1e-4, "litert" to 0.05)
+        /** The screen shows three. */
+        private const val SHOWN_DECIMALS = 5e-4
+        private val SCORE_TOLERANCE = mapOf("executorch" to SHOWN_DECIMALS + 1e-4, "litert" to 0.03)
+        private val NORM_TOLERANCE = mapOf("executorch" to 1e-4, "litert" to 0.03)
 
         /** @param table `histories` for every tile, or `half`, `floor`, `session`, which know the first history only. */
         fun of(runtime: String, table: String = "histories", history: Int = 0): Expected {

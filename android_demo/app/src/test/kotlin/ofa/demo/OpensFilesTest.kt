@@ -52,6 +52,15 @@ class OpensFilesTest {
     }
 
     @Test
+    fun `a delta makes the larger bundle of the smaller one`() = Phone().use { phone ->
+        phone.open("smaller.ofab")
+        phone.open("larger.ofad")
+        assertEquals(File(Phone.golden, "litert.ofab").length(), phone.screen.bundle!!.bytes)
+        phone.open("larger.ofad")
+        assertTrue(phone.text(R.id.notice), "what was active stays" in phone.text(R.id.notice))
+    }
+
+    @Test
     fun `a session pack changes the ranking until the session ends`() = Phone().use { phone ->
         phone.tap(R.id.adapt)
         val without = phone.list(R.id.after)

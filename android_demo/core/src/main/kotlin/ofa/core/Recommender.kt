@@ -62,14 +62,22 @@ public class Recommender(public val bundle: Bundle, private val runtime: Adaptiv
             is Outcome.Ready -> adapted.value
             is Outcome.Failed -> return adapted
         }
-        val left = if (bundle.manifest.excludeHistory) history.takeLast(shapes.historyLength).toSet() else emptySet()
-        val rows = (0 until items.size).filter { it !in left }.toIntArray()
+        val rows = candidates(history)
         val scores = when (val scored = score(rows, table)) {
             is Outcome.Ready -> scored.value
             is Outcome.Failed -> return scored
         }
         val best = clock.during(Part.SORT) { best(rows, scores, k) }
         return Outcome.Ready(Ranking(best, adaptation, clock.take()))
+    }
+
+    /** The rows that may be ranked, ascending. */
+    private fun candidates(history: List<Int>): IntArray {
+        val left = if (bundle.manifest.excludeHistory) history.takeLast(shapes.historyLength).toSet() else emptySet()
+        val rows = IntArray(items.size - left.size)
+        var next = 0
+        for (row in 0 until items.size) if (row !in left) rows[next++] = row
+        return rows
     }
 
     private fun adapt(history: List<Int>, table: EmbeddingTable): Outcome<Adaptation> {

@@ -6,8 +6,11 @@ import java.nio.ByteOrder
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
-/** Gives the outputs that were recorded in Python, if what it is given are the recorded inputs, bit for bit. */
-class ReplayRuntime(shapes: Shapes, calls: File) : AdaptiveRuntime {
+/**
+ * Gives the outputs that were recorded in Python, if what it is given are the recorded inputs, bit for bit; if it is not
+ * strict, in a circle and whatever it is given.
+ */
+class ReplayRuntime(shapes: Shapes, calls: File, private val isStrict: Boolean = true) : AdaptiveRuntime {
     override val description: String = "replay"
     override val tensors: DeviceTensors = DeviceTensors.allocate(shapes)!!
 
@@ -22,18 +25,25 @@ class ReplayRuntime(shapes: Shapes, calls: File) : AdaptiveRuntime {
     override fun score(): Ran = run("score")
 
     override fun close() {
-        assertTrue(left.isEmpty(), "${left.size} calls of Python did not happen")
+        assertTrue(left.isEmpty() || !isStrict, "${left.size} calls of Python did not happen")
     }
 
     private fun run(graph: String): Ran {
+        while (!isStrict && left.first().graph != graph) left += left.removeFirst()
         val call = left.removeFirst()
         assertEquals(call.graph, graph)
-        call.inputs.forEach { (name, data) -> assertEquals(words(data), words(tensors.bytes.getValue(name)), "$graph $name") }
+        if (!isStrict) left += call else checkInputs(call)
         call.outputs.forEach { (name, data) ->
             val target = tensors.bytes.getValue(name)
             words(data).forEachIndexed { at, word -> target.putInt(4 * at, word) }
         }
         return Ran.Done
+    }
+
+    private fun checkInputs(call: Call) {
+        call.inputs.forEach { (name, data) ->
+            assertEquals(words(data), words(tensors.bytes.getValue(name)), "${call.graph} $name")
+        }
     }
 
     private fun words(data: ByteBuffer) = List(data.limit() / 4) { data.getInt(4 * it) }
