@@ -16,6 +16,16 @@ UNSAFE = "sun/misc/Unsafe"
 
 JAVA_9 = "9"
 
+ON_PHONES = (
+    *(f"java/{name}/" for name in ("io", "lang", "math", "net", "nio", "security", "sql", "text", "time", "util")),
+    *(f"javax/{name}/" for name in ("crypto", "net", "security", "sql")),
+    "java/beans/PropertyChange",
+    UNSAFE,
+)
+"""What Android has of Java: no windows, no remote calls, and of a JDK's tools none."""
+
+NOT_ON_PHONES = ("java/lang/instrument/", "java/lang/management/")
+
 
 class PlatformClasses:
     """Class files by name; nothing is read before it is asked for. Use it as a context manager.
@@ -91,6 +101,6 @@ def _java_entries(table: zipfile.ZipFile) -> dict[str, tuple[zipfile.ZipFile, st
         _, _, name = path.partition("/")
         name, _, kind = name.rpartition(".")
         release = JAVA_9 if name == UNSAFE else JAVA_API
-        if release in releases and kind == "sig" and name.startswith(("java/", UNSAFE)):
+        if release in releases and kind == "sig" and name.startswith(ON_PHONES) and not name.startswith(NOT_ON_PHONES):
             entries[name] = (table, entry)
     return entries
