@@ -24,6 +24,12 @@ TOY_PROBES = 24
 TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools, "apk": PACKAGES["apk"]}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: when one process runs out of files, the other is in a short one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what needs a phone's libraries or kernels where they cannot run; `.ci/run` installs what is missing."""
     if marker := item.get_closest_marker("android"):
