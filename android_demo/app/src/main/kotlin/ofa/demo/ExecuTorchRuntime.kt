@@ -28,7 +28,7 @@ class ExecuTorchLoader : RuntimeLoader {
         val wrong = wrongGraph(module, tensors.shapes.contract())
         if (wrong == null) Outcome.Ready(ExecuTorchRuntime(module, tensors)) else Outcome.Failed(wrong).also { module.destroy() }
     } catch (absent: LinkageError) {
-        Outcome.Failed("This app was built without ExecuTorch.")
+        Outcome.Failed(notLoaded("ExecuTorch", absent))
     } catch (refused: RuntimeException) {
         Outcome.Failed("ExecuTorch refuses the graphs: ${said(refused)}")
     }

@@ -1,7 +1,6 @@
 package ofa.demo
 
 import java.io.File
-import java.nio.Buffer
 import java.nio.ByteOrder
 import ofa.core.AdaptiveRuntime
 import ofa.core.Bundle
@@ -19,13 +18,13 @@ class LiteRtLoader : RuntimeLoader {
     override val name = "litert"
 
     override fun load(bundle: Bundle, tensors: DeviceTensors, folder: File): Outcome<AdaptiveRuntime> = try {
-        val needed = bundle.manifest.runtime.minimumVersion
-        val held = TensorFlowLite.runtimeVersion()
-        if (older(held, needed)) Outcome.Failed("This bundle needs LiteRT $needed; the app has $held.") else load(bundle, tensors)
+        load(bundle, tensors)
     } catch (absent: LinkageError) {
-        Outcome.Failed("This app was built without LiteRT.")
+        Outcome.Failed(notLoaded("LiteRT", absent))
     } catch (refused: RuntimeException) {
-        Outcome.Failed("LiteRT refuses the graphs: ${said(refused)}")
+        // Versions cannot be compared: LiteRT began to count at 1 after TensorFlow Lite 2.17.
+        val asked = bundle.manifest.runtime.minimumVersion
+        Outcome.Failed("LiteRT ${TensorFlowLite.runtimeVersion()} refuses the graphs (made for $asked or newer): ${said(refused)}")
     }
 
     private fun load(bundle: Bundle, tensors: DeviceTensors): Outcome<AdaptiveRuntime> {
@@ -91,20 +90,3 @@ private class LiteRtRuntime(private val interpreter: Interpreter, override val t
         }
     }
 }
-
-/** To the first value. Typed as [Buffer]: what a ByteBuffer's own method returns differs on phones before Android 14. */
-internal fun Buffer.restart() {
-    clear()
-}
-
-/** Whether version [one] comes before version [other]; only numbers between dots count. */
-internal fun older(one: String, other: String): Boolean {
-    fun numbers(version: String) = version.split(".").map { it.takeWhile(Char::isDigit).toIntOrNull() ?: 0 }
-    val (left, right) = numbers(one) to numbers(other)
-    val places = 0 until maxOf(left.size, right.size)
-    val first = places.firstOrNull { left.getOrElse(it) { 0 } != right.getOrElse(it) { 0 } } ?: return false
-    return left.getOrElse(first) { 0 } < right.getOrElse(first) { 0 }
-}
-
-/** What an exception of a runtime says, or at least which it was. */
-internal fun said(failure: Throwable): String = failure.message?.trim()?.takeIf(String::isNotEmpty) ?: failure.javaClass.simpleName

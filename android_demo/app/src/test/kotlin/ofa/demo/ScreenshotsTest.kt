@@ -19,11 +19,11 @@ class ScreenshotsTest {
     fun asked() = assumeTrue(folder.isNotEmpty())
 
     @Test
-    @Config(qualifiers = "w411dp-h1720dp-port-notnight-xhdpi")
+    @Config(qualifiers = "w411dp-h1720dp-port-notnight-hdpi")
     fun light() = picture("portrait-light") { adapted() }
 
     @Test
-    @Config(qualifiers = "w411dp-h1720dp-port-night-xhdpi")
+    @Config(qualifiers = "w411dp-h1720dp-port-night-hdpi")
     fun dark() = picture("portrait-dark") {
         adapted()
         view<android.widget.Spinner>(R.id.shoppers).setSelection(3)
@@ -33,7 +33,7 @@ class ScreenshotsTest {
     }
 
     @Test
-    @Config(qualifiers = "w891dp-h840dp-land-notnight-xhdpi")
+    @Config(qualifiers = "w891dp-h411dp-land-notnight-hdpi")
     fun landscape() = picture("landscape") {
         tap(R.id.executorch)
         adapted()
@@ -41,14 +41,14 @@ class ScreenshotsTest {
     }
 
     @Test
-    @Config(qualifiers = "w411dp-h2400dp-port-notnight-xhdpi")
+    @Config(qualifiers = "w411dp-h2400dp-port-notnight-hdpi")
     fun largeLetters() {
         RuntimeEnvironment.setFontScale(1.6f)
         picture("large-letters") { adapted() }
     }
 
     @Test
-    @Config(qualifiers = "w411dp-h891dp-port-night-xhdpi")
+    @Config(qualifiers = "w411dp-h891dp-port-night-hdpi")
     fun refused() = picture("refused") {
         adapted()
         open("wrong-selftest.ofab")
