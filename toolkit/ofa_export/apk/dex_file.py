@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-HEADER = struct.Struct("<8s")
 TABLES = 56
 """Where size and offset of each table stand: texts, types, prototypes, fields, methods, classes."""
 

@@ -13,9 +13,6 @@ from ofa_export.android.libraries import PHONE_LIBRARIES, PhoneLibrary, unpacked
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError, UnknownNameError
 
-DEFAULT_ABIS = ("arm64-v8a", "x86_64")
-"""Phones of today, and emulators."""
-
 Packages = Callable[[tuple[Artifact, ...]], dict[Artifact, Path]]
 """Fetches packages."""
 
