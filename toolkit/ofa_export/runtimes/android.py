@@ -14,7 +14,7 @@ from ofa_export.content_cache import default_cache_root
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import ConfigError
 from ofa_export.runtimes.child_process import ChildProcess, last_lines, memory_file
-from ofa_export.runtimes.child_runner import ChildRunner
+from ofa_export.runtimes.measuring_runner import MeasuringRunner
 
 TIME_LIMIT_SECONDS = 60.0
 """For one answer: a graph of a bundle takes milliseconds, loading one and starting Java a second."""
@@ -68,7 +68,7 @@ class AndroidRuntime:
                 last_words=crash_or_last_lines,
                 pass_fds=[descriptor],
             )
-        return ChildRunner(child, contract, entry=backend.entry_name)
+        return MeasuringRunner(child, contract, entry=backend.entry_name, file_bytes=len(graphs))
 
     def versions(self, backend: Backend) -> dict[str, str]:
         """Versions of the packages that hold the phone's library."""
