@@ -109,7 +109,7 @@ class Engine(
     /** What the item table takes. */
     fun memory(trimmed: Boolean): Memory? = live?.run {
         val (kept, all) = adapting.table to bundle.table
-        Memory(kept.bytesUsed, all.bytesUsed, kept.keptTiles, all.availableTiles, all.floorTiles, trimmed)
+        Memory(kept.bytesUsed, all.bytesUsed, kept.keptTiles, all.availableTiles, all.floorTiles, trimmed && kept.keptTiles < all.availableTiles)
     }
 
     /** The products of a history that are known, and the keys that are not. */
@@ -119,11 +119,12 @@ class Engine(
         return known.rows.map(::product) to known.unknown
     }
 
-    /** The first products whose key or title contains a text. */
+    /** The first products whose key and title contain every word of a text. */
     fun search(text: String): List<Product> {
         val items = live?.adapting?.items ?: return emptyList()
+        val words = text.split(" ").filter(String::isNotEmpty)
         return (0 until items.size).asSequence().map(::product)
-            .filter { it.title.contains(text, ignoreCase = true) || it.key.contains(text, ignoreCase = true) }
+            .filter { product -> words.all { "${product.key} ${product.title}".contains(it, ignoreCase = true) } }
             .take(SEARCH_RESULTS).toList()
     }
 

@@ -90,7 +90,9 @@ internal class Views(private val activity: Activity, private val shoppers: List<
     }
 
     private fun showHistory(history: List<Product>) {
-        shopper.setSelection(shopperOf(history))
+        val chosen = shopperOf(history)
+        shopper.setSelection(chosen)
+        shopper.contentDescription = activity.getString(R.string.shopper, shopper.getItemAtPosition(chosen))
         val grew = history.size > products.childCount
         fill(products, history.size, first = 0, R.layout.product)
         history.forEachIndexed { place, product ->

@@ -2,6 +2,7 @@ package ofa.demo
 
 import java.io.File
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -11,6 +12,9 @@ import org.robolectric.RobolectricTestRunner
 class OpensFilesTest {
     @Test
     fun `a bundle from a file is verified, tested and active, and rolling back brings the one before`() = Phone().use { phone ->
+        phone.trim(10)
+        phone.open("litert.ofab")
+        assertFalse("all tiles of the bundle are back", phone.screen.memory!!.trimmed)
         phone.tap(R.id.adapt)
         val first = phone.screen.bundle!!.bytes
         val shown = phone.list(R.id.after)

@@ -79,6 +79,7 @@ class TurnsTest {
         val first = phone.rows(R.id.after).first().contentDescription
         assertTrue("$first", Regex("""Place 1: .+, score [\d.]+, (up|down|unchanged|new).*""").matches(first))
         assertTrue(phone.view<View>(R.id.tiles).contentDescription.contains("tiles are in memory"))
+        assertEquals("Shopper: Tea, cakes and candles", phone.view<View>(R.id.shoppers).contentDescription)
         val block = phone.view<android.view.ViewGroup>(R.id.blocks).getChildAt(0).contentDescription
         assertTrue("$block", block.startsWith("block 0 on, margin +"))
     }
