@@ -35,7 +35,9 @@ internal class ArchiveReader private constructor(private val file: ByteBuffer) {
             end = (placement.dataStart + record.size).toInt()
             at += Archive.CENTRAL_BYTES + name.length
         }
-        demand(end == directoryStart) { "${grouped(directoryStart - end)} bytes before the directory belong to no entry." }
+        demand(end == directoryStart) {
+            "${grouped(directoryStart - end)} bytes before the directory belong to no entry."
+        }
         demand(at + Archive.END_BYTES == size) {
             "${grouped(size - Archive.END_BYTES - at)} bytes after the directory belong to no entry."
         }

@@ -28,7 +28,7 @@ public class Bundle private constructor(
         val file = File(folder, entry.name)
         return try {
             if (!file.isFile || mapped(file).sha256() != entry.sha256) {
-                FileOutputStream(file).use { it.channel.write(graphs) }
+                FileOutputStream(file).use { it.channel.writeAll(graphsEntry) }
             }
             Outcome.Ready(file)
         } catch (error: IOException) {

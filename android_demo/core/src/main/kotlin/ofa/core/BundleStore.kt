@@ -7,8 +7,8 @@ import java.io.InputStream
 /**
  * The bundles of an app in a private folder: a current one and the one before it.
  *
- * An import copies, verifies and tries a bundle in a folder of its own; then one rename makes it the current one. Before
- * that rename, whatever happens, the current bundle stays; what an import left behind is swept by the next one.
+ * An import copies, verifies and tries a bundle in a folder of its own; then one rename makes it the current one.
+ * Whatever happens before that, the current bundle stays; what an import left behind is swept by the next one.
  * Every method may be called from any thread and takes its time: not the main one. One store to a folder.
  *
  * @param folder private to the app; made when it is missing.
@@ -108,6 +108,7 @@ public class BundleStore internal constructor(
         }
         trial.problem(bundle, incoming)?.let(::refuse)
         after(Step.TRIED)
+        sync(incoming)
         // Where the bundle was damaged on the phone, this one takes its place.
         folderOf(slot).deleteRecursively()
         demand(incoming.renameTo(folderOf(slot))) { "its folder cannot be given its name." }
@@ -149,7 +150,8 @@ public class BundleStore internal constructor(
         "it has ${grouped(bytes)} bytes or more; this app takes bundles of ${grouped(maxBytes)} at most."
 
     private fun noSpace(bytes: Long) =
-        "there is no space for it on the phone: ${grouped(bytes)} bytes or more are needed, ${grouped(freeBytes())} are free."
+        "there is no space for it on the phone: ${grouped(bytes)} bytes or more are needed, " +
+            "${grouped(freeBytes())} are free."
 
     private fun locked(work: () -> Imported): Imported {
         folder.mkdirs()

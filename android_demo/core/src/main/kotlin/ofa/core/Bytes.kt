@@ -4,6 +4,7 @@ import java.nio.Buffer
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.CharBuffer
+import java.nio.channels.WritableByteChannel
 import java.nio.charset.CharacterCodingException
 import java.nio.charset.CodingErrorAction
 import java.security.MessageDigest
@@ -41,6 +42,12 @@ internal fun List<ByteBuffer>.crc32(): Int {
 internal fun ByteBuffer.sha256(): String = hex(sha256Digest().also { it.update(duplicate()) }.digest())
 
 internal fun sha256Digest(): MessageDigest = MessageDigest.getInstance("SHA-256")
+
+/** Write [data] from its first byte to its last; nothing is copied to the heap. */
+internal fun WritableByteChannel.writeAll(data: ByteBuffer) {
+    val left = data.duplicate()
+    while (left.hasRemaining()) write(left)
+}
 
 /** The bytes as UTF-8, null if they are not. */
 internal fun ByteBuffer.utf8(): String? =

@@ -23,11 +23,12 @@ public data class Shapes(
         val thetas = List(depth) { TensorSpec("theta_$it", listOf(1, thetaSize)) }
         val gates = listOf(TensorSpec("gates", listOf(1, depth)), TensorSpec("keep_logits", listOf(1, depth, 2)))
         val history = TensorSpec("history", listOf(1, historyLength, width))
-        val candidates = TensorSpec("candidates", listOf(1, candidates, width))
+        val items = TensorSpec("candidates", listOf(1, candidates, width))
+        val scores = TensorSpec("scores", listOf(1, candidates))
         return buildList {
             add(GraphSpec("adapt", listOf(history, length), listOf(hidden) + gates + thetas))
             repeat(depth) { add(GraphSpec("block_$it", listOf(hidden, length, thetas[it]), listOf(hidden))) }
-            add(GraphSpec("score", listOf(hidden, candidates), listOf(TensorSpec("scores", listOf(1, this@Shapes.candidates)))))
+            add(GraphSpec("score", listOf(hidden, items), listOf(scores)))
         }
     }
 }

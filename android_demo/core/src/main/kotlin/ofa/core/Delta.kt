@@ -3,8 +3,8 @@ package ofa.core
 import java.io.File
 import java.io.FileOutputStream
 import java.io.IOException
-import java.io.OutputStream
 import java.nio.ByteBuffer
+import java.nio.channels.WritableByteChannel
 
 /** What turns one bundle into another, byte for byte: most often the tiles that a larger one has more. */
 public class Delta private constructor(
@@ -18,7 +18,10 @@ public class Delta private constructor(
     public fun apply(base: File, target: File): Opened<Bundle> {
         val written = reading {
             try {
-                FileOutputStream(target).buffered().use { write(mapped(base), it) }
+                FileOutputStream(target).use { file ->
+                    write(mapped(base), file.channel)
+                    file.fd.sync()
+                }
             } catch (error: IOException) {
                 refuse("what it makes cannot be written: ${error.message}.")
             }
@@ -29,14 +32,14 @@ public class Delta private constructor(
         return Opened.Rejected(opened.entry, "what it makes is not a bundle: ${opened.reason}")
     }
 
-    private fun write(base: ByteBuffer, target: OutputStream) {
+    private fun write(base: ByteBuffer, target: WritableByteChannel) {
         checkBase(base)
         val held = ArchiveReader.read(base)
         val contents = fields.entries.map { it to content(it, held) }
         val digest = sha256Digest()
         val writer = ArchiveWriter { bytes ->
             digest.update(bytes.duplicate())
-            target.write(bytes.copy())
+            target.writeAll(bytes)
         }
         contents.forEach { (change, pieces) -> writer.add(change.name, pieces) }
         writer.finish()
@@ -48,7 +51,9 @@ public class Delta private constructor(
     private fun checkBase(base: ByteBuffer) {
         val found = Content(base.limit().toLong(), base.sha256())
         if (found == fields.base) return
-        demand(found.sha256 != fields.result.sha256) { "the bundle given is already its result: nothing has to be done." }
+        demand(found.sha256 != fields.result.sha256) {
+            "the bundle given is already its result: nothing has to be done."
+        }
         refuse(
             "it was made for another bundle, of ${grouped(fields.base.bytes)} bytes with SHA-256 " +
                 "${fields.base.sha256}; the one given has ${grouped(found.bytes)} bytes and SHA-256 ${found.sha256}. " +

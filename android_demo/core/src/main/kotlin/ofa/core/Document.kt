@@ -74,7 +74,8 @@ internal class DocumentKind<T>(
                 ?: return "it is not a JSON object with a schema_version such as '1.0'."
             val major = version.substringBefore('.').toInt()
             if (major > 1) {
-                return "it was made by a newer version of ofa-export (schema $version, this one reads 1.x): update the app."
+                return "it was made by a newer version of ofa-export (schema $version, this one reads 1.x): " +
+                    "update the app."
             }
             return if (major == 1) null else "its schema version $version was never released; this version reads 1.x."
         }

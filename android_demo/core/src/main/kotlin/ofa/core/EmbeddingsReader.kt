@@ -22,7 +22,8 @@ internal object EmbeddingsReader {
         val order = TileOrder.read(data.part(orderStart, 2 * layout.tilesTotal), layout, ENTRY)
         val expected = tilesStart + order.starts[layout.tilesKept]
         demand(data.limit().toLong() == expected, ENTRY) {
-            "it has ${grouped(data.limit())} bytes; ${layout.tilesKept} tiles of these groups need ${grouped(expected)}."
+            "it has ${grouped(data.limit())} bytes; ${layout.tilesKept} tiles of these groups need " +
+                "${grouped(expected)}."
         }
         val tiles = data.part(tilesStart, data.limit() - tilesStart)
         return EmbeddingTable(TableFile(layout, scales, values, order, tiles, tilesStart), layout.tilesKept)

@@ -54,7 +54,8 @@ public class ItemCatalogue internal constructor(private val text: ByteArray, pri
 
     private fun placeOf(row: Int): Int {
         return place(hash(text, starts[row], length(row))) { other ->
-            length(row) == length(other) && (0 until length(row)).all { text[starts[row] + it] == text[starts[other] + it] }
+            val size = length(row)
+            size == length(other) && (0 until size).all { text[starts[row] + it] == text[starts[other] + it] }
         }
     }
 

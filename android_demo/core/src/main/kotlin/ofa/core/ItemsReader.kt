@@ -71,7 +71,7 @@ internal object ItemsReader {
         }
     }
 
-    /** Inflate no more than the header promises; memory is taken when the stream has shown that it keeps the promise. */
+    /** Inflate no more than the header promises; memory is taken when the stream has shown that it keeps its word. */
     private fun inflate(data: ByteBuffer, textBytes: Long): ByteArray {
         demand(textBytes <= MAX_TEXT, ENTRY) {
             "its text of ${grouped(textBytes)} bytes is more than the ${grouped(MAX_TEXT)} that a phone should hold."

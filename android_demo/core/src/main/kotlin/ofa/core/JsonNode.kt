@@ -161,8 +161,8 @@ internal class JsonNode(private val source: JsonSource, private val place: Strin
         }
 
         fun refuseOthers() {
-            val other = content.keys.find { it !in asked } ?: return
-            refuse("${inside(other)}: Extra inputs are not permitted.", source.entry)
+            val other = content.entries.find { it.key !in asked } ?: return
+            JsonNode(source, inside(other.key), other.value).wrong("Extra inputs are not permitted")
         }
     }
 

@@ -116,8 +116,8 @@ internal object ManifestReader {
             )
         }
 
-    private fun embeddings(node: JsonNode): EmbeddingLayout =
-        node.fields {
+    private fun embeddings(node: JsonNode): EmbeddingLayout {
+        val (layout, width) = node.fields {
             val items = get("items").integer(COUNT)
             val width = get("width").integer(COUNT)
             get("block_width").exactly(BLOCK_WIDTH)
@@ -133,16 +133,19 @@ internal object ManifestReader {
                 tilesKept = get("tiles_kept").integer(1..MAX_TILES),
                 floorTiles = get("floor_tiles").integer(1..MAX_TILES),
                 // One too large for an Int is too large for the tiles, which are checked next.
-                width = width.coerceAtMost(1L shl 30).toInt(),
-            )
-        }.also { checkLayout(node, it) }
+                width = width.coerceAtMost(Int.MAX_VALUE.toLong()).toInt(),
+            ) to width
+        }
+        checkLayout(node, layout, width)
+        return layout
+    }
 
-    private fun checkLayout(node: JsonNode, layout: EmbeddingLayout) {
-        node.agree(layout.width % BLOCK_WIDTH == 0) { "width ${layout.width} is not a multiple of $BLOCK_WIDTH" }
+    private fun checkLayout(node: JsonNode, layout: EmbeddingLayout, width: Long) {
+        node.agree(width % BLOCK_WIDTH == 0L) { "width $width is not a multiple of $BLOCK_WIDTH" }
         node.agree(layout.groupSizes.sum() == layout.items) {
             "the group sizes add up to ${grouped(layout.groupSizes.sum())} items, not to ${grouped(layout.items)}"
         }
-        node.agree(layout.tilesTotal.toLong() == layout.groupSizes.size * layout.width.toLong()) {
+        node.agree(layout.tilesTotal.toLong() == layout.groupSizes.size * width) {
             "${layout.tilesTotal} tiles are not groups x blocks x planes"
         }
         node.agree(layout.tilesKept in layout.floorTiles..layout.tilesTotal) {
@@ -152,7 +155,10 @@ internal object ManifestReader {
 
     private fun selfTest(node: JsonNode) =
         node.fields {
-            SelfTestFields(minSnrDb = get("min_snr_db").number { it in 0.0..300.0 }, cases = get("cases").integer(COUNT))
+            SelfTestFields(
+                minSnrDb = get("min_snr_db").number { it in 0.0..300.0 },
+                cases = get("cases").integer(COUNT),
+            )
         }
 
     fun width(node: JsonNode): Int =

@@ -12,7 +12,9 @@ internal fun mapped(file: File): ByteBuffer =
         RandomAccessFile(file, "r").use { open ->
             val bytes = open.length()
             demand(bytes > 0) { "${file.name} is empty." }
-            demand(bytes <= Int.MAX_VALUE) { "it has ${grouped(bytes)} bytes; ${grouped(Int.MAX_VALUE)} can be mapped." }
+            demand(bytes <= Int.MAX_VALUE) {
+                "it has ${grouped(bytes)} bytes; ${grouped(Int.MAX_VALUE)} can be mapped."
+            }
             open.channel.map(FileChannel.MapMode.READ_ONLY, 0, bytes)
         }
     } catch (error: IOException) {

@@ -159,7 +159,8 @@ private fun FloatBuffer.putAll(values: FloatArray, offset: Int) {
 /** A view from the first value to the last. */
 private fun FloatBuffer.fresh(): FloatBuffer = duplicate().also { it.restart() }
 
-// Typed as Buffer: what FloatBuffer's own methods return differs between Java 8, on which old phones are built, and later.
+// Typed as Buffer: what FloatBuffer's own methods return differs between Java 8, on which old phones are built, and
+// later ones.
 private fun Buffer.moveTo(place: Int) {
     position(place)
 }

@@ -33,7 +33,7 @@ internal object Safetensors {
         val headerBytes = file.getLong(0)
         if (headerBytes !in 1..minOf(MAX_HEADER, file.limit() - 8L)) return null
         val header = StrictJson.parse(file.part(8, headerBytes.toInt())) as? JsonObject ?: return null
-        if (file.get(8) != '{'.code.toByte() || !isMetadata(header[METADATA])) return null
+        if (!isMetadata(header[METADATA])) return null
         val data = file.part(8 + headerBytes.toInt(), file.limit() - 8 - headerBytes.toInt())
         val described = (header - METADATA).mapValues { described(it.value) ?: return null }
         if (!areWithoutGaps(described.values, data.limit().toLong())) return null

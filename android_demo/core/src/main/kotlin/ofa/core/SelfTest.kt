@@ -103,5 +103,5 @@ public data class SelfTestReport(
         }
 }
 
-/** A gate that is not what the reference says; a [margin] (keep logit minus leave logit) near 0 was a close decision. */
+/** A gate that is not the reference's; a [margin] (keep logit minus leave logit) near 0 was a close decision. */
 public data class FlippedGate(val case: Int, val block: Int, val margin: Float)

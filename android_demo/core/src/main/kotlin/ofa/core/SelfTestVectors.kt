@@ -110,7 +110,9 @@ internal object SelfTestReader {
             keepLogits = rows("keep_logits", 2 * shapes.depth),
             scores = rows("scores", tensors.getValue("candidates").shape[0]),
             tileItems = tileItems,
-            tileCodes = List(tileItems.size) { item -> IntArray(shapes.width) { codes.data.uint8(item * shapes.width + it) } },
+            tileCodes = List(tileItems.size) { item ->
+                IntArray(shapes.width) { codes.data.uint8(item * shapes.width + it) }
+            },
         )
     }
 

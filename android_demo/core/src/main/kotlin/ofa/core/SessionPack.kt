@@ -112,7 +112,9 @@ internal object SessionFieldsReader {
             SessionFields(checkpoint, group, candidates.items, candidates.width, candidates.groupSizes, entries)
         }
         val names = fields.entries.map { it.name }
-        node.agree(names == FOLLOWING) { "the entries must be ${FOLLOWING.joinToString()}, not ${names.joinToString()}" }
+        node.agree(names == FOLLOWING) {
+            "the entries must be ${FOLLOWING.joinToString()}, not ${names.joinToString()}"
+        }
         return fields
     }
 

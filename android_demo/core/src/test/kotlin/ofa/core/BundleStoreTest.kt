@@ -89,13 +89,14 @@ class BundleStoreTest {
     @TestFactory
     fun `what cannot be used leaves the current bundle`(): List<DynamicTest> {
         val wrong = "its scores are wrong."
+        val (narrow, size) = store(maxBytes = 1000) to grouped(large.size)
         val cases = mapOf<String, Pair<String, () -> Imported>>(
             "cut short" to ("it does not end with a directory" to { store().import(large.copyOf(large.size - 100)) }),
             "empty" to ("bundle.ofab is empty." to { store().import(ByteArray(0)) }),
             "wrong self-test" to (wrong to { store(trial = { _, _ -> wrong }).import(large) }),
-            "too large" to ("it has 1,001 bytes or more; this app takes" to { store(maxBytes = 1000).import(ByteArrayInputStream(large)) }),
-            "said to be too large" to ("it has ${grouped(large.size)} bytes" to { store(maxBytes = 1000).import(large) }),
-            "no space" to ("there is no space for it on the phone: ${grouped(large.size)}" to { store(free = 5).import(large) }),
+            "too large" to ("it has 1,001 bytes or more" to { narrow.import(ByteArrayInputStream(large)) }),
+            "said to be too large" to ("it has $size bytes" to { narrow.import(large) }),
+            "no space" to ("there is no space for it on the phone: $size" to { store(free = 5).import(large) }),
             "unreadable" to ("it could not be read to its end: gone." to { store().import(Breaking(large)) }),
         )
         return cases.map { (name, case) ->
@@ -128,7 +129,7 @@ class BundleStoreTest {
         val (started, go) = CountDownLatch(1) to CountDownLatch(1)
         val slow = store(trial = { _, _ -> started.countDown().also { go.await() }.let { null } })
         var first: Imported? = null
-        val importing = thread { first = slow.import(small) }
+        val importing = thread(isDaemon = true) { first = slow.import(small) }
         started.await()
         assertEquals(Imported.Busy, store().import(large))
         assertEquals(Imported.Busy, slow.rollBack())
@@ -165,7 +166,7 @@ class BundleStoreTest {
     fun `a delta makes the next bundle of the current one, and of no other`() {
         val delta = File(TestFiles.corpus, "toy.ofad").readBytes()
         fun imported() = store().importDelta(ByteArrayInputStream(delta), delta.size.toLong())
-        assertEquals("there is no bundle that a delta could be applied to.", assertIs<Imported.Rejected>(imported()).reason)
+        assertTrue(assertIs<Imported.Rejected>(imported()).reason.startsWith("there is no bundle that a delta could"))
         store().import(small)
         assertIs<Imported.Activated>(imported())
         assertHolds(large, folders = 2)
@@ -185,9 +186,10 @@ class BundleStoreTest {
             }
         }
         val store = store(trial = Runtimes(listOf(loader)))
-        val other = assertIs<Imported.Rejected>(store.import(File(TestFiles.corpus, "graphs-executorch.ofab").readBytes()))
+        fun import(name: String) = store.import(File(TestFiles.corpus, name).readBytes())
+        val other = assertIs<Imported.Rejected>(import("graphs-executorch.ofab"))
         assertEquals("The bundle is for the runtime executorch; this app has litert.", other.reason)
-        val wrong = assertIs<Imported.Rejected>(store.import(File(TestFiles.corpus, "graphs-litert.ofab").readBytes()))
+        val wrong = assertIs<Imported.Rejected>(import("graphs-litert.ofab"))
         assertTrue(wrong.reason.startsWith("Self-test: "), wrong.reason)
         assertEquals(listOf(1), runtimes.map { it.closed })
     }

@@ -21,14 +21,15 @@ class Judge(private val corpus: File, private val scratch: File) {
         when (opened) {
             is Opened.Ready -> {
                 assertTrue(!isExpected, "accepted, but ${expected["entry"]}: ${expected["reason"]}")
-                check(opened.value!!, expected)
+                check(opened.value, expected)
             }
             is Opened.Rejected -> {
                 assertTrue(isExpected, "rejected, but it is sound: ${opened.sentence}")
                 assertEquals(expected.textOrNull("entry"), opened.entry, opened.reason)
                 val start = expected.text("reason")
                 assertTrue(opened.reason.startsWith(start), "'${opened.reason}' does not start with '$start'")
-                assertTrue(opened.sentence.length < 2000 && opened.sentence == shown(opened.sentence), "cannot be shown")
+                val sentence = opened.sentence
+                assertTrue(sentence.length < 2000 && sentence == shown(sentence), "cannot be shown")
             }
         }
     }

@@ -17,7 +17,8 @@ class KilledImportTest {
     @Test
     fun `a killed process leaves a bundle and no lock`() {
         val folder = File(scratch, "store")
-        val bundles = listOf("toy.ofab", "graphs-litert.ofab", "graphs-executorch.ofab").map { File(TestFiles.corpus, it) }
+        val names = listOf("toy.ofab", "graphs-litert.ofab", "graphs-executorch.ofab")
+        val bundles = names.map { File(TestFiles.corpus, it) }
         val random = Random(6)
         repeat(KILLS) {
             val process = start(folder, bundles)
@@ -35,7 +36,7 @@ class KilledImportTest {
     private fun start(folder: File, bundles: List<File>): Process {
         val classes = System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path")
         val java = File(System.getProperty("java.home"), "bin/java").path
-        val command = listOf(java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", classes, "ofa.core.KilledImportTestKt")
+        val command = listOf(java, "-XX:TieredStopAtLevel=1", "-cp", classes, "ofa.core.KilledImportTestKt")
         return ProcessBuilder(command + folder.path + bundles.map { it.path })
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start()

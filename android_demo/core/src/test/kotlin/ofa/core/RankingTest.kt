@@ -23,13 +23,13 @@ class RankingTest {
         ReplayRuntime(bundle.manifest.shapes, File(TestFiles.golden, case.text("calls"))).use { runtime ->
             val recommender = Recommender(bundle, runtime)
             recommender.table = bundle.table.withTiles(case.int("tiles"))
-            case.textOrNull("pack")?.let { recommender.useSession(SessionPack.open(File(TestFiles.golden, it)).ready()).ready() }
+            case.textOrNull("pack")?.let { recommender.useSession(pack(it)).ready() }
             val ranking = recommender.rank(case.list("history").map { it.int }, 25).ready()
             val items = recommender.items
             assertEquals(case.list("rows").map { it.int }, ranking.items.map { it.row })
             assertEquals(case.list("scores").map { it.float }, ranking.items.map { it.score })
-            assertEquals(case.list("keys").map { it.jsonPrimitive.content }, ranking.items.map { items.key(it.row) })
-            assertEquals(case.list("titles").map { it.jsonPrimitive.content }, ranking.items.map { items.title(it.row) })
+            assertEquals(case.texts("keys"), ranking.items.map { items.key(it.row) })
+            assertEquals(case.texts("titles"), ranking.items.map { items.title(it.row) })
             checkAdaptation(case, ranking.adaptation)
             assertTrue(ranking.milliseconds.total > 0)
         }
@@ -39,7 +39,9 @@ class RankingTest {
         assertEquals(case.list("gates").map { it.float }, adaptation.gates)
         assertEquals(case.list("keep_logits").map { it.float }, adaptation.keepLogits.flatMap { it.toList() })
         assertEquals(case.list("blocks_run").map { it.int }, adaptation.blocksRun)
-        case.list("theta_norms").zip(adaptation.thetaNorms) { expected, norm -> assertEquals(expected.double, norm, 1e-9) }
+        case.list("theta_norms").zip(adaptation.thetaNorms) { expected, norm ->
+            assertEquals(expected.double, norm, 1e-9)
+        }
         assertEquals(adaptation.thetaNorms.map { 0.0 }, adaptation.movedFrom(adaptation))
     }
 
@@ -47,7 +49,7 @@ class RankingTest {
     fun `some rankings have ties, an item of the session and blocks that are off`() {
         val cases = TestFiles.cases(File(TestFiles.golden, "rankings.json"))
         assertTrue(cases.any { case -> case.list("scores").map { it.float }.let { it.toSet().size < it.size } })
-        assertTrue(cases.any { case -> case.textOrNull("pack") != null && case.list("keys").any { it.jsonPrimitive.content == "new item" } })
+        assertTrue(cases.any { it.textOrNull("pack") != null && "new item" in it.texts("keys") })
         assertTrue(cases.any { it.list("blocks_run").size < it.list("gates").size })
     }
 
@@ -80,7 +82,10 @@ class RankingTest {
     fun `a pack of another user group is refused`() {
         val toy = Bundle.open(File(TestFiles.corpus, "toy.ofab")).ready()
         val sample = TestFiles.cases(File(TestFiles.golden, "rankings.json")).last { it.textOrNull("pack") != null }
-        val pack = SessionPack.open(File(TestFiles.golden, sample.text("pack"))).ready()
-        assertIs<Opened.Rejected>(pack.problemWith(toy.manifest))
+        assertIs<Opened.Rejected>(pack(sample.text("pack")).problemWith(toy.manifest))
     }
+
+    private fun pack(name: String) = SessionPack.open(File(TestFiles.golden, name)).ready()
+
+    private fun JsonObject.texts(name: String) = list(name).map { it.jsonPrimitive.content }
 }

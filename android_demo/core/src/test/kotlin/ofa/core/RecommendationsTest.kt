@@ -15,11 +15,12 @@ class RecommendationsTest {
     @Test
     fun `the example of the README works`() {
         val case = TestFiles.cases(File(TestFiles.golden, "selftests.json")).first { it.text("passed") == "true" }
+        val calls = File(TestFiles.golden, case.text("calls"))
         val loader = object : RuntimeLoader {
             override val name = Bundle.open(File(case.text("bundle"))).ready().manifest.runtime.name
 
             override fun load(bundle: Bundle, tensors: DeviceTensors, folder: File): Outcome<AdaptiveRuntime> =
-                Outcome.Ready(ReplayRuntime(bundle.manifest.shapes, File(TestFiles.golden, case.text("calls")), isStrict = false))
+                Outcome.Ready(ReplayRuntime(bundle.manifest.shapes, calls, isStrict = false))
         }
         Recommendations(File(scratch, "bundles"), listOf(loader)).use { recommendations ->
             assertEquals("There is no bundle yet.", recommendations.open())

@@ -7,8 +7,8 @@ import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
 /**
- * Gives the outputs that were recorded in Python, if what it is given are the recorded inputs, bit for bit; if it is not
- * strict, in a circle and whatever it is given.
+ * Gives the outputs that were recorded in Python, if what it is given are the recorded inputs, bit for bit; if it is
+ * not strict, in a circle and whatever it is given.
  */
 class ReplayRuntime(shapes: Shapes, calls: File, private val isStrict: Boolean = true) : AdaptiveRuntime {
     override val description: String = "replay"

@@ -40,19 +40,21 @@ class SelfTestTest {
         val item = bundle.selfTest.tileItems.first()
         for (tiles in 0..bundle.table.availableTiles) {
             val table = bundle.table.withTiles(tiles)
-            val expected = table.codes(item).indices.map { bundle.selfTest.tileCodes[0][it] ushr (8 - table.planes(item)[it]) }
-            assertEquals(expected, table.codes(item).asList())
+            val (found, planes) = table.codes(item) to table.planes(item)
+            assertEquals(found.indices.map { bundle.selfTest.tileCodes[0][it] ushr (8 - planes[it]) }, found.asList())
         }
     }
 
     @Test
     fun `a runtime that gives up or returns no numbers does not pass`() {
         val bundle = Bundle.open(File(TestFiles.corpus, "toy.ofab")).ready()
-        assertEquals("Graph adapt failed: no", SelfTest.run(bundle, StubRuntime(bundle) { Ran.Failed("adapt", "no") }).problem)
+        val tired = StubRuntime(bundle) { Ran.Failed("adapt", "no") }
+        assertEquals("Graph adapt failed: no", SelfTest.run(bundle, tired).problem)
         val broken = StubRuntime(bundle) { tensors ->
             tensors.thetas[0].put(0, Float.NaN)
             Ran.Done
         }
-        assertEquals("Graph adapt returned values in theta_0 that are not finite.", SelfTest.run(bundle, broken).problem)
+        val problem = "Graph adapt returned values in theta_0 that are not finite."
+        assertEquals(problem, SelfTest.run(bundle, broken).problem)
     }
 }
