@@ -24,7 +24,7 @@ from ofa_export.system_tools import PACKAGES
 
 TOY = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3, user_groups=2)
 TOY_PROBES = 24
-TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools}
+TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools, "apk": PACKAGES["apk"]}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -133,6 +133,13 @@ def test_run(ofa, litert: Path, session_pack: Path) -> None:
     assert sent == {f"K{row}" for row in range(50, 59)}
 
 
+@pytest.mark.android(runtime="apk")
+def test_apk(ofa, litert: Path, tmp_path: Path) -> None:
+    made = only_json(ofa("apk", litert, "-o", tmp_path / "demo.apk", "--abi", "x86_64", "--json"))
+    assert_documented(made, "apk")
+    assert (tmp_path / "demo.apk").stat().st_size == made["bytes"]
+
+
 @pytest.mark.parametrize("runtime", ["host", pytest.param("android", marks=pytest.mark.android)])
 def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, runtime: str) -> None:
     options = ("--checkpoint", toy_checkpoint, "--repeats", "3", "--runtime", runtime, "--json")

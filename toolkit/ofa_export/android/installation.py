@@ -70,8 +70,8 @@ def check_computer() -> None:
 
 
 def _fill(part: Path, library: PhoneLibrary, packages: Path) -> None:
-    for artifact, content in fetch(library.artifacts, packages).items():
-        for name, file in unpacked(artifact, content).items():
+    for artifact, path in fetch(library.artifacts, packages).items():
+        for name, file in unpacked(artifact, path.read_bytes()).items():
             edited = without_android(file, provided=PROVIDED) if name.endswith(".so") else file
             (part / name).write_bytes(edited)
     shim = str(SOURCES / "native" / "shim.c")
