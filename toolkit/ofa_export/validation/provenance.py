@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from pydantic import ValidationError
 
 from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.manifest import Manifest, Shapes
 from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.table import ElasticTable
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.bundled import bundled
+from ofa_export.planning.quality import table_quality
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.validation.finding import Finding, at_most
+from ofa_export.validation.tolerance import Limit
 
 ACCEPTED = "bundle.accepted"
 SAME_CHECKPOINT = "bundle.checkpoint"
@@ -89,6 +93,32 @@ def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:
         )
 
 
+def quality_finding(manifest: Manifest, rounded: Checkpoint, table: ElasticTable, *, limit: Limit) -> Finding:
+    """`bundle.quality.max_ndcg_err`: the manifest's promise for the full table and for the tiles that are kept.
+
+    Args:
+        manifest: of the bundle.
+        rounded: the checkpoint with the network as the bundle's precision rounds it, which the promise is about.
+        table: the table that the bundle has to hold.
+        limit: largest difference of NDCG@10.
+    """
+    promised = manifest.quality.ndcg_at_10
+    found = [(promised.full_table, "the full table", rounded.table(int(manifest.group)))]
+    measured = [(count, value) for count, value in promised.by_tiles if count <= table.tile_count]
+    if measured:
+        count, value = measured[-1]
+        found.append((value, f"{count} tiles", torch.from_numpy(table.with_tiles(count).all_rows())))
+    again = [table_quality(rounded, group=int(manifest.group), table=rows) for _, _, rows in found]
+    texts = [f"{text} for {name}, measured {value:.4f}" for (text, name, _), value in zip(found, again, strict=True)]
+    return at_most(
+        "bundle.quality.max_ndcg_err",
+        max(abs(float(text) - value) for (text, _, _), value in zip(found, again, strict=True)),
+        limit.limit,
+        "ndcg",
+        f"NDCG@10 that the manifest promises: {'; '.join(texts)} again.",
+    )
+
+
 def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the network that the bundle's recipe makes of it; as it is where the recipe makes no sense.
 
@@ -124,5 +154,18 @@ def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, backend: Back
         yield f"item groups have {manifest.embeddings.group_sizes} items, the checkpoint's {config.model.group_sizes}"
     if manifest.ranking.exclude_history != config.data.exclude_history:
         yield f"exclude_history is {manifest.ranking.exclude_history}, the checkpoint says otherwise"
+    yield from _recipe_problems(manifest)
     if manifest.entries[0].name != backend.entry_name:
         yield f"the graphs are in {manifest.entries[0].name}, {backend.name} reads {backend.entry_name}"
+
+
+def _recipe_problems(manifest: Manifest) -> Iterator[str]:
+    try:
+        recipe = BundleRecipe.model_validate(manifest.recipe)
+    except ValidationError as error:
+        yield f"the recipe is none ({error.error_count()} mistakes), so what the graphs should be is not known"
+        return
+    if manifest.precision != recipe.precision.name:
+        yield f"precision is {manifest.precision}, the recipe's {recipe.precision.name}"
+    if manifest.selftest.min_snr_db < recipe.selftest_snr_db:
+        yield f"the self-test asks for {manifest.selftest.min_snr_db:g} dB, the recipe for {recipe.selftest_snr_db:g}"

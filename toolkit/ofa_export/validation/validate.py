@@ -8,7 +8,7 @@ meaningless ends the report early.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -27,12 +27,16 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.errors import BundleError, NumericsError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fake_quantised import fake_quantised
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
 from ofa_export.validation import provenance
 from ofa_export.validation.conversion import conversion_findings
 from ofa_export.validation.cross import cross_findings
+from ofa_export.validation.decisions import decision_findings
 from ofa_export.validation.environment import environment
+from ofa_export.validation.faint import faint_findings, faint_inputs
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
@@ -40,8 +44,10 @@ from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
 from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
-from ofa_export.validation.reference import Reference, Tensors, run_reference
+from ofa_export.validation.reference import Reference, Tensors, run_modules, run_reference
 from ofa_export.validation.report import Report, Subject
+from ofa_export.validation.rounding import imitable, rounding_findings, unrounded_outputs
+from ofa_export.validation.scale_errors import scale_findings
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
 from ofa_export.validation.tables import expected_table, table_findings
@@ -157,6 +163,15 @@ class _Comparison:
         return device_graphs(self.checkpoint.model, candidates=self.bundle.manifest.shapes.candidates)
 
     @cached_property
+    def precision(self) -> Precision:
+        return Precision.model_validate(self.bundle.manifest.recipe["precision"])
+
+    @cached_property
+    def imitation(self) -> AdaptiveRecommender:
+        """The reference that rounds as the bundle's runtime does."""
+        return fake_quantised(self.checkpoint.model, self.precision, backend=self.backend)
+
+    @cached_property
     def encoded(self) -> EncodedTable:
         book = self.bundle.table.book
         return encode(
@@ -178,6 +193,10 @@ class _Comparison:
     def findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
         order = self.checkpoint.tile_orders[self.group]
         yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
+        if self.policy.quality_ndcg_err is not None:
+            rounded = replace(self.checkpoint, model=self.imitation)
+            limit = self.policy.quality_ndcg_err
+            yield provenance.quality_finding(self.bundle.manifest, rounded, self.table, limit=limit)
         yield from self._graph_findings(runner, store)
         device = Device(self.bundle, runner)
         try:
@@ -194,6 +213,10 @@ class _Comparison:
         specs = [graph.spec for graph in self.graphs]
         own = run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
         yield from finite_findings(own, self.histories)
+        controller = self.checkpoint.model.controller
+        inputs, expected = (each["adapt"] for each in (self.reference.inputs, self.reference.outputs))
+        yield from decision_findings(runner, controller, inputs, own["adapt"], expected=expected)
+        yield from self._imitation_findings(runner, own)
         if self.other is not None:
             yield from self._cross_findings(self.other, own, store)
         if self.limits.graph_snr_db is None:
@@ -209,9 +232,28 @@ class _Comparison:
             floor=self.limits.graph_snr_db,
         )
 
+    def _imitation_findings(self, runner: GraphRunner, own: Mapping[str, Tensors]) -> Iterator[Finding]:
+        """The bundle's graphs beside PyTorch at their own precision: closer than any beside full precision."""
+        graphs = imitable(device_graphs(self.imitation, candidates=self.bundle.manifest.shapes.candidates))
+        inputs = self.reference.inputs
+        imitated = run_modules(graphs, inputs)
+        unquantised = [graph for graph in self.graphs if graph.spec.name in imitated]
+        full_precision = self.policy.precisions.get("fp32", self.limits)
+        yield from rounding_findings(
+            own, imitated, unrounded_outputs(graphs), limits=self.limits, full_precision=full_precision
+        )
+        if self.limits.scale_error_share is not None:
+            limit = self.limits.scale_error_share
+            yield from scale_findings(unquantised, inputs, own, imitated, limit=limit)
+        if self.limits.faint_snr_db is not None:
+            inputs = faint_inputs(unquantised, inputs)
+            graphs = tuple(graph for graph in graphs if graph.spec.name in inputs)
+            faint = Reference(inputs=inputs, outputs=run_modules(graphs, inputs))
+            outputs = run_graphs(runner, [graph.spec for graph in graphs], faint, entry=self.backend.entry_name)
+            yield from faint_findings(outputs, faint.outputs, floor=self.limits.faint_snr_db)
+
     def _cross_findings(self, other: Backend, own: Mapping[str, Tensors], store: ContentCache) -> Iterator[Finding]:
-        precision = Precision.model_validate(self.bundle.manifest.recipe["precision"])
-        outputs = self._outputs(other, precision, store)
+        outputs = self._outputs(other, self.precision, store)
         yield from cross_findings(
             own, outputs, self.reference, self.histories, policy=self.policy, limits=self.limits, other_name=other.name
         )

@@ -1,0 +1,53 @@
+"""Every way of breaking an export that this project knows is found by `validate`, and sound exports pass."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from content_defects import CONTENT_DEFECTS, ContentDefect
+from found import assert_found
+from graph_defects import GRAPH_DEFECTS, GraphDefect
+
+from ofa_export.recipes import load_recipe
+from ofa_export.validation.tolerance import TolerancePolicy
+
+pytestmark = pytest.mark.integration
+
+SEEDS = (1, 2, 3, 4, 5)
+CASES = [(defect, precision) for defect in GRAPH_DEFECTS for precision in defect.precisions]
+
+
+@pytest.fixture(scope="module")
+def tolerance() -> TolerancePolicy:
+    """The default one, with as many histories as a test can wait for."""
+    return with_histories(10)
+
+
+def with_histories(maximum: int) -> TolerancePolicy:
+    return load_recipe("tolerance", "default", TolerancePolicy).model_copy(update={"histories": maximum})
+
+
+@pytest.mark.parametrize(("defect", "precision"), CASES, ids=[f"{each.name}-{precision}" for each, precision in CASES])
+def test_broken_graphs_are_found(workshop: Any, defect: GraphDefect, precision: str) -> None:
+    graphs = defect.graphs(copy.deepcopy(workshop.checkpoint.model), candidates=25)
+    policy = with_histories(defect.histories)
+    assert_found(workshop.with_graphs(graphs, precision=precision, tolerance=policy), defect)
+
+
+@pytest.mark.parametrize("defect", CONTENT_DEFECTS, ids=lambda defect: defect.name)
+def test_broken_contents_are_found(workshop: Any, defect: ContentDefect) -> None:
+    report = workshop.report(defect.contents(workshop.master(), workshop.checkpoint))
+    assert_found(report, defect)
+    blamed = {name.partition(".")[0] for name in workshop.failed(report)}
+    assert not blamed & {"conversion", "quantisation", "rounding", "faint", "scales"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_sound_bundles_of_five_networks_pass(workshop_of: Callable[..., Any], seed: int, precision: str) -> None:
+    workshop = workshop_of(seed=seed)
+    report = workshop.report(workshop.master(precision=precision))
+    assert workshop.failed(report) == set()
