@@ -7,7 +7,7 @@ OUT := artifacts/out
 SHOPPER := 22693,23076,23077,22890,22649,22423,85040A,22699,22697,22698,72802A
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format benchmark sample clean
+.PHONY: help demo test check format benchmark sample golden clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,8 @@ check: $(VENV)/installed ## Format, lint, types and the fast tests; under two mi
 
 test: check ## Everything: the fast tier, then conversions, training, kills and whole commands.
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "integration or slow or android"
+	mkdir -p $(OUT)
+	$(BIN)/ofa-export validate 'artifacts/golden/**/*.ofab' --junit $(OUT)/report.xml --html $(OUT)/report.html --force
 
 format: $(VENV)/installed ## Format and sort imports.
 	$(BIN)/ruff check --fix .
@@ -46,6 +48,9 @@ benchmark: $(VENV)/installed ## Speed, as ratios in one run.
 
 sample: $(VENV)/installed ## Train the sample checkpoint again (about seven minutes).
 	$(BIN)/ofa-export train online-retail -o artifacts/sample --recipe base --seed 0 --force
+
+golden: $(VENV)/installed ## Make the golden bundles again, after new tools or a new sample.
+	$(BIN)/ofa-export bundle --budget 420KB --recipe artifacts/golden/recipe.yaml -o artifacts/golden --force
 
 clean: ## Remove the environment and all output.
 	rm -rf $(VENV) $(OUT)

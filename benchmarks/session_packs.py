@@ -24,6 +24,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.evaluation.subject import open_subject
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.recipes import load_recipe
@@ -96,7 +97,9 @@ def main(users: int) -> None:
     print(f"Markov alone {np.mean([gain(candidates, target) for _, target, candidates, _ in cases]):.4f}")
     print(f"mean bytes {[round(np.mean([case[3][kind].bytes for case in cases])) for kind in (0, 1)]}")
     recipe = load_recipe("bundle", "int8", BundleRecipe)
-    master = load_master(folder, backend=get_backend("litert"), group=0, recipe=recipe, store=ContentCache())
+    master = load_master(
+        ExportSource(folder, group=0), backend=get_backend("litert"), recipe=recipe, store=ContentCache()
+    )
     for tiles in TILES:
         with tempfile.TemporaryDirectory() as made:
             path = Path(made) / "b.ofab"

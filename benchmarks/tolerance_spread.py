@@ -28,7 +28,7 @@ from ofa_export.model.checkpoint import Checkpoint  # noqa: E402
 from ofa_export.model.checkpoint_reader import load_checkpoint  # noqa: E402
 from ofa_export.model.threads import one_torch_thread  # noqa: E402
 from ofa_export.output import atomic_write  # noqa: E402
-from ofa_export.planning.master import make_master  # noqa: E402
+from ofa_export.planning.master import measured_master  # noqa: E402
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.precision import parse_precision  # noqa: E402
 from ofa_export.recipes import load_recipe  # noqa: E402
@@ -58,7 +58,7 @@ def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
             candidates=100 if model == "sample" else 25,
             selftest=SelfTestRecipe(),
         )
-        contents = make_master(checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=store)
+        contents = measured_master(checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=store)
         path = Path(name) / "bundle.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=ROOMY)
         policy = load_recipe("tolerance", "default", TolerancePolicy)

@@ -43,6 +43,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("BudgetError", 3),
         ("LimitsError", 3),
         ("NumericsError", 4),
+        ("RuntimeFailedError", 4),
         ("CheckpointError", 5),
         ("BundleError", 5),
         ("DeltaError", 5),
@@ -88,6 +89,14 @@ def test_a_budget_error_counts_and_numbers_its_ways_out() -> None:
 def test_a_bundle_error_names_the_entry() -> None:
     assert str(BundleError("it is empty.", entry="items.bin")) == "Bundle rejected at items.bin: it is empty."
     assert str(BundleError("it is empty.")) == "Bundle rejected: it is empty."
+
+
+def test_what_a_refusal_quotes_of_a_hostile_file_can_be_shown() -> None:
+    error = BundleError(f"the key '\x1b[2J\n{'x' * 5000}' appears twice.", entry="\x1b[2J")
+    assert str(error).isprintable()
+    assert error.entry == r"\x1b[2J"
+    assert error.reason.startswith(r"the key '\x1b[2J xxx")
+    assert len(error.reason) < 1100
 
 
 def test_a_lowering_error_names_backend_stage_and_graph() -> None:

@@ -127,9 +127,9 @@ def contents(fields: ManifestFields, table: ElasticTable) -> BundleContents:
         graph_entry="graphs.toy",
         graphs=bytes(range(256)) * 2 + b"end",
         table=table,
-        items=ItemCatalogue(
+        items_entry=ItemCatalogue(
             keys=tuple(f"K{row}" for row in range(V)), titles=tuple(f"Täßchen {row}" for row in range(V))
-        ),
+        ).to_bytes(),
         selftest=_selftest(table),
         min_snr_db=60.0,
         model_card="# Toy\nNothing real.\n",

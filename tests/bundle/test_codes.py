@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ofa_export.bundle import codes
 from ofa_export.bundle.codes import decode, encode
 from ofa_export.errors import ConfigError
 
@@ -93,3 +94,15 @@ def test_tables_that_cannot_be_coded_are_refused(table: np.ndarray, sizes: tuple
 def test_parameters_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="clip"):
         encode(_table(0), group_sizes=(40,), clip=0.0)
+
+
+@pytest.mark.parametrize("piece", [1, 5, 16])
+def test_a_table_that_is_coded_in_pieces_is_the_same_table(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    table = np.random.default_rng(8).normal(size=(33, 16)).astype(np.float32)
+    whole = encode(table, group_sizes=[7, 26])
+    monkeypatch.setattr(codes, "ROWS_AT_ONCE", piece)
+    pieces = encode(table, group_sizes=[7, 26])
+    assert np.array_equal(pieces.codes, whole.codes)
+    assert np.array_equal(pieces.rms, whole.rms)
+    # Means are added up in another order.
+    assert np.allclose(pieces.book.values, whole.book.values, rtol=1e-6)

@@ -206,6 +206,15 @@ def test_another_base_is_named_with_both_digests(
     unusable(memoryview(flipped), data, "made for another bundle", None)
 
 
+def test_a_base_of_another_size_is_refused_whatever_its_digest(
+    base: memoryview, parts: dict[str, bytes], archive_of: Archive
+) -> None:
+    def longer(fields: Fields) -> None:
+        fields["base"]["bytes"] += 1
+
+    unusable(base, archive_of(forged(parts, longer)), "made for another bundle", None)
+
+
 def test_bytes_that_the_base_does_not_have_are_not_promised(
     base: memoryview, parts: dict[str, bytes], archive_of: Archive
 ) -> None:

@@ -104,6 +104,15 @@ def test_a_ranking_is_the_sorted_scores_without_the_visible_history(device: Devi
     assert ranking.milliseconds["score"] > 0
 
 
+def test_time_is_counted_from_when_it_was_asked_for_last(device: Device) -> None:
+    device.take_milliseconds()
+    device.adapt([1, 2])
+    device.score([3])
+    spent = device.take_milliseconds()
+    assert spent["adapt"] > 0 and spent["score"] > 0 and not spent["sort"]
+    assert not any(device.take_milliseconds().values())
+
+
 def test_a_ranking_gives_what_is_left(device: Device) -> None:
     assert len(device.rank([0, 1], 1000).rows) == 21
 

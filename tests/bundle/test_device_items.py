@@ -42,7 +42,7 @@ def pruned(contents: BundleContents, encoded: EncodedTable, tmp_path: Path) -> B
     fewer = replace(
         contents,
         table=ElasticTable.from_encoded(part, plane_order(2, 2)),
-        items=ItemCatalogue(keys=contents.items.keys[:KEPT], titles=contents.items.titles[:KEPT]),
+        items_entry=ItemCatalogue(keys=contents.items.keys[:KEPT], titles=contents.items.titles[:KEPT]).to_bytes(),
         selftest=selftest,
     )
     write_bundle(tmp_path / "pruned.ofab", fewer, tiles=4, budget=50_000)

@@ -80,6 +80,7 @@ def _tailless(data: bytearray) -> None:
         (_scale(np.inf), "not finite"),
         (_scale(-1), "negative"),
         (_table_nan, "not finite"),
+        (_scale(3e38), "too large for a float32"),
         (_order_twice, "exactly once"),
         (_order_early, "of no use without"),
         (_one_more, "need"),

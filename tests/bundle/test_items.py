@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ofa_export.bundle.items import MAX_ITEM_BYTES, ItemCatalogue
+from ofa_export.bundle import items
+from ofa_export.bundle.items import MAX_ITEM_BYTES, ItemCatalogue, items_entry
 from ofa_export.errors import BundleError, ConfigError, HistoryError
 
 texts = st.text(st.characters(exclude_characters="\n", exclude_categories=("Cs",)), max_size=20)
@@ -94,3 +95,11 @@ def test_a_decompression_bomb_stops_at_the_promised_length() -> None:
     bomb = _packed(b"a" * 50_000_000, raw=500)
     with pytest.raises(BundleError, match="does not end after the 500 bytes"):
         ItemCatalogue.from_bytes(bomb, items=1)
+
+
+def test_items_in_pieces_are_the_same_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, titles = [f"K{row}" for row in range(40)], [f"Täßchen {row}" for row in range(40)]
+    whole = items_entry(keys, titles)
+    assert zlib.decompress(whole[16:]).decode() == "\n".join([*keys, *titles])
+    monkeypatch.setattr(items, "ITEMS_AT_ONCE", 7)
+    assert items_entry(keys, titles) == whole

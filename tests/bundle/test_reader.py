@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -187,10 +188,23 @@ def test_forged_content_raises_nothing_but_bundle_errors(
     forged = archive_of(_with_manifest(entries, **{name.replace(".", "__"): bytes(content)}))
     try:
         bundle = Bundle(forged)
+        assert np.isfinite(bundle.table.all_rows()).all()
+        assert len(set(bundle.items.keys)) == bundle.table.items
     except BundleError as error:
         assert error.entry == name
-    else:
-        assert np.isfinite(bundle.table.all_rows()).all()
+
+
+def test_the_text_of_the_items_is_checked_when_it_is_first_asked_for(
+    entries: dict[str, bytes], archive_of: Archive
+) -> None:
+    twice = entries["items.bin"][:16] + zlib.compress(
+        zlib.decompress(entries["items.bin"][16:]).replace(b"K1\n", b"K0\n", 1)
+    )
+    bundle = Bundle(archive_of(_with_manifest(entries, items__bin=twice)))
+    for _ in range(2):
+        with pytest.raises(BundleError, match="'K0' appears twice") as caught:
+            bundle.items  # noqa: B018 - reading it is what is tested
+        assert caught.value.entry == "items.bin"
 
 
 def test_case_counts_must_agree(entries: dict[str, bytes], archive_of: Archive) -> None:

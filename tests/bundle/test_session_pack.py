@@ -243,6 +243,7 @@ def test_contents_that_a_forger_signed_off_are_still_checked(parts: dict[str, by
         (candidates + b"\0", "need"),
         (np.float32(np.nan).tobytes() + candidates[4:], "not finite"),
         (np.float32(-1).tobytes() + candidates[4:], "negative"),
+        (np.float32(3e38).tobytes() + candidates[4:], "too large for a float32"),
     ):
         rejected(archive_of(forged(parts, lambda fields: None, candidates__bin=data)), sentence, "candidates.bin")
     fewer = named(ROWS[1:]).to_bytes()

@@ -34,6 +34,12 @@ def test_every_prefix_decodes_like_the_encoder_cut_to_its_planes(
     assert part.lookup(rows).shape == (len(rows), 24)
 
 
+@given(tables, counts, st.integers(0, 12), st.integers(0, 12))
+def test_consecutive_rows_are_those_of_the_lookup(table: ElasticTable, count: int, start: int, stop: int) -> None:
+    part, rows = table.with_tiles(count), range(start, max(start, stop))
+    assert part.rows(rows).tobytes() == part.lookup(rows).tobytes()
+
+
 @given(tables, counts)
 def test_nothing_beyond_the_prefix_is_read(table: ElasticTable, count: int) -> None:
     poisoned = table.tiles.copy()

@@ -23,6 +23,7 @@ COMMANDS = (
     "inspect",
     "validate",
     "run",
+    "benchmark",
 )
 WIDTH = 80
 

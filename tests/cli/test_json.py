@@ -133,6 +133,44 @@ def test_run(ofa, litert: Path, session_pack: Path) -> None:
     assert sent == {f"K{row}" for row in range(50, 59)}
 
 
+def test_benchmark(ofa, litert: Path, toy_checkpoint: Path) -> None:
+    found = only_json(ofa("benchmark", litert, "--checkpoint", toy_checkpoint, "--repeats", "3", "--json"))
+    assert_documented(found, "benchmark")
+    measured = {each["name"]: each for each in found["measured"]}
+    own = [measured.pop(name) for name in (litert.name, f"{litert.name}:all")]
+    assert set(measured) == {"static:litert:int8", "static:litert:fp32", "gradient-steps:10"}
+    for bundle in own:
+        latency = bundle["latency_ms"]
+        assert latency["session"]["p50"] >= latency["adapt"]["p50"] > 0
+        assert latency["session"]["samples"] == found["repeats"] == 3
+        assert bundle["file_bytes"] == litert.stat().st_size >= bundle["mapped_bytes"] > 0
+        assert bundle["peak_rss_bytes"] > bundle["session_rss_bytes"] > 0
+    assert measured["static:litert:fp32"]["file_bytes"] > measured["static:litert:int8"]["file_bytes"]
+    assert measured["gradient-steps:10"]["file_bytes"] is None
+    assert len(found["comparisons"]) == 6
+    everything = {each["name"]: each for each in found["measured"]}
+    for each in found["comparisons"]:
+        bundle, other = everything[each["bundle"]], everything[each["other"]]
+        assert each["session"] == other["latency_ms"]["session"]["p50"] / bundle["latency_ms"]["session"]["p50"]
+        times = [side["latency_ms"]["processor"]["p50"] for side in (other, bundle)]
+        assert each["processor"] == times[0] / times[1]
+        assert each["session_rss"] == other["session_rss_bytes"] / bundle["session_rss_bytes"]
+
+
+def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_checkpoint: Path) -> None:
+    for arguments, sentence in (
+        (["--repeats", "0", "--checkpoint", toy_checkpoint], "use 1 or more"),
+        ([], "Give its checkpoint with --checkpoint"),
+        (["--checkpoint", toy_checkpoint, "--runtime", "moon"], "There is no runtime 'moon'"),
+        (["--checkpoint", toy_checkpoint, litert], "same file name"),
+    ):
+        result = invoke("benchmark", litert, *arguments)
+        assert (result.exit_code, sentence in result.stderr) == (2, True), result.stderr
+    missing = invoke("benchmark", litert, "--checkpoint", litert.parent / "nowhere")
+    assert missing.exit_code in (2, 5)
+    assert "nowhere" in missing.stderr
+
+
 def test_train(ofa, tmp_path: Path) -> None:
     planted_interactions(users=60, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
     (tmp_path / "tiny.yaml").write_text(RECIPE)

@@ -73,9 +73,10 @@ def test_an_existing_plan_and_report_need_force(ofa, bundles: Path, toy_checkpoi
     assert ofa(*arguments).returncode == 2
     assert ofa(*arguments, "--force").returncode == 0
     assert "tiles: 48" in path.read_text()
-    refused = ofa("validate", tmp_path / "x.ofab", "--junit", path)
-    assert refused.returncode == 2
-    assert "exists already" in refused.stderr
+    for option in ("--junit", "--html"):
+        refused = ofa("validate", tmp_path / "x.ofab", option, path)
+        assert refused.returncode == 2
+        assert "exists already" in refused.stderr
 
 
 def test_the_resolved_recipe_makes_the_same_bytes(ofa, litert: Path, toy_checkpoint: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from ofa_export.errors import ConfigError, InteractionsError
 from ofa_export.importing.importer import Source, import_checkpoint
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.planning.master import make_master
+from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.recipes import load_recipe
 from ofa_export.training.progress import Silent
@@ -104,7 +105,8 @@ def test_an_imported_checkpoint_can_be_bundled_as_it_is(
     import_checkpoint(source, data, tmp_path / "imported", rank=3)
     checkpoint = load_checkpoint(tmp_path / "imported")
     recipe = load_recipe("bundle", "int8", BundleRecipe)
-    contents = make_master(checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=ContentCache())
+    source = ExportSource(tmp_path / "imported", group=0)
+    contents = load_master(source, backend=get_backend(backend), recipe=recipe, store=ContentCache())
     path = tmp_path / "imported.ofab"
     write_bundle(path, contents, tiles=fit_tiles(contents, 10**7), budget=10**7, force=False)
     tolerance = load_recipe("tolerance", "default", TolerancePolicy)

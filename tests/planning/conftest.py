@@ -16,7 +16,8 @@ from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.planning.candidate_worth import weights
-from ofa_export.planning.master import make_master
+from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import Precision, Scheme
 from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
@@ -64,6 +65,6 @@ def checkpoint(toy_checkpoint: Path) -> Checkpoint:
 
 
 @pytest.fixture(scope="session")
-def master(checkpoint: Checkpoint, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
+def master(toy_checkpoint: Path, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
     store = ContentCache(tmp_path_factory.mktemp("masters"))
-    return make_master(checkpoint, backend=DigestBackend(), group=0, recipe=recipe, store=store)
+    return load_master(ExportSource(toy_checkpoint, group=0), backend=DigestBackend(), recipe=recipe, store=store)

@@ -37,10 +37,27 @@ def test_a_runtime_without_int4_is_not_offered_any() -> None:
     assert {one.precision.name for one in candidates(recipe(), SIZES, schemes=("fp32", "int8"))} == {"int8"}
 
 
-@pytest.mark.parametrize("choice", [{"rank": 7}, {"depth_cap": 3}])
+def test_pruning_the_tail_halves_the_items_until_a_list_would_be_all_of_them() -> None:
+    found = candidates(recipe(precision="int8", items="prune-tail"), SIZES, schemes=ALL)
+    assert [one.items for one in found] == [None, 30]
+    assert found[1].text == "30 items, full rank, int8"
+    many = SIZES.model_copy(update={"items": 1000, "item_groups": 100})
+    counts = [one.items for one in candidates(recipe(precision="int8", items="prune-tail"), many, schemes=ALL)]
+    assert counts == [None, 500, 250, 125]
+
+
+def test_all_items_come_before_fewer_and_a_given_number_is_the_only_one() -> None:
+    found = candidates(recipe(adaptation="auto", rank="auto", items="prune-tail"), SIZES, schemes=ALL)
+    assert [one.items for one in found] == [None] * (len(found) // 2) + [30] * (len(found) // 2)
+    assert {one.items for one in candidates(recipe(items=7), SIZES, schemes=ALL)} == {7}
+    assert {one.items for one in candidates(recipe(items=60), SIZES, schemes=ALL)} == {None}
+    assert {one.items for one in candidates(recipe(), SIZES, schemes=ALL)} == {None}
+
+
+@pytest.mark.parametrize("choice", [{"rank": 7}, {"depth_cap": 3}, {"items": 61}])
 def test_more_than_the_checkpoint_has_is_refused(choice: dict[str, int]) -> None:
     (name,) = choice
-    with pytest.raises(ConfigError, match=f"`{name}: .` is more than the checkpoint has"):
+    with pytest.raises(ConfigError, match=f"`{name}: .+` is more than the checkpoint has"):
         candidates(recipe(**choice), SIZES, schemes=ALL)
 
 
@@ -54,8 +71,10 @@ def test_all_that_the_checkpoint_has_not_is_told_at_once() -> None:
 
 
 def test_tiles_belong_to_one_configuration() -> None:
-    with pytest.raises(ValueError, match="only where no other choice is auto"):
+    with pytest.raises(ValueError, match="only where no other choice is left to the plan"):
         recipe(tiles=5)
+    with pytest.raises(ValueError, match="only where no other choice is left to the plan"):
+        recipe(precision="int8", items="prune-tail", tiles=5)
 
 
 def test_a_resolved_recipe_says_only_what_was_cut() -> None:

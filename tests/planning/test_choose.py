@@ -14,6 +14,7 @@ from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.plan import make_plan
@@ -35,19 +36,15 @@ class Chooser:
 
     def __call__(self, budget: int, recipe: OpenRecipe = OPEN) -> Choice:
         return choose(
-            self.path,
+            ExportSource(self.path, group=0),
             self.sizes,
             backend=self.backend,
-            group=0,
             recipe=recipe,
             budget=budget,
             limits=Limits(),
             store=self.store,
             tell=lambda done, total: self.told.append((done, total)),
         )
-
-    def master(self, choice: Choice):
-        return load_master(self.path, backend=self.backend, group=0, recipe=choice.recipe, store=self.store)
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def test_every_budget_gets_a_plan_within_it_and_more_is_never_worse(chooser: Cho
     smallest, steps = caught.value.needed, []
     for budget in (smallest, smallest + 300, smallest + 1500, smallest + 4000, UNBOUNDED):
         choice = chooser(budget)
-        plan = make_plan(chooser.master(choice), recipe=choice.recipe, budget=budget)
+        plan = make_plan(choice.contents, recipe=choice.recipe, budget=budget)
         assert plan.bytes <= budget
         kept = [point for point in choice.chosen.points if point.tiles <= plan.tiles]
         steps.append(planned_step(kept[-1]))
@@ -81,10 +78,10 @@ def test_the_resolved_recipe_gives_the_same_bytes_again(chooser: Chooser, tmp_pa
         chooser(100)
     budget = caught.value.needed + 700
     first = chooser(budget)
-    plan = make_plan(chooser.master(first), recipe=first.recipe, budget=budget)
+    plan = make_plan(first.contents, recipe=first.recipe, budget=budget)
     again = chooser(budget, OpenRecipe.model_validate(plan.recipe.plain()))
     assert len(again.considered) == 1
-    second = make_plan(chooser.master(again), recipe=again.recipe, budget=budget)
+    second = make_plan(again.contents, recipe=again.recipe, budget=budget)
     for made, name in ((plan, "a"), (second, "b")):
         write_bundle(tmp_path / name, made.contents, tiles=made.tiles, budget=budget)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -106,13 +103,14 @@ def test_a_damaged_measurement_is_made_again(chooser: Chooser) -> None:
     whole = {path: path.read_bytes() for path in (damaged, truncated)}
     damaged.write_bytes(whole[damaged][:-20] + bytes(20))
     truncated.write_bytes(whole[truncated][:-7])
-    assert chooser(UNBOUNDED) == before
+    after = chooser(UNBOUNDED)
+    assert (after.chosen, after.considered) == (before.chosen, before.considered)
     assert {path: path.read_bytes() for path in whole} == whole
 
 
 def test_the_edges_of_the_range(chooser: Chooser) -> None:
     recipe = OPEN.model_copy(update={"precision": INT8, "rank": None, "adaptation": "required"})
-    whole = chooser.master(chooser(UNBOUNDED, recipe))
+    whole = chooser(UNBOUNDED, recipe).contents
     least, most = (smallest_budget(whole, tiles) for tiles in (whole.floor_tiles, whole.table.tile_count))
     with pytest.raises(BudgetError) as caught:
         chooser(least - 1, recipe)
@@ -128,16 +126,73 @@ def test_a_recipe_with_tiles_says_which_budget_holds_them(chooser: Chooser) -> N
     closed = OpenRecipe(description="toy", precision="int8", candidates=25, selftest=SelfTestRecipe(), tiles=40)
     choice = chooser(100, closed)
     with pytest.raises(BudgetError) as caught:
-        make_plan(chooser.master(choice), recipe=choice.recipe, budget=100)
+        make_plan(choice.contents, recipe=choice.recipe, budget=100)
     (way,) = caught.value.ways_out
     assert "which holds the recipe's 40 tiles" in way
     (budget,) = re.findall(r"--budget (\d+)", way)
-    assert make_plan(chooser.master(choice), recipe=choice.recipe, budget=int(budget)).tiles == 40
+    assert make_plan(choice.contents, recipe=choice.recipe, budget=int(budget)).tiles == 40
 
 
 def test_bounds_are_bounds(chooser: Chooser) -> None:
     for one in chooser(UNBOUNDED).considered:
         recipe = one.candidate.resolved(OPEN)
-        contents = load_master(chooser.path, backend=chooser.backend, group=0, recipe=recipe, store=chooser.store)
+        contents = load_master(
+            ExportSource(chooser.path, group=0), backend=chooser.backend, recipe=recipe, store=chooser.store
+        )
         for point in one.points:
             assert one.bytes_at_least(point) < smallest_budget(contents, point.tiles), one.candidate.text
+
+
+PRUNE = OPEN.model_copy(update={"precision": INT8, "rank": None, "adaptation": "required", "items": "prune-tail"})
+WHOLE = PRUNE.model_copy(update={"items": None})
+
+
+def test_a_budget_below_all_items_is_met_by_the_most_popular(chooser: Chooser, checkpoint: Checkpoint) -> None:
+    with pytest.raises(BudgetError) as caught:
+        chooser(100, WHOLE)
+    budget = caught.value.needed - 50
+    with pytest.raises(BudgetError, match="Use --items prune-tail"):
+        chooser(budget, WHOLE)
+    choice = chooser(budget, PRUNE)
+    plan = make_plan(choice.contents, recipe=choice.recipe, budget=budget)
+    assert choice.recipe.items == 30
+    assert plan.bytes <= budget
+    assert plan.contents.items.keys == checkpoint.item_keys[:30]
+    assert plan.contents.table.items == 30
+    assert plan.contents.fields.recipe["items"] == 30
+
+
+def test_pruning_is_not_offered_where_it_would_not_help(chooser: Chooser) -> None:
+    with pytest.raises(BudgetError) as caught:
+        chooser(100, WHOLE)
+    assert "prune-tail" not in str(caught.value)
+
+
+def test_items_go_only_where_the_others_rank_better_without_them(chooser: Chooser) -> None:
+    choice = chooser(UNBOUNDED, PRUNE)
+    whole, half = (planned_step(one.points[-1]) for one in choice.considered)
+    assert choice.recipe.items == (30 if half > whole else None)
+
+
+def test_what_is_left_out_counts_as_not_found(chooser: Chooser, checkpoint: Checkpoint) -> None:
+    whole, half = chooser(UNBOUNDED, PRUNE).considered
+    mine = checkpoint.probes.user_groups == 0
+    possible = (checkpoint.probes.targets[mine] < 30) & (
+        ((checkpoint.probes.histories[mine] >= 0) & (checkpoint.probes.histories[mine] < 30)).any(axis=1)
+    )
+    assert half.users == whole.users == mine.sum()
+    assert 0 < half.points[-1].ndcg <= possible.mean()
+    assert half.full_table_ndcg == whole.full_table_ndcg
+
+
+def test_a_resolved_recipe_names_the_items_and_gives_the_same_bytes(chooser: Chooser, tmp_path: Path) -> None:
+    with pytest.raises(BudgetError) as caught:
+        chooser(100, WHOLE)
+    budget = caught.value.needed - 50
+    first = chooser(budget, PRUNE)
+    plan = make_plan(first.contents, recipe=first.recipe, budget=budget)
+    again = chooser(budget, OpenRecipe.model_validate(plan.recipe.plain()))
+    second = make_plan(again.contents, recipe=again.recipe, budget=budget)
+    for made, name in ((plan, "a"), (second, "b")):
+        write_bundle(tmp_path / name, made.contents, tiles=made.tiles, budget=budget)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

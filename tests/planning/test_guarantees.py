@@ -22,6 +22,7 @@ from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.budget import UNBOUNDED, parse_budget
 from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.plan import Plan, make_plan
@@ -72,20 +73,19 @@ class Planner:
 
     def __call__(self, budget: int, recipe: OpenRecipe) -> tuple[Choice, Plan]:
         choice = choose(
-            self.path,
+            ExportSource(self.path, group=0),
             self.sizes,
             backend=self.backend,
-            group=0,
             recipe=recipe,
             budget=budget,
             limits=Limits(),
             store=self.store,
             tell=lambda done, total: None,
         )
-        return choice, make_plan(self.master(choice.recipe), recipe=choice.recipe, budget=budget)
+        return choice, make_plan(choice.contents, recipe=choice.recipe, budget=budget)
 
     def master(self, recipe):
-        return load_master(self.path, backend=self.backend, group=0, recipe=recipe, store=self.store)
+        return load_master(ExportSource(self.path, group=0), backend=self.backend, recipe=recipe, store=self.store)
 
     def least(self, recipe: OpenRecipe) -> int:
         with pytest.raises(BudgetError) as caught:

@@ -24,17 +24,19 @@ def plan(master: BundleContents, recipe: BundleRecipe) -> Plan:
 
 
 @pytest.fixture
-def choice(recipe: BundleRecipe) -> Choice:
+def choice(recipe: BundleRecipe, master: BundleContents) -> Choice:
     def measured(rank: int | None, ndcg: float) -> MeasuredCandidate:
         return MeasuredCandidate(
             candidate=Candidate(rank=rank, precision=INT8),
             weights=WEIGHTS if rank is None else {"block_0": 10},
             macs=2e6,
+            full_table_ndcg=0.5,
+            users=100,
             points=(MeasuredPoint(tiles=6, fixed_bytes=100, ndcg=ndcg, planned_ndcg=ndcg),),
         )
 
     whole, small = measured(None, 0.4), measured(1, 0.3)
-    return Choice(recipe=recipe, chosen=whole, considered=(whole, small))
+    return Choice(recipe=recipe, chosen=whole, considered=(whole, small), contents=master)
 
 
 def test_shares_add_up_at_every_level(plan: Plan) -> None:

@@ -10,7 +10,7 @@ from ofa_export.planning.jobs import Job, make_jobs
 from ofa_export.planning.limits import Limits
 
 
-def jobs(checkpoint: Path, **changes: str) -> tuple[Job, ...]:
+def jobs(checkpoint: Path, **changes: str | None) -> tuple[Job, ...]:
     arguments: dict[str, Any] = {"budget": "4MB", "backend": "litert", "group": "0", "recipe": "int8", **changes}
     return make_jobs(checkpoint, limits=Limits(), **arguments)
 
@@ -60,3 +60,25 @@ def test_all_groups_of_something_that_is_no_checkpoint(tmp_path: Path, config: s
         (tmp_path / "config.json").write_text(config)
     with pytest.raises(CheckpointError, match="Checkpoint '"):
         jobs(tmp_path, group="all")
+
+
+def test_items_replace_what_the_recipe_says(toy_checkpoint: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "pruned.yaml"
+    recipe.write_text("description: d\nprecision: int8\nitems: 20\nselftest: {}\n")
+    assert [jobs(toy_checkpoint, recipe=str(recipe), items=items)[0].recipe.items for items in (None, "all")] == [
+        20,
+        None,
+    ]
+    assert jobs(toy_checkpoint, items="prune-tail")[0].recipe.items == "prune-tail"
+
+
+def test_a_choice_of_items_that_is_none_is_named(toy_checkpoint: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'prune-tail'"):
+        jobs(toy_checkpoint, items="prune_tail")
+
+
+def test_fixed_tiles_and_a_pruned_tail_contradict_each_other(toy_checkpoint: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "tiles.yaml"
+    recipe.write_text("description: d\nprecision: int8\ntiles: 20\nselftest: {}\n")
+    with pytest.raises(ConfigError, match=r"--items prune-tail and `tiles: 20` .* contradict"):
+        jobs(toy_checkpoint, recipe=str(recipe), items="prune-tail")

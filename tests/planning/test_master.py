@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,8 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.master import make_master
+from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 
 
@@ -32,10 +35,11 @@ def test_the_manifest_says_where_everything_comes_from(
 
 
 def test_each_group_gets_its_own_table(
-    checkpoint: Checkpoint, recipe: BundleRecipe, backend, store: ContentCache
+    checkpoint: Checkpoint, toy_checkpoint: Path, recipe: BundleRecipe, backend, store: ContentCache
 ) -> None:
     first, second = (
-        make_master(checkpoint, backend=backend, group=group, recipe=recipe, store=store) for group in (0, 1)
+        load_master(ExportSource(toy_checkpoint, group=group), backend=backend, recipe=recipe, store=store)
+        for group in (0, 1)
     )
     assert (first.fields.group, second.fields.group) == ("0", "1")
     assert np.allclose(second.table.all_rows(), checkpoint.table(1), atol=0.02)
@@ -44,26 +48,26 @@ def test_each_group_gets_its_own_table(
 
 
 def test_the_groups_share_one_conversion(
-    checkpoint: Checkpoint, recipe: BundleRecipe, backend, store: ContentCache
+    toy_checkpoint: Path, recipe: BundleRecipe, backend, store: ContentCache
 ) -> None:
     for group in (0, 1):
-        make_master(checkpoint, backend=backend, group=group, recipe=recipe, store=store)
+        load_master(ExportSource(toy_checkpoint, group=group), backend=backend, recipe=recipe, store=store)
     assert backend.conversions == ["int8"]
 
 
 @pytest.mark.parametrize("group", [-1, 2])
 def test_a_group_that_is_not_there_is_named(
-    checkpoint: Checkpoint, recipe: BundleRecipe, backend, store: ContentCache, group: int
+    toy_checkpoint: Path, recipe: BundleRecipe, backend, store: ContentCache, group: int
 ) -> None:
     with pytest.raises(ConfigError, match=f"no user group {group}: this checkpoint has groups 0 to 1"):
-        make_master(checkpoint, backend=backend, group=group, recipe=recipe, store=store)
+        load_master(ExportSource(toy_checkpoint, group=group), backend=backend, recipe=recipe, store=store)
     assert not backend.conversions
 
 
 def test_tiles_of_the_recipe_do_not_reach_the_master(
-    checkpoint: Checkpoint, master: BundleContents, recipe: BundleRecipe, backend, store: ContentCache
+    toy_checkpoint: Path, master: BundleContents, recipe: BundleRecipe, backend, store: ContentCache
 ) -> None:
     fixed = recipe.model_copy(update={"tiles": 5})
-    other = make_master(checkpoint, backend=backend, group=0, recipe=fixed, store=store)
+    other = load_master(ExportSource(toy_checkpoint, group=0), backend=backend, recipe=fixed, store=store)
     assert other.table.tile_count == 48
     assert other.fields == master.fields

@@ -16,6 +16,7 @@ from ofa_export.bundle.writer import BundleContents, write_bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import CheckpointError
 from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import FP32
@@ -43,9 +44,9 @@ def written(contents: BundleContents, path: Path, *, tiles: int) -> bytes:
 def test_a_master_from_the_cache_is_the_one_that_was_made(
     folder: Path, store: ContentCache, recipe: BundleRecipe, backend, master: BundleContents, tmp_path: Path
 ) -> None:
-    arguments = {"backend": backend, "group": 0, "recipe": recipe, "store": store}
+    arguments = {"backend": backend, "recipe": recipe, "store": store}
     for _ in range(2):
-        again = load_master(folder, **arguments)
+        again = load_master(ExportSource(folder, group=0), **arguments)
         for tiles in (3, 17, 48):
             assert written(again, tmp_path / "a", tiles=tiles) == written(master, tmp_path / "b", tiles=tiles)
     assert backend.conversions == ["int8"]
@@ -82,9 +83,9 @@ def change_probes(folder: Path) -> None:
 def test_any_file_of_the_checkpoint_makes_another_master(
     folder: Path, store: ContentCache, recipe: BundleRecipe, backend, change: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    before = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    before = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
     change(folder)
-    after = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    after = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
     assert masters(store) == 2
     assert written(before, tmp_path / "a", tiles=48) != written(after, tmp_path / "b", tiles=48)
 
@@ -92,8 +93,9 @@ def test_any_file_of_the_checkpoint_makes_another_master(
 def test_group_recipe_backend_and_tools_make_another_master(
     folder: Path, store: ContentCache, recipe: BundleRecipe, backend
 ) -> None:
-    def made(**changes: object) -> int:
-        load_master(folder, **({"backend": backend, "group": 0, "recipe": recipe, "store": store} | changes))
+    def made(*, group: int = 0, **changes: object) -> int:
+        source = ExportSource(folder, group=group)
+        load_master(source, **({"backend": backend, "recipe": recipe, "store": store} | changes))
         return masters(store)
 
     assert made() == 1
@@ -111,11 +113,11 @@ def test_group_recipe_backend_and_tools_make_another_master(
 def test_a_damaged_entry_is_made_again(
     folder: Path, store: ContentCache, recipe: BundleRecipe, backend, tmp_path: Path
 ) -> None:
-    before = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    before = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
     (entry,) = store.root.glob("*.master")
     sound = entry.read_bytes()
     entry.write_bytes(sound[:-10] + bytes(10))
-    after = load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+    after = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
     assert written(before, tmp_path / "a", tiles=48) == written(after, tmp_path / "b", tiles=48)
     assert entry.read_bytes() == sound
 
@@ -126,7 +128,7 @@ def test_a_missing_file_is_rejected_and_nothing_is_kept(
 ) -> None:
     (folder / name).unlink()
     with pytest.raises(CheckpointError, match=name):
-        load_master(folder, backend=backend, group=0, recipe=recipe, store=store)
+        load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
     assert not store.root.exists() or not masters(store)
 
 

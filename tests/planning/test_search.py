@@ -23,6 +23,8 @@ def measured(draw: st.DrawFn, rank: int) -> MeasuredCandidate:
         candidate=Candidate(adaptation=True, rank=rank, depth_cap=1, precision=Precision(default="int8")),
         weights={"block_0": draw(st.integers(0, 3000))},
         macs=1.0,
+        full_table_ndcg=0.5,
+        users=9,
         points=tuple(MeasuredPoint(tiles=t, fixed_bytes=f, ndcg=q, planned_ndcg=p) for t, f, q, p in points),
     )
 
@@ -99,7 +101,9 @@ def test_what_cannot_fit_or_cannot_win_is_not_converted() -> None:
     def one(rank: int, weights: int, quality: float) -> MeasuredCandidate:
         point = MeasuredPoint(tiles=1, fixed_bytes=100, ndcg=quality, planned_ndcg=quality)
         chosen = Candidate(adaptation=True, rank=rank, depth_cap=1, precision=Precision(default="int8"))
-        return MeasuredCandidate(candidate=chosen, weights={"block_0": weights}, macs=1.0, points=(point,))
+        return MeasuredCandidate(
+            candidate=chosen, weights={"block_0": weights}, macs=1.0, points=(point,), full_table_ndcg=0.5, users=9
+        )
 
     candidates = [one(1, 5000, 0.9), one(2, 800, 0.5), one(3, 700, 0.5), one(4, 100, 0.2)]
     sizes = Conversions(dict.fromkeys(range(1, 5), 50))

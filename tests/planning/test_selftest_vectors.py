@@ -7,21 +7,23 @@ import pytest
 import torch
 
 from ofa_export.bundle.codes import encode
+from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.caps import copied, with_depth_cap
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.recipe import SelfTestRecipe
 from ofa_export.planning.selftest_vectors import UNDECIDED, selftest_vectors
 from ofa_export.precision import INT4, INT8, Precision
 
 
 @pytest.fixture
-def encoded(checkpoint: Checkpoint):
-    return encode(checkpoint.table(0).numpy(), group_sizes=checkpoint.config.model.group_sizes)
+def table(checkpoint: Checkpoint) -> ElasticTable:
+    return ItemSelection(checkpoint, group=0).table
 
 
-def test_cases_go_from_one_item_to_a_full_history(checkpoint: Checkpoint, encoded) -> None:
+def test_cases_go_from_one_item_to_a_full_history(checkpoint: Checkpoint, table: ElasticTable) -> None:
     recipe = SelfTestRecipe(cases=4, min_snr_db=20.0)
-    vectors = selftest_vectors(checkpoint, group=0, recipe=recipe, encoded=encoded, precision=INT8)
+    vectors = selftest_vectors(checkpoint, group=0, recipe=recipe, table=table, precision=INT8)
     lengths = vectors.lengths.tolist()
     assert lengths == sorted(lengths)
     assert (lengths[0], lengths[-1]) == (1, checkpoint.probes.lengths[::2].max())
@@ -29,9 +31,9 @@ def test_cases_go_from_one_item_to_a_full_history(checkpoint: Checkpoint, encode
 
 
 @torch.no_grad()
-def test_expected_scores_are_the_references_own(checkpoint: Checkpoint, encoded) -> None:
+def test_expected_scores_are_the_references_own(checkpoint: Checkpoint, table: ElasticTable) -> None:
     recipe = SelfTestRecipe(cases=3, candidates=5, min_snr_db=20.0)
-    vectors = selftest_vectors(checkpoint, group=0, recipe=recipe, encoded=encoded, precision=INT8)
+    vectors = selftest_vectors(checkpoint, group=0, recipe=recipe, table=table, precision=INT8)
     model, T, start = checkpoint.model, checkpoint.config.model.history_length, 0
     for case, length in enumerate(vectors.lengths):
         history = torch.zeros(1, T, 16)
@@ -46,18 +48,17 @@ def test_expected_scores_are_the_references_own(checkpoint: Checkpoint, encoded)
         assert np.array_equal(vectors.gates[case], adaptation.gates[0])
 
 
-def test_tile_codes_are_those_of_the_table(checkpoint: Checkpoint, encoded) -> None:
-    vectors = selftest_vectors(
-        checkpoint, group=0, recipe=SelfTestRecipe(min_snr_db=20.0), encoded=encoded, precision=INT8
-    )
+def test_tile_codes_are_those_of_the_table(checkpoint: Checkpoint, table: ElasticTable) -> None:
+    vectors = selftest_vectors(checkpoint, group=0, recipe=SelfTestRecipe(min_snr_db=20.0), table=table, precision=INT8)
     assert vectors.tile_items[0] == 0
     assert vectors.tile_items[-1] == 59
+    encoded = encode(checkpoint.table(0).numpy(), group_sizes=checkpoint.config.model.group_sizes)
     assert np.array_equal(vectors.tile_codes, encoded.codes[vectors.tile_items])
 
 
-def test_more_cases_and_candidates_than_there_are_is_no_mistake(checkpoint: Checkpoint, encoded) -> None:
+def test_more_cases_and_candidates_than_there_are_is_no_mistake(checkpoint: Checkpoint, table: ElasticTable) -> None:
     recipe = SelfTestRecipe(cases=20, candidates=1000, tile_items=1000, min_snr_db=20.0)
-    vectors = selftest_vectors(checkpoint, group=0, recipe=recipe, encoded=encoded, precision=INT8)
+    vectors = selftest_vectors(checkpoint, group=0, recipe=recipe, table=table, precision=INT8)
     assert (vectors.cases, len(vectors.candidates), len(vectors.tile_items)) == (20, 60, 60)
 
 
@@ -65,10 +66,10 @@ def margins(vectors) -> np.ndarray:
     return np.abs(vectors.keep_logits[..., 1] - vectors.keep_logits[..., 0])
 
 
-def test_no_case_has_a_gate_that_the_precision_may_turn(checkpoint: Checkpoint, encoded) -> None:
+def test_no_case_has_a_gate_that_the_precision_may_turn(checkpoint: Checkpoint, table: ElasticTable) -> None:
     recipe = SelfTestRecipe(cases=6)
     made = {
-        precision.text: selftest_vectors(checkpoint, group=0, recipe=recipe, encoded=encoded, precision=precision)
+        precision.text: selftest_vectors(checkpoint, group=0, recipe=recipe, table=table, precision=precision)
         for precision in (INT8, INT4, Precision(default="int4", layers=(("adapt.controller", "int8"),)))
     }
     assert margins(made["int8"]).min() < UNDECIDED["int4"] <= margins(made["int4"]).min()
@@ -77,27 +78,27 @@ def test_no_case_has_a_gate_that_the_precision_may_turn(checkpoint: Checkpoint, 
     assert np.array_equal(controller.rows, made["int8"].rows)
 
 
-def test_a_layer_of_the_controller_counts(checkpoint: Checkpoint, encoded) -> None:
+def test_a_layer_of_the_controller_counts(checkpoint: Checkpoint, table: ElasticTable) -> None:
     precision = Precision(default="int8", layers=(("adapt.controller.head_out", "int4"),))
-    vectors = selftest_vectors(
-        checkpoint, group=0, recipe=SelfTestRecipe(cases=6), encoded=encoded, precision=precision
-    )
+    vectors = selftest_vectors(checkpoint, group=0, recipe=SelfTestRecipe(cases=6), table=table, precision=precision)
     assert margins(vectors).min() >= UNDECIDED["int4"]
 
 
-def test_a_controller_that_decides_nothing_still_gets_cases(checkpoint: Checkpoint, encoded) -> None:
+def test_a_controller_that_decides_nothing_still_gets_cases(checkpoint: Checkpoint, table: ElasticTable) -> None:
     model = copied(checkpoint.model)
     model.controller.head_out.weight.zero_()
     model.controller.head_out.bias.zero_()
     undecided = replace(checkpoint, model=model)
-    vectors = selftest_vectors(undecided, group=0, recipe=SelfTestRecipe(cases=3), encoded=encoded, precision=INT4)
+    vectors = selftest_vectors(undecided, group=0, recipe=SelfTestRecipe(cases=3), table=table, precision=INT4)
     assert vectors.cases == 3
     assert margins(vectors).max() == 0
 
 
-def test_under_a_depth_cap_two_blocks_that_are_equally_sure_are_undecided(checkpoint: Checkpoint, encoded) -> None:
+def test_under_a_depth_cap_two_blocks_that_are_equally_sure_are_undecided(
+    checkpoint: Checkpoint, table: ElasticTable
+) -> None:
     capped = replace(checkpoint, model=with_depth_cap(checkpoint.model, 1))
-    vectors = selftest_vectors(capped, group=0, recipe=SelfTestRecipe(cases=6), encoded=encoded, precision=INT4)
+    vectors = selftest_vectors(capped, group=0, recipe=SelfTestRecipe(cases=6), table=table, precision=INT4)
     signed = vectors.keep_logits[..., 1] - vectors.keep_logits[..., 0]
     both = signed[(signed > 0).all(axis=1)]
     assert (np.abs(both[:, 0] - both[:, 1]) >= UNDECIDED["int4"]).all()

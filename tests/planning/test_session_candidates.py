@@ -17,6 +17,7 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.planning.session_candidates import session_candidates
@@ -77,7 +78,7 @@ def test_items_outside_the_bundle_are_always_sent(
     checkpoint: Checkpoint, master: BundleContents, tmp_path: Path
 ) -> None:
     foreign = ItemCatalogue(keys=("X", *master.items.keys[1:]), titles=master.items.titles)
-    full = written(tmp_path / "pruned", replace(master, items=foreign), len(master.table.order))
+    full = written(tmp_path / "pruned", replace(master, items_entry=foreign.to_bytes()), len(master.table.order))
     assert session_candidates(checkpoint, ["K0", "K1"], bundle=full).pack.items.keys == ("K0",)
     assert session_candidates(checkpoint, ["K0"], bundle=full).pack.items.keys == ("K0",)
 
@@ -117,7 +118,9 @@ def test_bundles_of_another_checkpoint_or_an_unknown_group_are_refused(
 def test_a_pack_on_the_real_sample_scores_as_the_full_table_does(tmp_path: Path) -> None:
     folder = shipped("artifacts", "sample")
     checkpoint, recipe = load_checkpoint(folder), load_recipe("bundle", "int8", BundleRecipe)
-    master = load_master(folder, backend=get_backend("litert"), group=0, recipe=recipe, store=ContentCache())
+    master = load_master(
+        ExportSource(folder, group=0), backend=get_backend("litert"), recipe=recipe, store=ContentCache()
+    )
     small = written(tmp_path / "small", master, 160, budget=4_000_000)
     full = written(tmp_path / "full", master, len(master.table.order), budget=4_000_000)
     history, candidates = list(checkpoint.item_keys[40:52]), list(checkpoint.item_keys[5::31])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.bundle.codes import encode
+from ofa_export.bundle.items import items_entry
 from ofa_export.bundle.order import TileOrder, prefix_bytes
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tiles import pack_tiles
@@ -127,12 +128,12 @@ def tiles_in_another_order(contents: BundleContents, checkpoint: Checkpoint) -> 
 
 def wrong_key(contents: BundleContents, _: Checkpoint) -> BundleContents:
     keys = (*contents.items.keys[:5], "K5-old", *contents.items.keys[6:])
-    return replace(contents, items=replace(contents.items, keys=keys))
+    return replace(contents, items_entry=items_entry(keys, contents.items.titles))
 
 
 def shifted_titles(contents: BundleContents, _: Checkpoint) -> BundleContents:
     first, *others = contents.items.titles
-    return replace(contents, items=replace(contents.items, titles=(*others, first)))
+    return replace(contents, items_entry=items_entry(contents.items.keys, (*others, first)))
 
 
 def stale_scores(contents: BundleContents, _: Checkpoint) -> BundleContents:

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 GAIN = 0.05
 CONTROL_RATE = 1e-3
+EPOCHS = 5
 
 
 def as_many_static_steps(session: Session) -> float:
@@ -58,7 +59,9 @@ def as_many_static_steps(session: Session) -> float:
 def test_adapting_beats_the_equally_trained_static_net_and_is_personal(tmp_path: Path) -> None:
     data = load_dataset("planted")
     histories = build_histories(data.interactions, recipe=data.recipe, seed=0)
-    recipe = load_recipe("train", "planted", TrainRecipe)
+    shipped = load_recipe("train", "planted", TrainRecipe)
+    # Five of twelve epochs: a third of the gain, which is still beyond doubt, in a third of the time.
+    recipe = shipped.model_copy(update={"mapper": shipped.mapper.model_copy(update={"epochs": EPOCHS})})
     session = initial_session(histories, recipe, seed=0, folder=tmp_path, progress=Silent())
     train_static(session)
     model, start = session.model, copy.deepcopy(session.model.state_dict())

@@ -24,13 +24,18 @@ from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.planning.master import make_master
+from ofa_export.planning.byte_shares import ByteShare
+from ofa_export.planning.master import measured_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import parse_precision
 from ofa_export.recipes import load_recipe
+from ofa_export.validation.expected_quality import ExpectedQuality, QualityPoint
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
+from ofa_export.validation.latency import Latency
+from ofa_export.validation.layer_error import LayerError
 from ofa_export.validation.provenance import accepted_finding
 from ofa_export.validation.report import Report, Subject
+from ofa_export.validation.score_sample import ScoreSample
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 
@@ -93,12 +98,16 @@ class Workshop:
     store: ContentCache
     folder: Path
 
-    def master(self, *, backend: str = "torch-program", precision: str = "int8") -> BundleContents:
-        floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 8.0}[precision]
+    def master(self, *, backend: str = "torch-program", precision: str = "int8", **choices: Any) -> BundleContents:
+        floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 5.0}[precision]
         recipe = BundleRecipe(
-            description="toy", precision=precision, candidates=25, selftest=SelfTestRecipe(min_snr_db=floor_db)
+            description="toy",
+            precision=precision,
+            candidates=25,
+            selftest=SelfTestRecipe(min_snr_db=floor_db),
+            **choices,
         )
-        return make_master(self.checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=self.store)
+        return measured_master(self.checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=self.store)
 
     def write(self, contents: BundleContents, *, tiles: int | None = None) -> Path:
         path = self.folder / "toy.ofab"
@@ -232,3 +241,48 @@ def bad() -> Report:
 def rejected() -> Report:
     report = report_of(accepted_finding("Bundle rejected: it is empty."))
     return replace(report, bundle="broken\x00.ofab", subject=None, environment={})
+
+
+@pytest.fixture
+def full(good: Report) -> Report:
+    """A report with everything that a page can show."""
+    return replace(
+        good,
+        environment={"system": "Linux x86_64", "torch": "2.13.0"},
+        layers=tuple(
+            LayerError(
+                graph="adapt",
+                layer=f"adapt.layer_{number}",
+                scheme="int8",
+                max_abs_err=0.1,
+                snr_db=30.0 + number,
+                own_snr_db=35.0 + number,
+                unexplained_snr_db=80.0,
+            )
+            for number in range(20)
+        ),
+        scores=ScoreSample(
+            reference=(-1.0, 0.0, 2.0, 5.5), device=(-1.0, 0.1, 2.0, 4.0), same_gates=(True, True, True, False)
+        ),
+        quality=ExpectedQuality(
+            points=(
+                QualityPoint(tiles=20, file_bytes=900_000, ndcg_at_10=0.1),
+                QualityPoint(tiles=160, file_bytes=1_200_000, ndcg_at_10=0.2),
+            ),
+            expected=0.1,
+            full_table=0.21,
+            users=1000,
+        ),
+        parts=(
+            ByteShare(
+                name="graphs.tflite",
+                bytes=700_000,
+                inside=(ByteShare(name="adapt.mapper.generators.0", bytes=400_000),),
+            ),
+            ByteShare(name="embeddings.bin", bytes=290_000, inside=(ByteShare(name="bit plane 0", bytes=200_000),)),
+        ),
+        latency=tuple(
+            Latency(part=part, median_ms=1.25, p90_ms=2.5, sessions=214)
+            for part in ("adapt", "blocks", "score", "session")
+        ),
+    )

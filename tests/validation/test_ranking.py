@@ -20,6 +20,9 @@ def findings(tolerance: TolerancePolicy, *, device: list[int], budget: float | N
         device_ranks=np.array(device),
         reference_ranks=np.array([1, 3]),
         full_ranks=np.array([1, 1]),
+        sampled_reference=np.zeros((2, 4), np.float32),
+        sampled_device=np.zeros((2, 4), np.float32),
+        milliseconds=np.ones((2, 3)),
     )
     limit = None if budget is None else Limit(limit=budget, why="test")
     found = ranking_findings(sessions, limits=tolerance.of_precision("int8"), budget=limit)

@@ -60,6 +60,18 @@ def test_items_of_the_history_are_ranked_unless_the_checkpoint_says_otherwise(
     assert np.array_equal(sessions.full_ranks, target_ranks(scores, probes.targets, history=seen))
 
 
+def test_scores_of_every_history_are_kept_to_look_at_and_its_times_are_taken(
+    device: Device, checkpoint: Checkpoint, histories: ValidationHistories
+) -> None:
+    sessions = run(device, checkpoint, histories)
+    best, middling, *_, last, _ = sessions.sampled_reference.T
+    assert len(best) == len(histories)
+    assert (best > middling).all() and (middling > last).all()
+    assert np.abs(sessions.sampled_device - sessions.sampled_reference).max() == pytest.approx(sessions.abs_err.max())
+    assert sessions.milliseconds.shape == (len(histories), 3)
+    assert (sessions.milliseconds > 0).all()
+
+
 def test_items_of_the_history_are_not_among_the_ten_best(checkpoint: Checkpoint) -> None:
     scores = np.arange(20, dtype=np.float32)
     assert session._best(scores, np.array([-1, 19, 18], np.int32)) == set(range(8, 18))

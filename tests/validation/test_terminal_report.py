@@ -8,7 +8,7 @@ from ofa_export.validation.report import Report
 from ofa_export.validation.terminal_report import print_report
 
 PASSING = """\
-toy.ofab  litert int8, group 0, 990,000 of 1,000,000 bytes, 40 of 160 tiles
+toy.ofab  litert int8 on host, group 0, 990,000 of 1,000,000 bytes, 40 of 160 tiles
               passed  nearest to its limit            measured  limit
 bundle           2/2  size_bytes                 990,000 bytes  ≤ 1,000,000 bytes
 quantisation     2/2  adapt.theta_0.snr_db             42.1 dB  ≥ 30.0 dB
@@ -18,7 +18,7 @@ PASS: 7 assertions hold, 0 fail, 0 to look at
 """
 
 FAILING = """\
-toy.ofab  litert int8, group 0, 990,000 of 1,000,000 bytes, 40 of 160 tiles
+toy.ofab  litert int8 on host, group 0, 990,000 of 1,000,000 bytes, 40 of 160 tiles
               passed  nearest to its limit            measured  limit
 finite           0/1  adapt.nonfinite_count                  2  ≤ 0
 quantisation     2/3  block_0.hidden.snr_db            12.0 dB  ≥ 30.0 dB

@@ -25,6 +25,8 @@ def test_strict_allows_nothing_that_default_refuses() -> None:
         assert tight.session_snr_db.limit >= loose.session_snr_db.limit
         assert tight.gate_margin.limit <= loose.gate_margin.limit
         assert tight.ndcg_drop.limit <= loose.ndcg_drop.limit
+        assert tight.layer_unexplained_snr_db and loose.layer_unexplained_snr_db
+        assert tight.layer_unexplained_snr_db.limit >= loose.layer_unexplained_snr_db.limit
 
 
 def test_the_product_s_floors_are_the_default_ones() -> None:

@@ -66,11 +66,11 @@ class ContentCache:
 
     def _read(self, entry: Path) -> bytes | None:
         try:
-            stored = entry.read_bytes()
+            with entry.open("rb") as file:
+                header, content = file.read(HEADER_SIZE), file.read()
         except OSError:
             return None
-        content = stored[HEADER_SIZE:]
-        if stored[:HEADER_SIZE] == _header(content):
+        if header == _header(content):
             return content
         logger.warning("The cached file %s is damaged; it is made again.", entry)
         return None

@@ -10,6 +10,7 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 ├── BudgetError                3  the byte budget cannot be met
 ├── LimitsError                3  the limits on memory and time cannot be met
 ├── NumericsError              4  numbers out of tolerance
+├── RuntimeFailedError         4  a runtime in a process of its own refused, crashed or did not answer
 ├── RejectedError              5  a file of ours that must not be used
 │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
 │   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
@@ -27,6 +28,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
+
+MAX_QUOTED = 1000
+"""Characters of a reason to refuse a file."""
 
 
 class OfaExportError(Exception):
@@ -119,6 +123,12 @@ class NumericsError(OfaExportError):
     exit_code = 4
 
 
+class RuntimeFailedError(OfaExportError):
+    """A runtime in a process of its own refused the graphs, crashed on them or did not answer."""
+
+    exit_code = 4
+
+
 class RejectedError(OfaExportError):
     """A file of ours that must not be used."""
 
@@ -140,7 +150,9 @@ class _EntryError(Exception):
     kind: ClassVar[str]
 
     def __init__(self, reason: str, *, entry: str | None = None) -> None:
-        self.reason, self.entry = reason, entry
+        # Both may quote a hostile file: no control character of it reaches a terminal, and no text without an end.
+        self.reason, self.entry = _shown(reason), None if entry is None else _shown(entry)
+        entry, reason = self.entry, self.reason
         super().__init__(f"{self.kind} rejected{f' at {entry}' if entry else ''}: {reason}")
 
 
@@ -220,6 +232,11 @@ class LoweringError(OfaExportError):
     def __init__(self, *, backend: str, stage: str, graph: str | None, detail: str) -> None:
         self.backend, self.stage, self.graph = backend, stage, graph
         super().__init__(f"{backend}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")
+
+
+def _shown(text: str) -> str:
+    whole = (text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…").replace("\n", " ")
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in whole)
 
 
 def _numbered(problem: str, ways_out: Sequence[str]) -> str:

@@ -86,7 +86,7 @@ class ExecutorchRunner:
         except RuntimeError as error:
             raise BundleError(f"ExecuTorch cannot read the file: {error}.", entry=entry) from error
         # The program reads its weights in place: they must live as long as it does.
-        self._program, self._content = program, content
+        self._program, self._content, self._entry = program, content, entry
 
     def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one graph; see `GraphRunner.run`."""
@@ -95,7 +95,10 @@ class ExecutorchRunner:
         spec = self._contract[graph]
         check_inputs(spec, inputs)
         # Cloned outputs, because the method writes the next call's outputs to the same memory.
-        outputs = self._methods[graph].call([_tensor(inputs[tensor.name]) for tensor in spec.inputs], True)
+        try:
+            outputs = self._methods[graph].call([_tensor(inputs[tensor.name]) for tensor in spec.inputs], True)
+        except RuntimeError as error:
+            raise BundleError(f"ExecuTorch cannot run graph {graph}: {error}.", entry=self._entry) from error
         return {tensor.name: output.numpy() for tensor, output in zip(spec.outputs, outputs, strict=True)}
 
     def close(self) -> None:

@@ -65,9 +65,14 @@ class LiteRtRunner:
     """
 
     def __init__(self, interpreter: Interpreter, contract: Sequence[GraphSpec], *, entry: str) -> None:
-        signatures = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
-        check_agreement([_graph_spec(name, runner) for name, runner in signatures.items()], contract, entry=entry)
+        try:
+            signatures = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
+            found = [_graph_spec(name, runner) for name, runner in signatures.items()]
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"LiteRT cannot read its signatures: {error}.", entry=entry) from error
+        check_agreement(found, contract, entry=entry)
         self._signatures: dict[str, SignatureRunner] = signatures
+        self._entry = entry
         self._contract = {graph.name: graph for graph in contract}
 
     def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -75,7 +80,10 @@ class LiteRtRunner:
         if graph not in self._signatures:
             raise UnknownNameError("loaded graph", graph, self._signatures)
         check_inputs(self._contract[graph], inputs)
-        return cast("dict[str, NDArray[Any]]", self._signatures[graph](**inputs))
+        try:
+            return cast("dict[str, NDArray[Any]]", self._signatures[graph](**inputs))
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"LiteRT cannot run graph {graph}: {error}.", entry=self._entry) from error
 
     def close(self) -> None:
         """Free the interpreter."""

@@ -91,9 +91,12 @@ def _culprit(graphs: Sequence[DeviceGraph]) -> str | None:
 def _quantise(model: bytes, graphs: Sequence[DeviceGraph], base: Scheme, exceptions: Mapping[str, Scheme]) -> bytes:
     try:
         model, scopes = with_scopes(model, graphs) if exceptions else (model, {})
+        missing = [layer for layer in exceptions if layer not in scopes]
+        if missing:
+            raise ValueError(f"no operation of the converted file computes {', '.join(missing)} alone")
     except Exception as error:
         raise LoweringError(
             backend="litert", stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
         ) from error
-    named = {scopes[layer]: scheme for layer, scheme in exceptions.items()}
+    named = {scope: scheme for layer, scheme in exceptions.items() for scope in scopes[layer]}
     return quantise(model, base, named, backend="litert")

@@ -30,6 +30,7 @@ class GraphRunner(Protocol):
 
         Raises:
             ConfigError: the graph is unknown, or the inputs are not those of the contract.
+            BundleError: the runtime loaded the graph and cannot run it.
         """
         ...
 

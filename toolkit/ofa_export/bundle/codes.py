@@ -17,7 +17,7 @@ Source: our choice; the measurements behind it are in the design of the bundle (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,9 @@ PLANES = 8
 TABLE_VALUES: int = 2 ** (PLANES + 1) - 2
 CLIP = 3.0
 EXPONENT = 0.7
+
+ROWS_AT_ONCE = 2**12
+"""Rows whose float64 values are held at once; a million items would need ten times the table otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,16 +89,19 @@ def encode(
     _check_table(table, sizes)
     if not (0 < clip <= 100 and 0.1 <= exponent <= 1):
         raise ConfigError(f"The code needs 0 < clip <= 100 and 0.1 <= exponent <= 1, not {clip} and {exponent}.")
-    blocks = table.reshape(len(table), -1, BLOCK_WIDTH).astype(np.float64)
-    energy = np.add.reduceat(np.square(blocks).sum(axis=2), np.cumsum(sizes) - sizes, axis=0)
-    rms = np.sqrt(energy / (BLOCK_WIDTH * sizes[:, None])).astype(np.float32)
-    scale = np.repeat(rms, sizes, axis=0).astype(np.float64)[:, :, None]
-    normal = np.divide(blocks, scale, out=np.zeros_like(blocks), where=scale > 0)
-    inside = np.clip(normal / clip, -1, 1)
-    codes = np.clip(np.floor(128 * (1 + np.sign(inside) * np.abs(inside) ** exponent)), 0, 255).astype(np.uint8)
-    used = np.broadcast_to(scale > 0, codes.shape)
-    book = _fit(codes[used], normal[used], clip, exponent)
-    return EncodedTable(codes=codes.reshape(table.shape), rms=rms, book=book, group_sizes=sizes)
+    rms = _block_rms(table, sizes)
+    codes = np.empty(table.shape, np.uint8)
+    counts, sums = np.zeros(2**PLANES, np.int64), np.zeros(2**PLANES)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    for rows in _chunks(len(table)):
+        scale = np.repeat(rms[groups[rows]], BLOCK_WIDTH, axis=1)
+        normal = np.divide(table[rows], scale, out=np.zeros(scale.shape), where=scale > 0, dtype=np.float64)
+        inside = np.clip(normal / clip, -1, 1)
+        found = np.clip(np.floor(128 * (1 + np.sign(inside) * np.abs(inside) ** exponent)), 0, 255).astype(np.uint8)
+        codes[rows], used = found, scale > 0
+        counts += np.bincount(found[used], minlength=2**PLANES)
+        sums += np.bincount(found[used], weights=normal[used], minlength=2**PLANES)
+    return EncodedTable(codes=codes, rms=rms, book=_fit(counts, sums, clip, exponent), group_sizes=sizes)
 
 
 def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -134,9 +140,32 @@ def dequantise(
     return values
 
 
-def _fit(codes: NDArray[np.uint8], normal: NDArray[np.float64], clip: float, exponent: float) -> CodeBook:
-    counts = np.bincount(codes, minlength=2**PLANES)
-    sums = np.bincount(codes, weights=normal, minlength=2**PLANES)
+def products_are_finite(rms: NDArray[np.float32], values: NDArray[np.float32]) -> bool:
+    """Whether every embedding that scales and decoding tables can give is finite.
+
+    Args:
+        rms: scales, finite, of any shape.
+        values: of the decoding tables, finite, of any shape.
+    """
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(rms.max() * np.abs(values).max()))
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
+
+
+def _block_rms(table: NDArray[np.float32], sizes: NDArray[np.int64]) -> NDArray[np.float32]:
+    energy = np.empty((len(table), table.shape[1] // BLOCK_WIDTH))
+    for rows in _chunks(len(table)):
+        values = table[rows].astype(np.float64)
+        energy[rows] = np.square(values).reshape(len(values), -1, BLOCK_WIDTH).sum(axis=2)
+    of_groups = np.add.reduceat(energy, np.cumsum(sizes) - sizes, axis=0)
+    rms: NDArray[np.float32] = np.sqrt(of_groups / (BLOCK_WIDTH * sizes[:, None])).astype(np.float32)
+    return rms
+
+
+def _fit(counts: NDArray[np.int64], sums: NDArray[np.float64], clip: float, exponent: float) -> CodeBook:
     tables = []
     for planes in range(1, PLANES + 1):
         cells = 2**planes

@@ -222,7 +222,7 @@ class Device:
         """
         if k < 1:
             raise ConfigError(f"A ranking needs k of at least 1, not {k}.")
-        self._clock = _Clock()
+        self.take_milliseconds()
         adaptation = self.adapt(history_rows)
         candidates = np.arange(len(self.items))
         if self.bundle.manifest.ranking.exclude_history:
@@ -235,8 +235,13 @@ class Device:
             rows=candidates[best],
             scores=scores[best],
             adaptation=adaptation,
-            milliseconds=dict(self._clock.milliseconds),
+            milliseconds=self.take_milliseconds(),
         )
+
+    def take_milliseconds(self) -> dict[str, float]:
+        """Time spent in `lookup`, `adapt`, `blocks`, `score` and `sort` since this was asked last."""
+        spent, self._clock = self._clock.milliseconds, _Clock()
+        return spent
 
     def _visible(self, history_rows: Rows) -> NDArray[np.int64]:
         rows = np.asarray(history_rows, np.int64)[-self._history.shape[1] :]

@@ -3,7 +3,7 @@
 | type | count | content |
 | --- | --- | --- |
 | float32 | G * N | rms of each group and block, at index g * N + n, finite and not negative |
-| float32 | 510 | decoding tables: table_k (2^k values) starts at 2^k - 2, k = 1..8 |
+| float32 | 510 | decoding tables: table_k (2^k values) starts at 2^k - 2, k = 1..8; finite, also times any rms |
 | uint16 | G * N * 8 | the complete tile order; tile (g, n, p) has the index (g * N + n) * 8 + p |
 | uint8 | - | the bytes of the first `tiles_kept` tiles in that order |
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ofa_export.bundle.codes import TABLE_VALUES, CodeBook
+from ofa_export.bundle.codes import TABLE_VALUES, CodeBook, products_are_finite
 from ofa_export.bundle.manifest import EmbeddingLayout
 from ofa_export.bundle.order import TileOrder, floor_tiles, prefix_bytes
 from ofa_export.bundle.table import ElasticTable
@@ -49,7 +49,7 @@ def embeddings_bytes(table: ElasticTable, tiles: int) -> int:
 def table_to_bytes(table: ElasticTable) -> bytes:
     """The content of `embeddings.bin`."""
     parts = (table.rms.astype("<f4"), table.book.values.astype("<f4"), table.order.tiles.astype("<u2"), table.tiles)
-    return b"".join(part.tobytes() for part in parts)
+    return b"".join(np.ascontiguousarray(part).data for part in parts)
 
 
 def table_from_bytes(data: memoryview, layout: EmbeddingLayout) -> ElasticTable:
@@ -73,6 +73,8 @@ def table_from_bytes(data: memoryview, layout: EmbeddingLayout) -> ElasticTable:
     scales = np.frombuffer(data, "<f4", groups * blocks + TABLE_VALUES)
     if not np.isfinite(scales).all() or scales[: groups * blocks].min() < 0:
         raise _rejected("a scale or table value is not finite, or a scale is negative.")
+    if not products_are_finite(scales[: groups * blocks], scales[groups * blocks :]):
+        raise _rejected("a scale times a table value is too large for a float32.")
     tiles = np.frombuffer(data, "<u2", layout.tiles_total, offset=scales.nbytes)
     try:
         order = TileOrder(name=layout.order, groups=groups, blocks=blocks, tiles=tiles)

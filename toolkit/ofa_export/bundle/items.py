@@ -24,6 +24,7 @@ from ofa_export.errors import BundleError, ConfigError, HistoryError
 
 ENTRY = "items.bin"
 MAX_ITEM_BYTES = 1024
+ITEMS_AT_ONCE = 2**14
 
 _HEADER = struct.Struct("<4sIII")
 _MAGIC = b"OFAI"
@@ -63,7 +64,7 @@ class ItemCatalogue:
             raise ConfigError(f"Every item needs a key and a title: got {len(self.keys)} and {len(self.titles)}.")
         for row, (key, title) in enumerate(zip(self.keys, self.titles, strict=True)):
             _check_item(row, key, title)
-        if len(self._rows) != len(self.keys):
+        if len(set(self.keys)) != len(self.keys):
             twice = next(key for row, key in enumerate(self.keys) if self._rows[key] != row)
             raise ConfigError(f"The item key '{twice}' appears twice; keys must be unique.")
 
@@ -96,8 +97,8 @@ class ItemCatalogue:
         return KnownHistory(rows=tuple(self._rows[key] for key in keys if key in self._rows), unknown=unknown)
 
     def to_bytes(self) -> bytes:
-        """The content of `items.bin`; of a catalogue that was read, what it was read from."""
-        return self._encoded
+        """The content of `items.bin`."""
+        return items_entry(self.keys, self.titles)
 
     @classmethod
     def from_bytes(cls, data: memoryview | bytes, *, items: int) -> ItemCatalogue:
@@ -110,37 +111,69 @@ class ItemCatalogue:
         Raises:
             BundleError: anything that `to_bytes` would not have written for V items.
         """
-        if len(data) < _HEADER.size:
-            raise _rejected(f"it has {len(data)} bytes, fewer than its header.")
-        magic, version, count, raw_length = _HEADER.unpack_from(data)
-        if (magic, version) != (_MAGIC, _VERSION):
-            raise _rejected(f"it starts with {magic!r}, version {version}; needed is {_MAGIC!r}, version {_VERSION}.")
-        if count != items:
-            raise _rejected(f"it holds {count:,} items, the manifest says {items:,}.")
-        if raw_length > count * MAX_ITEM_BYTES:
-            raise _rejected(f"its text of {raw_length:,} bytes is over the limit of {MAX_ITEM_BYTES:,} for each item.")
-        lines = _inflate(data[_HEADER.size :], raw_length).split("\n")
-        if len(lines) != 2 * count:
-            raise _rejected(f"its text has {len(lines):,} lines; {count:,} keys and as many titles are needed.")
+        lines = _inflate(data[_HEADER.size :], _text_bytes(data, items=items)).split("\n")
+        if len(lines) != 2 * items:
+            raise _rejected(f"its text has {len(lines):,} lines; {items:,} keys and as many titles are needed.")
         try:
-            catalogue = cls(keys=tuple(lines[:count]), titles=tuple(lines[count:]))
+            return cls(keys=tuple(lines[:items]), titles=tuple(lines[items:]))
         except ConfigError as error:
             raise _rejected(str(error)) from error
-        # Another version of zlib may compress the same text to other bytes, and a resized bundle must not change.
-        vars(catalogue)["_encoded"] = bytes(data)
-        return catalogue
-
-    @cached_property
-    def _encoded(self) -> bytes:
-        text = "\n".join((*self.keys, *self.titles)).encode()
-        return _HEADER.pack(_MAGIC, _VERSION, len(self), len(text)) + zlib.compress(text, 9)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
         return {key: row for row, key in enumerate(self.keys)}
 
 
-def _check_item(row: int, key: str, title: str) -> None:
+def items_entry(keys: Sequence[str], titles: Sequence[str]) -> bytes:
+    """The content of `items.bin`; of many items no more than some are held as Python's texts.
+
+    Args:
+        keys: `[V]`, unique.
+        titles: `[V]`.
+
+    Raises:
+        ConfigError: an item cannot be written to a bundle.
+    """
+    parts: list[bytes] = []
+    total, stream = -1, zlib.compressobj(9)
+    for row, (key, title) in enumerate(zip(keys, titles, strict=True)):
+        total += _check_item(row, key, title)
+    for texts in (keys, titles):
+        for start in range(0, len(texts), ITEMS_AT_ONCE):
+            if parts:
+                parts.append(stream.compress(b"\n"))
+            parts.append(stream.compress("\n".join(texts[start : start + ITEMS_AT_ONCE]).encode()))
+    return _HEADER.pack(_MAGIC, _VERSION, len(keys), total) + b"".join([*parts, stream.flush()])
+
+
+def check_header(data: memoryview | bytes, *, items: int) -> None:
+    """Check what can be checked without the text, which takes a second to read for a million items.
+
+    Args:
+        data: the content of `items.bin`.
+        items: V that it must hold.
+
+    Raises:
+        BundleError: it is of another layout, of another number of items, or claims more text than they may have.
+    """
+    _text_bytes(data, items=items)
+
+
+def _text_bytes(data: memoryview | bytes, *, items: int) -> int:
+    if len(data) < _HEADER.size:
+        raise _rejected(f"it has {len(data)} bytes, fewer than its header.")
+    magic, version, count, raw_length = _HEADER.unpack_from(data)
+    if (magic, version) != (_MAGIC, _VERSION):
+        raise _rejected(f"it starts with {magic!r}, version {version}; needed is {_MAGIC!r}, version {_VERSION}.")
+    if count != items:
+        raise _rejected(f"it holds {count:,} items, the manifest says {items:,}.")
+    if raw_length > count * MAX_ITEM_BYTES:
+        raise _rejected(f"its text of {raw_length:,} bytes is over the limit of {MAX_ITEM_BYTES:,} for each item.")
+    return int(raw_length)
+
+
+def _check_item(row: int, key: str, title: str) -> int:
+    """Bytes that an item takes in the text."""
     if not key:
         raise ConfigError(f"The item of row {row} has an empty key.")
     if "\n" in key or "\n" in title:
@@ -153,6 +186,7 @@ def _check_item(row: int, key: str, title: str) -> None:
         raise ConfigError(
             f"Key and title of item {key[:40]!r} (row {row}) take {size:,} bytes; the limit is {MAX_ITEM_BYTES:,}."
         )
+    return size
 
 
 def _inflate(stream: memoryview | bytes, raw_length: int) -> str:

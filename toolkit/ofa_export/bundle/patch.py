@@ -42,7 +42,7 @@ def apply_delta(base: memoryview, delta: Delta) -> bytes:
 
 def _check_base(base: memoryview, delta: Delta) -> None:
     digest, fields = hashlib.sha256(base).hexdigest(), delta.fields
-    if digest == fields.base.sha256:
+    if (len(base), digest) == (fields.base.bytes, fields.base.sha256):
         return
     if digest == fields.result.sha256:
         raise DeltaError("the bundle given is already its result: nothing has to be done.")

@@ -2,12 +2,15 @@
 
 In order: the archive's structure and CRCs (`archive_reader`), the manifest, its list of entries against the archive,
 every SHA-256, the budget, then each entry against the manifest. The file stays mapped; tables are views of the map.
+Only the text of `items.bin` is checked when the first key or title is asked for: a million of them take a second, and
+cutting a bundle to another budget needs none.
 """
 
 from __future__ import annotations
 
 import mmap
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -34,7 +37,7 @@ class Bundle:
 
     manifest: Manifest
     table: ElasticTable
-    items: ItemCatalogue
+    items_entry: memoryview
     selftest: SelfTest
     model_card: str
     graphs: memoryview
@@ -48,7 +51,8 @@ class Bundle:
         layout = self.manifest.embeddings
         self.graphs = entries[self.manifest.entries[0].name]
         self.table = embeddings.table_from_bytes(entries[embeddings.ENTRY], layout)
-        self.items = ItemCatalogue.from_bytes(entries[items.ENTRY], items=layout.items)
+        self.items_entry = entries[items.ENTRY]
+        items.check_header(self.items_entry, items=layout.items)
         self.selftest = SelfTest.from_bytes(entries[selftest.ENTRY], self.manifest.shapes, items=layout.items)
         if self.selftest.cases != self.manifest.selftest.cases:
             raise BundleError(f"it has {self.selftest.cases} cases, the manifest says otherwise.", entry=selftest.ENTRY)
@@ -70,10 +74,19 @@ class Bundle:
         bundle._map = mapped
         return bundle
 
+    @cached_property
+    def items(self) -> ItemCatalogue:
+        """Keys and titles.
+
+        Raises:
+            BundleError: their text is not what the format says.
+        """
+        return ItemCatalogue.from_bytes(self.items_entry, items=self.manifest.embeddings.items)
+
     def close(self) -> None:
         """Give the file back. Tables and graphs taken from the bundle keep the map alive until they are gone too."""
-        self.__dict__.pop("table", None)
-        self.__dict__.pop("graphs", None)
+        for view in ("table", "graphs", "items_entry"):
+            self.__dict__.pop(view, None)
         if self._map is not None:
             with suppress(BufferError):
                 self._map.close()

@@ -6,7 +6,7 @@ With n items of width d, N = d / 8 blocks and the G item groups of the checkpoin
 | type | count | content of `candidates.bin` |
 | --- | --- | --- |
 | float32 | G * N | rms of each group and block, at index g * N + n, finite and not negative |
-| float32 | 256 | decoding table of 8 planes, finite |
+| float32 | 256 | decoding table of 8 planes, finite, also times any rms |
 | uint8 | n * d | the items' codes, row by row |
 
 Rows come in the order of the checkpoint, so items of one group follow each other. A value is table[code] * rms, as in a
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ofa_export.bundle import items as item_lists
 from ofa_export.bundle.archive import Buffer, archive_bytes
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable, products_are_finite
 from ofa_export.bundle.document import Entry
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
@@ -216,6 +216,8 @@ def _candidates_from_bytes(
     rms, table = values[: groups * blocks].reshape(groups, blocks), values[groups * blocks :]
     if not np.isfinite(values).all() or rms.min() < 0:
         raise _rejected("a scale or table value is not finite, or a scale is negative.")
+    if not products_are_finite(rms, table):
+        raise _rejected("a scale times a table value is too large for a float32.")
     return rms, table, np.frombuffer(data, np.uint8, offset=head).reshape(layout.items, layout.width)
 
 

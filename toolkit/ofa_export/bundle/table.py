@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, CodeBook, EncodedTable, dequantise
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, ROWS_AT_ONCE, CodeBook, EncodedTable
 from ofa_export.bundle.order import TileOrder, planes_of_prefix, prefix_bytes
 from ofa_export.bundle.tiles import codes_of_bytes, pack_tiles, unpack_tiles
 from ofa_export.errors import ConfigError
@@ -96,10 +96,7 @@ class ElasticTable:
             ConfigError: a row is out of range.
         """
         group = self._groups_of(rows)
-        codes = self._codes(rows, group)
-        position = self._value_starts[group] + (codes >> self._absent_bits[group])
-        values: NDArray[np.float32] = self.book.values[position] * self._scales[group] + np.float32(0)
-        return values
+        return self._values(self._codes(rows, group), group)
 
     def codes(self, rows: Rows) -> NDArray[np.uint8]:
         """Codes of some items, uint8 `[n, d]`; absent bits are 0.
@@ -108,6 +105,12 @@ class ElasticTable:
             ConfigError: a row is out of range.
         """
         return self._codes(rows, self._groups_of(rows))
+
+    def _values(self, codes: NDArray[np.uint8], group: NDArray[np.int64]) -> NDArray[np.float32]:
+        position = self._value_starts[group] + (codes >> self._absent_bits[group])
+        # Adding zero turns the -0.0 of an absent block into 0.0, so that "nothing" has one bit pattern.
+        values: NDArray[np.float32] = self.book.values[position] * self._scales[group] + np.float32(0)
+        return values
 
     def _codes(self, rows: Rows, group: NDArray[np.int64]) -> NDArray[np.uint8]:
         if not len(self.tiles):
@@ -119,11 +122,25 @@ class ElasticTable:
         packed = self.tiles[where] & present
         return codes_of_bytes(packed.reshape(len(packed), self.order.blocks, PLANES))
 
+    def rows(self, rows: range) -> NDArray[np.float32]:
+        """Embeddings of consecutive items: the same as `lookup` gives, in a fraction of its time.
+
+        Args:
+            rows: n item rows, without gaps.
+
+        Returns:
+            float32 `[n, d]`.
+        """
+        codes = unpack_tiles(self.tiles, self.order, self.group_sizes, self.tile_count, rows=rows)
+        return self._values(codes, self._groups_of(rows))
+
     def all_rows(self) -> NDArray[np.float32]:
         """The whole table, float32 `[V, d]`."""
-        codes = unpack_tiles(self.tiles, self.order, self.group_sizes, self.tile_count)
-        planes = np.repeat(self.planes, self.group_sizes, axis=0)
-        return dequantise(codes, planes, np.repeat(self.rms, self.group_sizes, axis=0), self.book)
+        values = np.empty((self.items, self.width), np.float32)
+        for start in range(0, self.items, ROWS_AT_ONCE):
+            rows = range(start, min(start + ROWS_AT_ONCE, self.items))
+            values[rows.start : rows.stop] = self.rows(rows)
+        return values
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:

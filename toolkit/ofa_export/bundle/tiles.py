@@ -10,10 +10,12 @@ Tiles lie behind each other in the order of the bundle, without gaps.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, ROWS_AT_ONCE, EncodedTable
 from ofa_export.bundle.order import TileOrder, prefix_bytes
 
 
@@ -28,31 +30,40 @@ def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:
         uint8 `[V * N * 8]`; the first `prefix_bytes(...)[t]` bytes are the first t tiles.
     """
     codes = encoded.codes.reshape(-1, order.blocks, BLOCK_WIDTH)
-    packed = np.empty((order.blocks, PLANES, len(codes)), np.uint8)
+    starts, places = prefix_bytes(order, encoded.group_sizes), _places(order, encoded.group_sizes)
+    tiles, packed = np.empty(int(starts[-1]), np.uint8), np.empty((order.blocks, len(codes)), np.uint8)
     for plane in range(PLANES):
-        bits = (codes >> (PLANES - 1 - plane)) & 1
-        packed[:, plane] = np.packbits(bits, axis=2, bitorder="little")[:, :, 0].T
-    return np.concatenate([packed[n, p, rows] for n, p, rows in _placements(order, encoded.group_sizes, len(order))])
+        for start in range(0, len(codes), ROWS_AT_ONCE):
+            bits = codes[start : start + ROWS_AT_ONCE] & (1 << (PLANES - 1 - plane))
+            packed[:, start : start + len(bits)] = np.packbits(bits, axis=2, bitorder="little")[:, :, 0].T
+        for tile in np.flatnonzero(places.planes == plane):
+            rows = slice(places.first_rows[tile], places.last_rows[tile])
+            tiles[starts[tile] : starts[tile + 1]] = packed[places.blocks[tile], rows]
+    return tiles
 
 
 def unpack_tiles(
-    tiles: NDArray[np.uint8], order: TileOrder, group_sizes: NDArray[np.int64], count: int
+    tiles: NDArray[np.uint8], order: TileOrder, group_sizes: NDArray[np.int64], count: int, *, rows: range
 ) -> NDArray[np.uint8]:
-    """The codes of all items as far as the first `count` tiles hold them; absent bits are 0.
+    """The codes of consecutive items as far as the first `count` tiles hold them; absent bits are 0.
 
     Args:
-        tiles: packed tiles; only those of the prefix are read.
+        tiles: packed tiles; only those of the prefix are read, and of these only the bytes of the rows.
         order: the order of the tiles.
         group_sizes: items of each group, int64 `[G]`.
         count: tiles of the prefix.
+        rows: n item rows, without gaps.
 
     Returns:
-        uint8 `[V, d]`.
+        uint8 `[n, d]`.
     """
-    packed = np.zeros((order.blocks, PLANES, int(group_sizes.sum())), np.uint8)
-    starts = prefix_bytes(order, group_sizes)
-    for tile, (n, p, rows) in enumerate(_placements(order, group_sizes, count)):
-        packed[n, p, rows] = tiles[starts[tile] : starts[tile + 1]]
+    packed = np.zeros((order.blocks, PLANES, len(rows)), np.uint8)
+    starts, places = prefix_bytes(order, group_sizes), _places(order, group_sizes)
+    first, last = np.maximum(places.first_rows, rows.start), np.minimum(places.last_rows, rows.stop)
+    for tile in np.flatnonzero(first[:count] < last[:count]):
+        within = slice(first[tile] - rows.start, last[tile] - rows.start)
+        there = starts[tile] - places.first_rows[tile]
+        packed[places.blocks[tile], places.planes[tile], within] = tiles[there + first[tile] : there + last[tile]]
     return codes_of_bytes(packed.transpose(2, 0, 1))
 
 
@@ -81,12 +92,22 @@ _TRANSPOSE = tuple(
 """Which bits trade places, and how far apart they lie, when corners of 1 x 1, 2 x 2 and 4 x 4 bits are swapped."""
 
 
-def _placements(order: TileOrder, group_sizes: NDArray[np.int64], count: int) -> list[tuple[int, int, slice]]:
-    """Block, plane and rows of each of the first `count` tiles."""
-    stops = np.cumsum(group_sizes)
-    placements = []
-    for tile in order.tiles[:count].tolist():
-        block, plane = divmod(tile, PLANES)
-        group, n = divmod(block, order.blocks)
-        placements.append((n, plane, slice(int(stops[group] - group_sizes[group]), int(stops[group]))))
-    return placements
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Places:
+    """Where each tile of an order belongs, `[G * N * 8]` each: block, plane and the rows of its group."""
+
+    blocks: NDArray[np.int64]
+    planes: NDArray[np.int64]
+    first_rows: NDArray[np.int64]
+    last_rows: NDArray[np.int64]
+
+
+def _places(order: TileOrder, group_sizes: NDArray[np.int64]) -> _Places:
+    blocks, planes = np.divmod(order.tiles.astype(np.int64), PLANES)
+    groups, stops = order.tile_groups, np.cumsum(group_sizes)
+    return _Places(
+        blocks=blocks % order.blocks,
+        planes=planes,
+        first_rows=(stops - group_sizes)[groups],
+        last_rows=stops[groups],
+    )

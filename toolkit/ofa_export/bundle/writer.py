@@ -35,7 +35,7 @@ class BundleContents:
         graph_entry: name of the graphs' entry, `graphs.tflite` or `graphs.pte`.
         graphs: the converted graphs.
         table: the item table with every tile that may be kept.
-        items: keys and titles, `[V]`.
+        items_entry: the content of `items.bin`, for V items.
         selftest: inputs and expected outputs.
         min_snr_db: what the self-test asks of the scores, in decibels.
         model_card: Markdown.
@@ -43,12 +43,13 @@ class BundleContents:
 
     Raises:
         ConfigError: the parts do not fit together.
+        BundleError: `items_entry` is not for V items.
     """
 
     graph_entry: str
     graphs: Buffer
     table: ElasticTable
-    items: ItemCatalogue
+    items_entry: Buffer
     selftest: SelfTest
     min_snr_db: float
     model_card: str
@@ -57,8 +58,7 @@ class BundleContents:
     def __post_init__(self) -> None:
         if not self.graph_entry.startswith("graphs."):
             raise ConfigError(f"The graphs' entry must be named graphs.*, not {self.graph_entry}.")
-        if len(self.items) != self.table.items:
-            raise ConfigError(f"{len(self.items):,} items have keys, {self.table.items:,} have embeddings.")
+        items.check_header(self.items_entry, items=self.table.items)
         if self.table.width != self.fields.shapes.width:
             raise ConfigError(f"The table is {self.table.width} wide, the graphs {self.fields.shapes.width}.")
         self.selftest.check(self.fields.shapes, items=self.table.items)
@@ -67,6 +67,11 @@ class BundleContents:
     def floor_tiles(self) -> int:
         """Tiles without which an item group would have nothing."""
         return floor_tiles(self.table.order)
+
+    @cached_property
+    def items(self) -> ItemCatalogue:
+        """Keys and titles, read from their entry."""
+        return ItemCatalogue.from_bytes(self.items_entry, items=self.table.items)
 
     def entries(self, tiles: int) -> list[tuple[str, Buffer]]:
         """Names and contents after the manifest, with the first `tiles` tiles."""
@@ -86,7 +91,7 @@ class BundleContents:
         return (
             (self.graph_entry, self.graphs),
             (embeddings.ENTRY, None),
-            (items.ENTRY, self.items.to_bytes()),
+            (items.ENTRY, self.items_entry),
             (selftest.ENTRY, self.selftest.to_bytes()),
             (reader.MODEL_CARD, self.model_card.encode()),
         )
@@ -99,7 +104,7 @@ def contents_of(bundle: Bundle) -> BundleContents:
         graph_entry=bundle.manifest.entries[0].name,
         graphs=bundle.graphs,
         table=bundle.table,
-        items=bundle.items,
+        items_entry=bundle.items_entry,
         selftest=bundle.selftest,
         min_snr_db=bundle.manifest.selftest.min_snr_db,
         model_card=bundle.model_card,

@@ -8,6 +8,7 @@ import typer
 
 from ofa_export import __version__
 from ofa_export.cli import (
+    benchmark,
     bundle,
     collect,
     delta,
@@ -66,6 +67,7 @@ for module in (
     inspect,
     validate,
     run,
+    benchmark,
 ):
     module.register(app)
 

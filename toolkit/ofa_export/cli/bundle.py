@@ -13,6 +13,7 @@ from ofa_export.cli.options import (
     CheckpointArgument,
     ForceOption,
     GroupOption,
+    ItemsOption,
     JsonOption,
     LatencyOption,
     RamOption,
@@ -42,6 +43,7 @@ def bundle(
     ] = "both",
     group: GroupOption = "0",
     recipe: RecipeOption = "int8",
+    items: ItemsOption = None,
     ram_budget: RamOption = None,
     max_latency_ms: LatencyOption = None,
     output: Annotated[
@@ -63,7 +65,7 @@ def bundle(
     from ofa_export.planning.limits import parse_limits
 
     limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
-    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, limits=limits)
+    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, items=items, limits=limits)
     paths = output_paths([job.file_name for job in jobs], output, force=force)
     # All are planned before the first is written: a budget that only one of them meets leaves nothing behind.
     plans = []

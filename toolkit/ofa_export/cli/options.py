@@ -26,6 +26,10 @@ RecipeOption = Annotated[
     str,
     typer.Option("--recipe", metavar="NAME|FILE", help="Bundle recipe: auto, int8, mixed, int4, fp32, or FILE.yaml."),
 ]
+ItemsOption = Annotated[
+    str | None,
+    typer.Option("--items", metavar="all|prune-tail", help="prune-tail keeps the items that are worth most."),
+]
 RamOption = Annotated[
     str | None, typer.Option("--ram-budget", metavar="SIZE", help="Most memory of a session, measured here: 16MB.")
 ]

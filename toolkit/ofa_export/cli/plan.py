@@ -13,6 +13,7 @@ from ofa_export.cli.options import (
     CheckpointArgument,
     ForceOption,
     GroupOption,
+    ItemsOption,
     JsonOption,
     LatencyOption,
     RamOption,
@@ -40,6 +41,7 @@ def plan(
     backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="litert or executorch.")] = "litert",
     group: GroupOption = "0",
     recipe: RecipeOption = "int8",
+    items: ItemsOption = None,
     ram_budget: RamOption = None,
     max_latency_ms: LatencyOption = None,
     output: Annotated[
@@ -66,7 +68,7 @@ def plan(
         if path is not None:
             check_output(path, force=force)
     limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
-    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, limits=limits)
+    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, items=items, limits=limits)
     if len(jobs) > 1:
         raise ConfigError("A plan is for one bundle: choose one backend and one group.")
     (job,) = jobs

@@ -14,7 +14,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
     "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
-    "ofa-export validate sample-4MB-executorch.ofab --tolerance strict --json",
+    "ofa-export validate sample-4MB-executorch.ofab --runtime android --json",
 )
 
 LOG_WIDTH = 120
@@ -28,22 +28,31 @@ def register(app: typer.Typer) -> None:
 
 @reports_errors
 def validate(
-    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundle files, NAME.ofab.")],
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundle files, or patterns in quotes.")],
     checkpoint: Annotated[
         Path,
         typer.Option(
             "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
         ),
     ] = SAMPLE_CHECKPOINT,
-    runtime: Annotated[str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host.")] = "host",
+    runtime: Annotated[
+        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host or android.")
+    ] = "host",
     tolerance: Annotated[
         str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
     ] = "default",
     cross: Annotated[
         bool, typer.Option("--cross", help="Also compare with the runtime's other converter (LiteRT has two).")
     ] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Also the error of every layer of every graph.")] = False,
+    attribute: Annotated[
+        bool, typer.Option("--attribute", help="Also which layer costs how much NDCG@10, and what brings it back.")
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page, with plots.")
     ] = None,
     force: ForceOption = False,
     json_output: JsonOption = False,
@@ -51,37 +60,56 @@ def validate(
     """Compare bundles with the PyTorch reference."""
     import json
 
+    from ofa_export.cli.bundle_paths import bundle_paths
     from ofa_export.output import atomic_write, check_output
     from ofa_export.recipes import load_recipe
     from ofa_export.validation.tolerance import TolerancePolicy
 
-    if junit is not None:
-        check_output(junit, force=force)
+    for output in (junit, html):
+        if output is not None:
+            check_output(output, force=force)
     policy = load_recipe("tolerance", tolerance, TolerancePolicy)
+    paths = bundle_paths(bundles)
 
     from rich.console import Console
 
     from ofa_export.cli.spinner import spinner
     from ofa_export.content_cache import ContentCache
     from ofa_export.model.checkpoint_reader import load_checkpoint
+    from ofa_export.runtimes.host import HOST
+    from ofa_export.runtimes.registry import get_runtime
+    from ofa_export.validation.attribute import with_attribution
+    from ofa_export.validation.crash import crash_report
+    from ofa_export.validation.html_report import validation_html
     from ofa_export.validation.json_report import reports_to_json
     from ofa_export.validation.junit_report import reports_to_junit
+    from ofa_export.validation.layer_report import with_layers
     from ofa_export.validation.report import exit_code
     from ofa_export.validation.terminal_report import print_report
     from ofa_export.validation.validate import validate as validate_bundle
 
     reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
-    for path in bundles:
+    for path in paths:
         with spinner(f"Validating {path.name}"):
+            # Other runtimes run graphs in a process of their own anyway.
+            crashed = crash_report(path, reference, tolerance=policy) if runtime == HOST else None
             reports.append(
-                validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
+                crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
             )
+            if layers and not crashed:
+                load = get_runtime(runtime).load
+                reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store, load=load)
+            if attribute and not crashed:
+                reports[-1] = with_attribution(reports[-1], path, reference, store=store)
         if not json_output:
             print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)
     if junit is not None:
         with atomic_write(junit) as file:
             file.write(reports_to_junit(reports))
+    if html is not None:
+        with atomic_write(html) as file:
+            file.write(validation_html(reports).encode())
     if json_output:
         print_json(json.loads(reports_to_json(reports, code=code)))
     raise typer.Exit(code)

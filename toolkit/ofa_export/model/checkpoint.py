@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+import mmap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +21,7 @@ from ofa_export.bundle.layout import OrderName
 from ofa_export.bundle.order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.text_column import TextColumn
 
 SCHEMA_VERSION = "1.0"
 FORMAT = "ofa-export checkpoint"
@@ -72,11 +75,14 @@ class Probes:
         histories: int32 [P, T], item rows, -1 where padded.
         targets: int32 [P], the item row that came next.
         user_groups: int32 [P], user group of each history.
+        missed_groups: int32 [M], user group of each history that counts as missed, whatever is recommended: the answer
+            is not among the items.
     """
 
     histories: NDArray[np.int32]
     targets: NDArray[np.int32]
     user_groups: NDArray[np.int32]
+    missed_groups: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @property
     def lengths(self) -> NDArray[np.int32]:
@@ -106,8 +112,8 @@ class Checkpoint:
     importance: NDArray[np.float32]
     tile_orders: tuple[TileOrder, ...]
     centroids: NDArray[np.float32]
-    item_keys: tuple[str, ...]
-    item_titles: tuple[str, ...]
+    item_keys: Sequence[str]
+    item_titles: Sequence[str]
     probes: Probes
     sha256: str = ""
 
@@ -136,7 +142,8 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
         "targets": checkpoint.probes.targets,
         "user_groups": checkpoint.probes.user_groups,
     }
-    items = pl.DataFrame({"item_id": checkpoint.item_keys, "title": checkpoint.item_titles}, schema=ITEM_SCHEMA)
+    columns = {"item_id": checkpoint.item_keys, "title": checkpoint.item_titles}
+    items = pl.DataFrame({name: _series(texts) for name, texts in columns.items()}, schema=ITEM_SCHEMA)
     parquet = _parquet(items)
     config = json.dumps(checkpoint.config.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
     return {
@@ -147,12 +154,18 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
     }
 
 
-def files_digest(files: dict[str, bytes]) -> str:
+def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:
     """SHA-256 over the names and contents of a checkpoint's files, as hex."""
     digest = hashlib.sha256()
     for name in (CONFIG, WEIGHTS, ITEMS, PROBES):
-        digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
+        content = memoryview(files[name])
+        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()
+
+
+def _series(texts: Sequence[str]) -> pl.Series:
+    return texts.series if isinstance(texts, TextColumn) else pl.Series(texts, dtype=pl.String)
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -1,18 +1,21 @@
-"""Reads a checkpoint as hostile input: no pickle, and every tensor's name, type, shape and values are checked."""
+"""Reads a checkpoint as hostile input: no pickle, and every tensor's name, type, shape and values are checked.
+
+The files stay mapped: the item table of a large catalogue takes no memory that the system cannot have back.
+"""
 
 from __future__ import annotations
 
 import json
+import mmap
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from ofa_export.bundle.order import TileOrder
 from ofa_export.errors import CheckpointError, ConfigError
@@ -31,6 +34,13 @@ from ofa_export.model.checkpoint import (
 )
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.text_column import TextColumn
+
+File = bytes | mmap.mmap
+"""What is in a file; mapped, unless it is empty, which cannot be mapped."""
+
+VALUES_AT_ONCE = 2**22
+"""Values that are looked at in one go: what says which are finite is small beside a mapped table."""
 
 PICKLE_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}
 
@@ -49,10 +59,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
             unexpected, non-finite or of another shape.
     """
     files = _read_files(path)
-    config = _parse_config(files[CONFIG])
-    arrays = _arrays(files[WEIGHTS], WEIGHTS)
-    _check_size(arrays, config.model)
-    model = AdaptiveRecommender(config.model).eval()
+    config = _parse_config(files[CONFIG][:])
+    tensors = _tensors(path, WEIGHTS, files[WEIGHTS])
+    # Tensors of the device "meta" have a shape and no memory; they are given those of the file.
+    with torch.device("meta"):
+        model = AdaptiveRecommender(config.model).eval()
+    _check_size(tensors, model)
     G_u, d = config.model.user_groups, config.model.width
     G_v, N = config.model.item_groups, config.model.embedding_blocks
     expected: dict[str, tuple[tuple[int, ...], str]] = {
@@ -61,11 +73,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     expected["importance"] = ((G_u, G_v, N), "float32")
     expected["tile_order"] = ((G_u, G_v * N * 8), "uint16")
     expected["centroids"] = ((G_u, d), "float32")
-    _check_arrays(arrays, expected, WEIGHTS)
-    tile_orders = _parse_orders(arrays.pop("tile_order"), config)
-    importance, centroids = arrays.pop("importance"), arrays.pop("centroids")
-    model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in arrays.items()})
-    keys, titles = _parse_items(files[ITEMS], config.model.items)
+    _check_tensors(tensors, expected, WEIGHTS)
+    tile_orders = _parse_orders(tensors.pop("tile_order").numpy(), config)
+    importance, centroids = tensors.pop("importance").numpy(), tensors.pop("centroids").numpy()
+    model.load_state_dict(tensors, assign=True)
+    keys, titles = _parse_items(files[ITEMS][:], config.model.items)
     return Checkpoint(
         config=config,
         model=model.requires_grad_(False),
@@ -74,12 +86,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         centroids=centroids,
         item_keys=keys,
         item_titles=titles,
-        probes=_parse_probes(files[PROBES], config.model),
+        probes=_parse_probes(_tensors(path, PROBES, files[PROBES]), config.model),
         sha256=files_digest(files),
     )
 
 
-def _read_files(path: Path) -> dict[str, bytes]:
+def _read_files(path: Path) -> dict[str, File]:
     try:
         next(path.iterdir(), None)
     except NotADirectoryError as error:
@@ -96,10 +108,10 @@ def _read_files(path: Path) -> dict[str, bytes]:
             f"There is no checkpoint folder '{path}'. Make one with `ofa-export train online-retail -o CHECKPOINT`, "
             "or leave the argument out to use the sample checkpoint."
         ) from error
-    files = {}
+    files: dict[str, File] = {}
     for name in (CONFIG, WEIGHTS, ITEMS, PROBES):
         try:
-            files[name] = (path / name).read_bytes()
+            files[name] = _mapped(path / name)
         except OSError as error:
             raise CheckpointError(
                 f"Checkpoint '{path}' has no readable {name} ({error.strerror}). Copy the whole folder again."
@@ -129,7 +141,14 @@ def _parse_config(data: bytes) -> CheckpointConfig:
         raise CheckpointError(f"{CONFIG} is not valid: {problems}.") from error
 
 
-def _arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
+def _mapped(path: Path) -> File:
+    with path.open("rb") as file:
+        if not file.seek(0, 2):
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _tensors(path: Path, name: str, data: File) -> dict[str, Tensor]:
     # Safetensors starts with the length of its header in eight bytes, which may be any, and the header with "{".
     if data[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") and data[8:9] != b"{":
         raise CheckpointError(
@@ -137,19 +156,17 @@ def _arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
             "Save the tensors with safetensors."
         )
     try:
-        return load_arrays(data)
-    except (SafetensorError, ValueError, KeyError) as error:
+        with safe_open(path / name, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no dictionary
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{name} is truncated or not safetensors ({error}). Copy it again.") from error
 
 
-def _check_size(arrays: dict[str, NDArray[Any]], config: ModelConfig) -> None:
+def _check_size(tensors: dict[str, Tensor], model: AdaptiveRecommender) -> None:
     """A model takes the memory that config.json claims, so the file must first hold its largest tensors."""
-    # Tensors of the device "meta" have a shape and no memory.
-    with torch.device("meta"):
-        model = AdaptiveRecommender(config)
     tables = model.tables.numel()
     generators = sum(parameter.numel() for parameter in model.mapper.generators.parameters())
-    held = sum(array.size for array in arrays.values())
+    held = sum(tensor.numel() for tensor in tensors.values())
     if held < tables + generators:
         raise CheckpointError(
             f"{WEIGHTS} does not fit config.json: it holds {held:,} values, and tables and generators of these sizes "
@@ -157,21 +174,25 @@ def _check_size(arrays: dict[str, NDArray[Any]], config: ModelConfig) -> None:
         )
 
 
-def _check_arrays(arrays: dict[str, NDArray[Any]], expected: dict[str, tuple[tuple[int, ...], str]], file: str) -> None:
-    problems = [f"tensor '{name}' is missing" for name in sorted(expected.keys() - arrays.keys())]
-    problems += [f"tensor '{name}' is not known" for name in sorted(arrays.keys() - expected.keys())]
-    for name in sorted(expected.keys() & arrays.keys()):
+def _check_tensors(tensors: dict[str, Tensor], expected: dict[str, tuple[tuple[int, ...], str]], file: str) -> None:
+    problems = [f"tensor '{name}' is missing" for name in sorted(expected.keys() - tensors.keys())]
+    problems += [f"tensor '{name}' is not known" for name in sorted(tensors.keys() - expected.keys())]
+    for name in sorted(expected.keys() & tensors.keys()):
         shape, dtype = expected[name]
-        if arrays[name].shape != shape or arrays[name].dtype != dtype:
-            problems.append(
-                f"tensor '{name}' is {arrays[name].dtype}{list(arrays[name].shape)}, expected {dtype}{list(shape)}"
-            )
-        elif dtype == "float32" and not np.isfinite(arrays[name]).all():
-            bad = int(np.count_nonzero(~np.isfinite(arrays[name])))
+        found, its_dtype = tensors[name], str(tensors[name].dtype).removeprefix("torch.")
+        if found.shape != shape or its_dtype != dtype:
+            problems.append(f"tensor '{name}' is {its_dtype}{list(found.shape)}, expected {dtype}{list(shape)}")
+        elif dtype == "float32" and (bad := _not_finite(found)):
             problems.append(f"tensor '{name}' has {bad} values that are NaN or infinite")
     if problems:
         shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
         raise CheckpointError(f"{file} does not fit config.json: {shown}. Train again or restore the file.")
+
+
+def _not_finite(tensor: Tensor) -> int:
+    """How many values are NaN or infinite."""
+    parts = torch.split(tensor.flatten(), VALUES_AT_ONCE)
+    return sum(part.numel() - int(np.count_nonzero(np.isfinite(part.numpy()))) for part in parts)
 
 
 def _parse_orders(rows: NDArray[np.uint16], config: CheckpointConfig) -> tuple[TileOrder, ...]:
@@ -182,7 +203,7 @@ def _parse_orders(rows: NDArray[np.uint16], config: CheckpointConfig) -> tuple[T
         raise CheckpointError(f"{WEIGHTS}: tensor 'tile_order' is not an order. {error} Train again.") from error
 
 
-def _parse_items(data: bytes, items: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _parse_items(data: bytes, items: int) -> tuple[TextColumn, TextColumn]:
     try:
         frame = pl.read_parquet(data)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -194,12 +215,11 @@ def _parse_items(data: bytes, items: int) -> tuple[tuple[str, ...], tuple[str, .
         )
     if frame["item_id"].n_unique() != items or frame.null_count().sum_horizontal().item():
         raise CheckpointError(f"{ITEMS} has empty or repeated values: every row needs its own item_id and a title.")
-    return tuple(frame["item_id"]), tuple(frame["title"])
+    return TextColumn(frame["item_id"]), TextColumn(frame["title"])
 
 
-def _parse_probes(data: bytes, config: ModelConfig) -> Probes:
-    arrays = _arrays(data, PROBES)
-    count = arrays["targets"].size if "targets" in arrays else 0
+def _parse_probes(tensors: dict[str, Tensor], config: ModelConfig) -> Probes:
+    count = tensors["targets"].numel() if "targets" in tensors else 0
     if count == 0:
         raise CheckpointError(f"{PROBES} holds no history: plan and validate need real ones. Train again.")
     expected = {
@@ -207,7 +227,8 @@ def _parse_probes(data: bytes, config: ModelConfig) -> Probes:
         "targets": ((count,), "int32"),
         "user_groups": ((count,), "int32"),
     }
-    _check_arrays(arrays, expected, PROBES)
+    _check_tensors(tensors, expected, PROBES)
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     bounds = {"histories": (-1, config.items), "targets": (0, config.items), "user_groups": (0, config.user_groups)}
     for name, (low, high) in bounds.items():
         if arrays[name].min() < low or arrays[name].max() >= high:

@@ -66,7 +66,9 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend:
     Raises:
         ConfigError: the precision names a layer that the network does not have.
     """
-    made = copy.deepcopy(model).eval().requires_grad_(False)
+    # The item tables, which no linear layer touches, may be larger than everything else: they are not copied.
+    tables = nn.Parameter(model.tables.detach(), requires_grad=False)
+    made = copy.deepcopy(model, {id(model.tables): tables}).eval().requires_grad_(False)
     layers = {path: module for path, module in made.named_modules() if isinstance(module, nn.Linear)}
     check_layers(precision, (device_layer(path) for path in layers))
     for path, linear in layers.items():

@@ -12,6 +12,7 @@ from ofa_export.model.adaptive_block import AdaptiveBlock
 from ofa_export.model.backbones import BACKBONES
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.controller import StructureController
+from ofa_export.model.drawn import drawn
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.masks import valid_positions
 from ofa_export.model.theta import ThetaLayout
@@ -50,8 +51,8 @@ class AdaptiveRecommender(nn.Module):
         super().__init__()
         self.config = config
         d, L, backbone = config.width, config.depth, BACKBONES[config.backbone]
-        self.tables = nn.Parameter(torch.randn(config.user_groups, config.items, d) * d**-0.5)
-        self.position = nn.Parameter(torch.randn(config.history_length, d) * 0.02)
+        self.tables = nn.Parameter(drawn(config.user_groups, config.items, d, std=d**-0.5))
+        self.position = nn.Parameter(drawn(config.history_length, d, std=0.02))
         self.embedding = backbone.embedding(config)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(backbone.block(config, index, dropout) for index in range(L))

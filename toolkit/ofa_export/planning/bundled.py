@@ -1,4 +1,4 @@
-"""The reference of a bundle: the checkpoint's network as the recipe cuts it down, before any rounding."""
+"""The reference of a bundle: the checkpoint's network and items as the recipe cuts them down, before any rounding."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 
 from ofa_export.model.caps import with_depth_cap, with_rank
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fewer_items import with_items
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.rank_order import rank_ordered
 from ofa_export.model.without_adaptation import without_adaptation
@@ -16,7 +17,7 @@ from ofa_export.planning.recipe import BundleRecipe
 
 
 def bundled(checkpoint: Checkpoint, *, group: int, recipe: BundleRecipe) -> Checkpoint:
-    """The checkpoint whose network is the one that goes into the bundle.
+    """The checkpoint whose network and items are those that go into the bundle.
 
     Args:
         checkpoint: as it was trained.
@@ -24,11 +25,13 @@ def bundled(checkpoint: Checkpoint, *, group: int, recipe: BundleRecipe) -> Chec
         recipe: what it leaves out stays as it was trained.
 
     Returns:
-        The same checkpoint with another network, or the same one when nothing is cut.
+        The checkpoint with another network or fewer items, or the same one when nothing is cut.
 
     Raises:
-        ConfigError: the network has no such rank or depth.
+        ConfigError: the checkpoint has no such rank, depth or number of items.
     """
+    if recipe.items is not None and recipe.items != checkpoint.config.model.items:
+        checkpoint = with_items(checkpoint, recipe.items)
     model = checkpoint.model
     if recipe.adaptation == "none":
         return replace(checkpoint, model=without_adaptation(model))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ofa_export.bundle import embeddings
 from ofa_export.bundle.codes import PLANES
+from ofa_export.bundle.table import ElasticTable
 from ofa_export.planning.plan import Plan
 
 
@@ -34,20 +35,26 @@ def byte_shares(plan: Plan, *, weights: Mapping[str, int]) -> tuple[ByteShare, .
         plan: of the bundle.
         weights: bytes of the weights of its graphs, by part of the network.
     """
-    contents = plan.contents
-    inside = {contents.graph_entry: weights, embeddings.ENTRY: _planes(plan)}
+    inside = {plan.contents.graph_entry: weights, embeddings.ENTRY: plane_bytes(plan.contents.table, plan.tiles)}
+    return shares([(part.name, part.bytes) for part in plan.parts], inside=inside)
+
+
+def shares(parts: Iterable[tuple[str, int]], *, inside: Mapping[str, Mapping[str, int]]) -> tuple[ByteShare, ...]:
+    """Parts of a file, largest first.
+
+    Args:
+        parts: names and bytes.
+        inside: of some parts, bytes of what they consist of by name; what is missing there is "everything else".
+    """
     return _largest_first(
-        ByteShare(name=part.name, bytes=part.bytes, inside=_divided(part.bytes, inside.get(part.name, {})))
-        for part in plan.parts
+        ByteShare(name=name, bytes=size, inside=_divided(size, inside.get(name, {}))) for name, size in parts
     )
 
 
-def _planes(plan: Plan) -> dict[str, int]:
-    """Bytes of the kept tiles by bit plane, the most significant first."""
-    table = plan.contents.table
-    kept = table.order.tiles[: plan.tiles]
-    sizes = table.group_sizes[table.order.tile_groups[: plan.tiles]]
-    by_plane = np.bincount(kept % PLANES, weights=sizes, minlength=PLANES).astype(int)
+def plane_bytes(table: ElasticTable, tiles: int) -> dict[str, int]:
+    """Bytes of the first `tiles` tiles by bit plane, the most significant first."""
+    sizes = table.group_sizes[table.order.tile_groups[:tiles]]
+    by_plane = np.bincount(table.order.tiles[:tiles] % PLANES, weights=sizes, minlength=PLANES).astype(int)
     return {f"bit plane {plane}": int(size) for plane, size in enumerate(by_plane) if size}
 
 

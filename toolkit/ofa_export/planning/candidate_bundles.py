@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.writer import BundleContents, smallest_budget
 from ofa_export.content_cache import ContentCache
 from ofa_export.planning.candidates import Candidate
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.footprint import Footprint, footprint
 from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
@@ -20,22 +20,21 @@ class CandidateBundles:
     """Converts candidates when asked about them, each once.
 
     Args:
-        path: folder of the checkpoint.
+        source: the checkpoint and the user group.
         backend: the runtime.
-        group: user group.
         recipe: what the candidates do not say.
         limits: on memory and time.
         store: keeps conversions, masters and measurements.
     """
 
     def __init__(
-        self, path: Path, *, backend: Backend, group: int, recipe: OpenRecipe, limits: Limits, store: ContentCache
+        self, source: ExportSource, *, backend: Backend, recipe: OpenRecipe, limits: Limits, store: ContentCache
     ) -> None:
         self.limits = limits
 
         @cache
         def master(candidate: Candidate) -> BundleContents:
-            return load_master(path, backend=backend, group=group, recipe=candidate.resolved(recipe), store=store)
+            return load_master(source, backend=backend, recipe=candidate.resolved(recipe), store=store)
 
         self._master = master
         self._footprint = cache(lambda candidate: footprint(master(candidate), backend=backend, store=store))

@@ -14,10 +14,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.bundle import embeddings
-from ofa_export.bundle.codes import encode
-from ofa_export.bundle.items import ItemCatalogue
-from ofa_export.bundle.order import floor_tiles
-from ofa_export.bundle.table import ElasticTable
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint import Checkpoint
@@ -26,11 +22,12 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.bundled import bundled
 from ofa_export.planning.candidates import Candidate
+from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint, rising
 from ofa_export.planning.probe_scores import ProbeScores
-from ofa_export.planning.quality import check_group, measured_prefixes
-from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.selftest_vectors import selftest_vectors
+from ofa_export.planning.table_ranks import FullTable
 from ofa_export.precision import INT8, Precision
 
 BITS = {"fp32": 32, "int8": 8, "int4": 4}
@@ -40,29 +37,31 @@ PART = re.compile(r"adapt\.mapper\.generators\.\d+|adapt\.\w+|\w+")
 
 
 class WorthSource:
-    """A checkpoint, its table at every measured prefix, and the bytes that all candidates share.
+    """What candidates of one selection of items have in common: its table at every measured prefix.
 
     Args:
-        checkpoint: as it was trained.
+        selection: the items.
+        trained: the checkpoint with all of its items, whose full table the prefixes are compared with.
         backend: whose rounding counts.
-        group: user group.
         recipe: gives candidates of `score` and the self-test, whose bytes are part of every bundle.
-
-    Raises:
-        ConfigError: there is no such user group.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: OpenRecipe) -> None:
-        check_group(checkpoint, group)
-        self.checkpoint, self.backend, self.group, self.recipe = checkpoint, backend, group, recipe
-        sizes = checkpoint.config.model.group_sizes
-        self.encoded = encode(checkpoint.table(group).numpy(), group_sizes=sizes)
-        table = ElasticTable.from_encoded(self.encoded, checkpoint.tile_orders[group])
-        items = len(ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles).to_bytes())
-        self.prefixes = measured_prefixes(table, floor=floor_tiles(table.order))
-        self.shared_bytes = [embeddings.embeddings_bytes(table, count) + items for count in self.prefixes]
-        tables = [torch.from_numpy(table.with_tiles(count).all_rows()) for count in self.prefixes]
-        self.scores = ProbeScores(checkpoint, group=group, tables=tables)
+    def __init__(
+        self,
+        selection: ItemSelection,
+        *,
+        trained: Checkpoint,
+        backend: Backend,
+        recipe: BundleRecipe | OpenRecipe,
+    ) -> None:
+        self.selection, self.backend, self.recipe = selection, backend, recipe
+        table, checkpoint = selection.table, selection.checkpoint
+        items = len(selection.items_entry)
+        self.shared_bytes = [embeddings.embeddings_bytes(table, count) + items for count in selection.prefixes]
+        prefixes = [table.with_tiles(count) for count in selection.prefixes]
+        self.scores = ProbeScores(checkpoint, group=selection.group, tables=prefixes)
+        full = FullTable(trained.table(selection.group))
+        self.full_scores = ProbeScores(trained, group=selection.group, tables=[full])
         self._models: dict[Candidate, AdaptiveRecommender] = {}
 
     @torch.no_grad()
@@ -77,7 +76,8 @@ class WorthSource:
             selftest = self._selftest_bytes(candidate)
             rounded = fake_quantised(model, candidate.precision, backend=self.backend)
             qualities, executed = self.scores.qualities(rounded, candidate.precision)
-            rows = zip(self.prefixes, self.shared_bytes, qualities, rising(qualities), strict=True)
+            (full,), _ = self.full_scores.qualities(rounded, candidate.precision)
+            rows = zip(self.selection.prefixes, self.shared_bytes, qualities, rising(qualities), strict=True)
             return MeasuredCandidate(
                 candidate=candidate,
                 weights=self.weights(candidate),
@@ -86,14 +86,16 @@ class WorthSource:
                     MeasuredPoint(tiles=tiles, fixed_bytes=shared + selftest, ndcg=quality, planned_ndcg=planned)
                     for tiles, shared, quality, planned in rows
                 ),
+                full_table_ndcg=full,
+                users=self.scores.users,
             )
 
     def _selftest_bytes(self, candidate: Candidate) -> int:
         vectors = selftest_vectors(
-            replace(self.checkpoint, model=self._model(candidate)),
-            group=self.group,
+            replace(self.selection.checkpoint, model=self._model(candidate)),
+            group=self.selection.group,
             recipe=self.recipe.selftest,
-            encoded=self.encoded,
+            table=self.selection.table,
             precision=candidate.precision,
         )
         return len(vectors.to_bytes())
@@ -110,7 +112,7 @@ class WorthSource:
         cut = candidate.model_copy(update={"precision": INT8})
         if cut not in self._models:
             recipe = candidate.resolved(self.recipe)
-            self._models[cut] = bundled(self.checkpoint, group=self.group, recipe=recipe).model
+            self._models[cut] = bundled(self.selection.checkpoint, group=self.selection.group, recipe=recipe).model
         return self._models[cut]
 
 

@@ -20,6 +20,10 @@ INT4_BUT_CONTROLLER = Precision(default="int4", layers=(("adapt.controller", "in
 """Int4 in the structure controller turns gates that are nearly undecided."""
 
 
+FEWEST_ITEMS = 16
+"""Pruning the tail stops before this: a list of ten out of fewer is no recommendation."""
+
+
 class Candidate(BaseModel):
     """One configuration of the graphs.
 
@@ -28,6 +32,7 @@ class Candidate(BaseModel):
         rank: columns of the generated weights; None is what was trained.
         depth_cap: blocks that a user's network has at most; None is what was trained.
         precision: of the static weights.
+        items: the most popular ones that go in; None is all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -36,24 +41,38 @@ class Candidate(BaseModel):
     rank: int | None = None
     depth_cap: int | None = None
     precision: Precision
+    items: int | None = None
 
     @property
     def text(self) -> str:
         """In words: `rank 4, at most 1 block, int8,adapt=int4`."""
+        items = "" if self.items is None else f"{self.items:,} items, "
         if not self.adaptation:
-            return f"no adaptation, {self.precision.text}"
+            return f"{items}no adaptation, {self.precision.text}"
         rank = "full rank" if self.rank is None else f"rank {self.rank}"
         blocks = "" if self.depth_cap is None else f"at most {self.depth_cap} block{'s' * (self.depth_cap > 1)}, "
-        return f"{rank}, {blocks}{self.precision.text}"
+        return f"{items}{rank}, {blocks}{self.precision.text}"
 
-    def resolved(self, recipe: OpenRecipe) -> BundleRecipe:
+    def resolved(self, recipe: BundleRecipe | OpenRecipe) -> BundleRecipe:
         """The recipe with this candidate's choices in it."""
         return recipe.resolved(
             adaptation="required" if self.adaptation else "none",
             rank=self.rank,
             depth_cap=self.depth_cap,
             precision=self.precision,
+            items=self.items,
         )
+
+
+def candidate_of(recipe: BundleRecipe) -> Candidate:
+    """The configuration that a resolved recipe names."""
+    return Candidate(
+        adaptation=recipe.adaptation == "required",
+        rank=recipe.rank,
+        depth_cap=recipe.depth_cap,
+        precision=recipe.precision,
+        items=recipe.items,
+    )
 
 
 def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Scheme]) -> tuple[Candidate, ...]:
@@ -67,16 +86,21 @@ def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Sc
     Raises:
         ConfigError: the network has no such rank or depth.
     """
-    _check(recipe, {"rank": sizes.rank, "depth_cap": sizes.depth})
+    _check(recipe, {"rank": sizes.rank, "depth_cap": sizes.depth, "items": sizes.items})
     ranks, caps = _smaller(recipe.rank, sizes.rank), _smaller(recipe.depth_cap, sizes.depth)
     precisions = _precisions(schemes) if recipe.precision == "auto" else (recipe.precision,)
-    adapting = tuple(
+    adapting = [
         Candidate(rank=rank, depth_cap=cap, precision=precision)
         for precision, rank, cap in product(precisions, ranks, caps)
-    )
+    ]
     plain = _static_precisions(schemes) if recipe.precision == "auto" else precisions
-    static = tuple(Candidate(adaptation=False, precision=precision) for precision in plain)
-    return {"required": adapting, "none": static, "auto": adapting + static}[recipe.adaptation]
+    static = [Candidate(adaptation=False, precision=precision) for precision in plain]
+    chosen = {"required": adapting, "none": static, "auto": adapting + static}[recipe.adaptation]
+    return tuple(
+        candidate.model_copy(update={"items": items})
+        for items in item_counts(recipe.items, sizes)
+        for candidate in chosen
+    )
 
 
 def _precisions(schemes: Collection[Scheme]) -> tuple[Precision, ...]:
@@ -98,6 +122,23 @@ def _check(recipe: OpenRecipe, trained: Mapping[str, int]) -> None:
     ]
     if mistakes:
         raise ConfigError(" ".join([*mistakes, "Correct the recipe."]))
+
+
+def item_counts(given: int | Literal["prune-tail"] | None, sizes: ModelConfig) -> tuple[int | None, ...]:
+    """Numbers of items that a recipe allows: None, all; to prune the tail also half of them, half of these, and so on.
+
+    Args:
+        given: what the recipe says.
+        sizes: of the trained network.
+    """
+    if given != "prune-tail":
+        return (None if given == sizes.items else given,)
+    found: list[int | None] = [None]
+    items = sizes.items // 2
+    while items >= max(sizes.item_groups, FEWEST_ITEMS):
+        found.append(items)
+        items //= 2
+    return tuple(found)
 
 
 def _smaller(given: int | Literal["auto"] | None, trained: int) -> tuple[int | None, ...]:

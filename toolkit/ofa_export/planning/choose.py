@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ofa_export.backends.protocol import Backend
+from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.candidate_bundles import CandidateBundles
-from ofa_export.planning.candidates import candidates
+from ofa_export.planning.candidates import candidates, item_counts
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
 from ofa_export.planning.measure_candidates import Measurements, Told
 from ofa_export.planning.measured_candidate import MeasuredCandidate
@@ -19,7 +20,7 @@ from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.search import search
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
     """What was chosen, and from what.
 
@@ -27,19 +28,20 @@ class Choice:
         recipe: resolved.
         chosen: the candidate in it.
         considered: every candidate, the one nearest to the trained network first.
+        contents: the master of the chosen one.
     """
 
     recipe: BundleRecipe
     chosen: MeasuredCandidate
     considered: tuple[MeasuredCandidate, ...]
+    contents: BundleContents
 
 
 def choose(
-    path: Path,
+    source: ExportSource,
     sizes: ModelConfig,
     *,
     backend: Backend,
-    group: int,
     recipe: OpenRecipe,
     budget: int,
     limits: Limits,
@@ -49,10 +51,9 @@ def choose(
     """Find the configuration that ranks best within all limits.
 
     Args:
-        path: folder of the checkpoint.
+        source: the checkpoint and the user group.
         sizes: of its network.
         backend: the runtime.
-        group: user group.
         recipe: what it leaves open is chosen.
         budget: bytes of the whole file.
         limits: on memory and time.
@@ -67,9 +68,9 @@ def choose(
         LoweringError: the converter refused a graph.
     """
     wanted = candidates(_worth_trying(recipe, limits), sizes, schemes=backend.schemes)
-    measurements = Measurements(path, backend=backend, group=group, recipe=recipe, store=store)
+    measurements = Measurements(source, backend=backend, recipe=recipe, store=store)
     considered = measurements.of(wanted, tell=tell)
-    bundles = CandidateBundles(path, backend=backend, group=group, recipe=recipe, limits=limits, store=store)
+    bundles = CandidateBundles(source, backend=backend, recipe=recipe, limits=limits, store=store)
     # A recipe that fixes its tiles fits or does not; the plan says which.
     room = budget if recipe.tiles is None else UNBOUNDED
     found = search(considered, budget=room, sizes=bundles.bytes_within_limits)
@@ -78,8 +79,20 @@ def choose(
         def least_weights(other: OpenRecipe) -> int:
             return measurements.least_weights(candidates(_worth_trying(other, limits), sizes, schemes=backend.schemes))
 
-        raise nothing_fits(considered, bundles=bundles, recipe=recipe, budget=room, least_weights=least_weights)
-    return Choice(recipe=found.candidate.candidate.resolved(recipe), chosen=found.candidate, considered=considered)
+        raise nothing_fits(
+            considered,
+            bundles=bundles,
+            recipe=recipe,
+            budget=room,
+            least_weights=least_weights,
+            fewest_items=item_counts("prune-tail", sizes)[-1] or sizes.items,
+        )
+    return Choice(
+        recipe=found.candidate.candidate.resolved(recipe),
+        chosen=found.candidate,
+        considered=considered,
+        contents=bundles.contents(found.candidate),
+    )
 
 
 def _worth_trying(recipe: OpenRecipe, limits: Limits) -> OpenRecipe:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,10 +21,14 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, write_bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import LoweringError
+from ofa_export.peak_memory import peak_bytes
 from ofa_export.planning.budget import UNBOUNDED
 
 SESSIONS = 30
 """Sessions whose median counts; the first ones warm up."""
+
+MEASURE = "VmHWM"
+"""What is measured; another name when that changes, so that older measurements are not read."""
 
 
 class Footprint(BaseModel):
@@ -54,7 +57,7 @@ def footprint(contents: BundleContents, *, backend: Backend, store: ContentCache
     Raises:
         LoweringError: the runtime could not run the graphs.
     """
-    described = json.dumps([backend.name, sorted(backend.tool_versions().items())]).encode()
+    described = json.dumps([MEASURE, backend.name, sorted(backend.tool_versions().items())]).encode()
     key = hashlib.sha256(described + bytes(contents.graphs)).hexdigest()
     return Footprint.model_validate_json(store.get_or_make(f"{key}.footprint", lambda: _measure(contents, backend)))
 
@@ -77,14 +80,14 @@ def main() -> None:
     with Bundle.open(Path(sys.argv[1])) as bundle:
         backend = get_backend(bundle.manifest.runtime.name)
         contract = bundle.manifest.shapes.contract()
-        before = _peak_bytes()
+        before = peak_bytes()
         runner = backend.load(bundle.graphs, contract)
         device = Device(bundle, runner)
         rows = np.random.default_rng(0).integers(0, len(bundle.items), bundle.manifest.shapes.history_length)
         candidates = np.arange(min(bundle.manifest.shapes.candidates, len(bundle.items)))
         times = [_session(device, rows, candidates) for _ in range(SESSIONS)]
         runner.close()
-    found = Footprint(ram_bytes=_peak_bytes() - before, latency_ms=float(np.median(times[SESSIONS // 3 :])))
+    found = Footprint(ram_bytes=peak_bytes() - before, latency_ms=float(np.median(times[SESSIONS // 3 :])))
     print(found.model_dump_json())
 
 
@@ -94,9 +97,3 @@ def _session(device: Device, rows: NDArray[np.int64], candidates: NDArray[np.int
     device.adapt(rows)
     device.score(candidates)
     return 1000 * (time.perf_counter() - start)
-
-
-def _peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes on Linux, bytes on macOS.
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -15,12 +15,16 @@ from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import parse_budget
 from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.measure_candidates import Told
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.recipes import load_recipe
+
+PRUNE_TAIL = "prune-tail"
+ITEM_CHOICES = ("all", PRUNE_TAIL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,19 +57,18 @@ class Job:
         Args:
             tell: told of progress.
         """
-        store = ContentCache()
+        store, source = ContentCache(), ExportSource(self.checkpoint, group=self.group)
         choice = choose(
-            self.checkpoint,
+            source,
             self.sizes,
             backend=self.backend,
-            group=self.group,
             recipe=self.recipe,
             budget=self.budget,
             limits=self.limits,
             store=store,
             tell=tell,
         )
-        return choice, make_plan(self.master(choice.recipe, store=store), recipe=choice.recipe, budget=self.budget)
+        return choice, make_plan(choice.contents, recipe=choice.recipe, budget=self.budget)
 
     def master(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
         """Everything that the bundle is cut from; see `load_master`.
@@ -74,7 +77,8 @@ class Job:
             recipe: with every choice made.
             store: where masters and conversions are kept.
         """
-        return load_master(self.checkpoint, backend=self.backend, group=self.group, recipe=recipe, store=store)
+        source = ExportSource(self.checkpoint, group=self.group)
+        return load_master(source, backend=self.backend, recipe=recipe, store=store)
 
     @property
     def file_name(self) -> str:
@@ -84,7 +88,14 @@ class Job:
 
 
 def make_jobs(
-    checkpoint: Path, *, budget: str, backend: str, group: str, recipe: str, limits: Limits
+    checkpoint: Path,
+    *,
+    budget: str,
+    backend: str,
+    group: str,
+    recipe: str,
+    limits: Limits,
+    items: str | None = None,
 ) -> tuple[Job, ...]:
     """Resolve what the user wrote.
 
@@ -95,6 +106,7 @@ def make_jobs(
         group: a user group counted from 0, or "all".
         recipe: a shipped bundle recipe's name, or a YAML file.
         limits: on memory and time.
+        items: "all" or "prune-tail", in place of what the recipe says.
 
     Returns:
         The jobs, backends first.
@@ -107,7 +119,7 @@ def make_jobs(
     if backend not in {"both", *backend_names()}:
         raise UnknownNameError("backend", backend, {"both", *backend_names()})
     backends = [get_backend(name) for name in (runtime_names() if backend == "both" else (backend,))]
-    resolved, sizes = load_recipe("bundle", recipe, OpenRecipe), _sizes(checkpoint)
+    resolved, sizes = _with_items(load_recipe("bundle", recipe, OpenRecipe), items), _sizes(checkpoint)
     groups = range(sizes.user_groups) if group == "all" else [_group(group)]
     return tuple(
         Job(
@@ -123,6 +135,19 @@ def make_jobs(
         for chosen in backends
         for number in groups
     )
+
+
+def _with_items(recipe: OpenRecipe, items: str | None) -> OpenRecipe:
+    if items is None:
+        return recipe
+    if items not in ITEM_CHOICES:
+        raise UnknownNameError("choice of items", items, ITEM_CHOICES)
+    if items == PRUNE_TAIL and recipe.tiles is not None:
+        raise ConfigError(
+            f"--items {PRUNE_TAIL} and `tiles: {recipe.tiles}` of the recipe contradict each other: how many tiles fit "
+            "depends on how many items stay. Leave one of them out."
+        )
+    return recipe.model_copy(update={"items": PRUNE_TAIL if items == PRUNE_TAIL else None})
 
 
 def _group(text: str) -> int:

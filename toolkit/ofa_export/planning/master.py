@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ofa_export import __version__
 from ofa_export.backends.conversion import convert_cached
 from ofa_export.backends.converters import runtime_of
 from ofa_export.backends.protocol import Backend
 from ofa_export.backends.schemes import minimum_runtime
-from ofa_export.bundle.codes import encode
-from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import (
     DataSource,
     ManifestFields,
@@ -20,59 +16,55 @@ from ofa_export.bundle.manifest import (
     Runtime,
     Shapes,
 )
-from ofa_export.bundle.order import floor_tiles
-from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.fake_quantised import fake_quantised
+from ofa_export.model.fewer_items import with_items
 from ofa_export.planning.bundled import bundled
+from ofa_export.planning.candidate_worth import WorthSource
+from ofa_export.planning.candidates import candidate_of
+from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.model_card import model_card
-from ofa_export.planning.quality import QualityCurve, check_group, measure_quality
+from ofa_export.planning.quality import QualityCurve
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.planning.selftest_vectors import selftest_vectors
 
 
 def make_master(
-    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache
+    selection: ItemSelection, *, backend: Backend, recipe: BundleRecipe, curve: QualityCurve, store: ContentCache
 ) -> BundleContents:
-    """Convert, encode and measure once; nothing here depends on the budget.
+    """Convert and encode once; nothing here depends on the budget.
 
     Args:
-        checkpoint: what to export.
+        selection: what to export, and whose table goes in.
         backend: the runtime.
-        group: user group whose table goes in.
         recipe: precision and self-test.
+        curve: what the tiles are worth with this recipe.
         store: keeps converted graphs.
 
     Returns:
         The contents, with all tiles.
 
     Raises:
-        ConfigError: there is no such user group, or the recipe's precision asks for what the backend does not have.
+        ConfigError: the recipe's precision asks for what the backend does not have.
         LoweringError: the converter refused a graph.
     """
-    check_group(checkpoint, group)
-    checkpoint = bundled(checkpoint, group=group, recipe=recipe)
-    config = checkpoint.config
+    group = selection.group
+    checkpoint = bundled(selection.checkpoint, group=group, recipe=recipe)
     graphs = convert_cached(
         device_graphs(checkpoint.model, candidates=recipe.candidates),
         backend=backend,
         precision=recipe.precision,
         store=store,
     )
-    encoded = encode(checkpoint.table(group).numpy(), group_sizes=config.model.group_sizes)
-    table = ElasticTable.from_encoded(encoded, checkpoint.tile_orders[group])
-    rounded = replace(checkpoint, model=fake_quantised(checkpoint.model, recipe.precision, backend=backend))
-    curve = measure_quality(rounded, group=group, table=table, floor=floor_tiles(table.order))
     return BundleContents(
         graph_entry=backend.entry_name,
         graphs=graphs,
-        table=table,
-        items=ItemCatalogue(keys=checkpoint.item_keys, titles=checkpoint.item_titles),
+        table=selection.table,
+        items_entry=selection.items_entry,
         selftest=selftest_vectors(
-            checkpoint, group=group, recipe=recipe.selftest, encoded=encoded, precision=recipe.precision
+            checkpoint, group=group, recipe=recipe.selftest, table=selection.table, precision=recipe.precision
         ),
         min_snr_db=recipe.selftest_snr_db,
         model_card=model_card(
@@ -80,6 +72,29 @@ def make_master(
         ),
         fields=_fields(checkpoint, backend=backend, group=group, recipe=recipe, curve=curve),
     )
+
+
+def measured_master(
+    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache
+) -> BundleContents:
+    """Measure, then `make_master`, for a checkpoint in memory; `load_master` keeps what it makes of a folder.
+
+    Args:
+        checkpoint: what to export.
+        backend: the runtime.
+        group: user group whose table goes in.
+        recipe: every choice made.
+        store: keeps converted graphs.
+
+    Raises:
+        ConfigError: there is no such user group, or the recipe asks for what checkpoint or backend do not have.
+        LoweringError: the converter refused a graph.
+    """
+    cut = checkpoint if recipe.items is None else with_items(checkpoint, recipe.items)
+    selection = ItemSelection(cut, group=group)
+    source = WorthSource(selection, trained=checkpoint, backend=backend, recipe=recipe)
+    curve = source.worth(candidate_of(recipe)).curve
+    return make_master(selection, backend=backend, recipe=recipe, curve=curve, store=store)
 
 
 def _fields(

@@ -13,21 +13,20 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.candidates import candidate_of
+from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.measure_candidates import Measurements
 from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.planning.source_key import source_key
 
 
-def load_master(
-    checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache
-) -> BundleContents:
+def load_master(source: ExportSource, *, backend: Backend, recipe: BundleRecipe, store: ContentCache) -> BundleContents:
     """The master of a checkpoint, from the cache if it is there.
 
     Args:
-        checkpoint: its folder.
+        source: the checkpoint and the user group.
         backend: the runtime.
-        group: user group.
         recipe: precision and self-test; its tiles do not matter here.
-        store: where masters and conversions are kept.
+        store: where masters, conversions and measurements are kept.
 
     Returns:
         The contents, with all tiles.
@@ -40,23 +39,24 @@ def load_master(
     described = {
         "backend": backend.name,
         "tools": backend.tool_versions(),
-        "group": group,
         "recipe": recipe.model_dump(mode="json", exclude={"tiles"}),
     }
-    key = source_key(checkpoint, described)
+    key = source.key(described)
 
     def make() -> bytes:
-        return _make(checkpoint, backend=backend, group=group, recipe=recipe, store=store)
+        return _make(source, backend=backend, recipe=recipe, store=store)
 
     return contents_of(Bundle(memoryview(make() if key is None else store.get_or_make(f"{key}.master", make))))
 
 
-def _make(checkpoint: Path, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache) -> bytes:
+def _make(source: ExportSource, *, backend: Backend, recipe: BundleRecipe, store: ContentCache) -> bytes:
     # Imported here: a master from the cache must not cost the import of torch.
-    from ofa_export.model.checkpoint_reader import load_checkpoint
     from ofa_export.planning.master import make_master
 
-    contents = make_master(load_checkpoint(checkpoint), backend=backend, group=group, recipe=recipe, store=store)
+    (worth,) = Measurements(source, backend=backend, recipe=recipe, store=store).of([candidate_of(recipe)])
+    contents = make_master(
+        source.selection(recipe.items), backend=backend, recipe=recipe, curve=worth.curve, store=store
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "master.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=UNBOUNDED)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofa_export.backends.protocol import Backend
 from ofa_export.content_cache import ContentCache
 from ofa_export.planning.candidates import Candidate
+from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.measured_candidate import MeasuredCandidate
-from ofa_export.planning.recipe import OpenRecipe
-from ofa_export.planning.source_key import source_key
+from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 
 if TYPE_CHECKING:
     from ofa_export.planning.candidate_worth import WorthSource
@@ -26,15 +24,17 @@ class Measurements:
     """What candidates of one checkpoint are worth, from the store where it was measured before.
 
     Args:
-        path: folder of the checkpoint.
+        source: the checkpoint and the user group.
         backend: whose rounding counts.
-        group: user group.
         recipe: gives the self-test, whose bytes are part of every bundle.
         store: keeps measurements.
     """
 
-    def __init__(self, path: Path, *, backend: Backend, group: int, recipe: OpenRecipe, store: ContentCache) -> None:
-        self.path, self.backend, self.group, self.recipe, self.store = path, backend, group, recipe, store
+    def __init__(
+        self, source: ExportSource, *, backend: Backend, recipe: BundleRecipe | OpenRecipe, store: ContentCache
+    ) -> None:
+        self.source, self.backend, self.recipe, self.store = source, backend, recipe, store
+        self._kept: WorthSource | None = None
 
     def of(
         self, wanted: Sequence[Candidate], *, tell: Told = lambda done, total: None
@@ -49,11 +49,10 @@ class Measurements:
             CheckpointError: the checkpoint is rejected.
         """
         described = {
-            "group": self.group,
             "rounding": [self.backend.name, repr(self.backend.rules)],
             "selftest": self.recipe.selftest.model_dump(),
         }
-        base, found = source_key(self.path, described), []
+        base, found = self.source.key(described), []
         for done, candidate in enumerate(wanted):
             tell(done, len(wanted))
             found.append(MeasuredCandidate.model_validate_json(self._content(base, candidate)))
@@ -62,21 +61,24 @@ class Measurements:
 
     def least_weights(self, wanted: Sequence[Candidate]) -> int:
         """Bytes of the weights of the smallest of some candidates, without measuring what they are worth."""
-        return min(sum(self._source.weights(candidate).values()) for candidate in wanted)
+        return min(sum(self._worth_source(one.items).weights(one).values()) for one in wanted)
 
     def _content(self, base: str | None, candidate: Candidate) -> bytes:
         def make() -> bytes:
-            return self._source.worth(candidate).model_dump_json().encode()
+            return self._worth_source(candidate.items).worth(candidate).model_dump_json().encode()
 
         if base is None:
             return make()
         name = hashlib.sha256(f"{base} {candidate.model_dump_json()}".encode()).hexdigest()
         return self.store.get_or_make(f"{name}.worth", make)
 
-    @cached_property
-    def _source(self) -> WorthSource:
+    def _worth_source(self, items: int | None) -> WorthSource:
         # Imported here: what was measured before must not cost the import of torch.
-        from ofa_export.model.checkpoint_reader import load_checkpoint
         from ofa_export.planning.candidate_worth import WorthSource
 
-        return WorthSource(load_checkpoint(self.path), backend=self.backend, group=self.group, recipe=self.recipe)
+        selection = self.source.selection(items)
+        if self._kept is None or self._kept.selection is not selection:
+            self._kept = WorthSource(
+                selection, trained=self.source.checkpoint, backend=self.backend, recipe=self.recipe
+            )
+        return self._kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from ofa_export.planning.candidates import Candidate
+from ofa_export.planning.quality import QualityCurve
 
 
 class MeasuredPoint(BaseModel):
@@ -33,6 +34,8 @@ class MeasuredCandidate(BaseModel):
         weights: bytes of the weights of its graphs by part of the network; their files are larger.
         macs: multiply-accumulates of `adapt` and the blocks executed on average.
         points: fewest tiles first, at least one.
+        full_table_ndcg: NDCG@10 with the unquantised table.
+        users: validation histories that it was measured on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -41,6 +44,17 @@ class MeasuredCandidate(BaseModel):
     weights: dict[str, int]
     macs: float
     points: tuple[MeasuredPoint, ...]
+    full_table_ndcg: float
+    users: int
+
+    @property
+    def curve(self) -> QualityCurve:
+        """Quality at every measured prefix."""
+        return QualityCurve(
+            full_table=self.full_table_ndcg,
+            by_tiles=tuple((point.tiles, point.ndcg) for point in self.points),
+            users=self.users,
+        )
 
     @property
     def weight_bytes(self) -> int:

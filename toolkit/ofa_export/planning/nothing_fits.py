@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from ofa_export.bundle.embeddings import embeddings_bytes
+from ofa_export.bundle.writer import BundleContents
 from ofa_export.errors import BudgetError, LimitsError
 from ofa_export.planning.candidate_bundles import CandidateBundles
 from ofa_export.planning.measured_candidate import MeasuredCandidate
@@ -24,6 +26,7 @@ def nothing_fits(
     recipe: OpenRecipe,
     budget: int,
     least_weights: LeastWeights,
+    fewest_items: int,
 ) -> BudgetError | LimitsError:
     """The error for a budget and limits that no candidate meets.
 
@@ -33,6 +36,7 @@ def nothing_fits(
         recipe: that they come from.
         budget: bytes of the whole file.
         least_weights: asked for recipes that leave more to the plan.
+        fewest_items: that pruning the tail may leave.
     """
     # What graphs weigh beyond their weights shrinks with the weights.
     smallest = min(considered, key=lambda one: one.bytes_at_least(one.points[0]))
@@ -53,6 +57,8 @@ def nothing_fits(
         f"Use --budget {bundles.bytes(smallest, point.tiles)}: {point.tiles} tiles, NDCG@10 {point.ndcg:.4f}."
         for point in smallest.points[1:2]
     ]
+    if recipe.items is None and _pruned_bytes(bundles.contents(smallest), needed, fewest_items) <= budget:
+        ways.append("Use --items prune-tail: of the most popular items it holds as many as rank best for its bytes.")
     around = smallest.points[0].fixed_bytes + CAUTION * bundles.surcharge(smallest)
     ways += [sentence for sentence, variant in _more_open(recipe).items() if least_weights(variant) + around <= budget]
     graphs = len(bundles.contents(smallest).graphs)
@@ -61,6 +67,12 @@ def nothing_fits(
         "bytes."
     )
     return BudgetError(needed=needed, available=budget, ways_out=ways)
+
+
+def _pruned_bytes(contents: BundleContents, needed: int, items: int) -> float:
+    """What the smallest bundle would take with so many of its items; titles of popular ones may be longer."""
+    by_item = len(contents.items_entry) + embeddings_bytes(contents.table, contents.floor_tiles)
+    return needed - by_item * (1 - min(1, CAUTION * items / contents.table.items))
 
 
 def _more_open(recipe: OpenRecipe) -> dict[str, OpenRecipe]:

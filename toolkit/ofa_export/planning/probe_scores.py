@@ -11,12 +11,14 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ofa_export.metrics import ndcg, target_ranks
+from ofa_export.data.histories import PAD
+from ofa_export.metrics import ndcg
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import device_layer
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.planning.quality import group_probes
+from ofa_export.planning.quality import group_probes, missed_probes
+from ofa_export.planning.table_ranks import ItemTable, counting_threads, table_ranks
 from ofa_export.precision import Precision, Scheme
 
 BATCH = 256
@@ -44,14 +46,18 @@ class ProbeScores:
     Args:
         checkpoint: whose network the versions are of.
         group: user group.
-        tables: each [V, d], what a device would read.
+        tables: what devices would read.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, group: int, tables: Sequence[Float[Tensor, "V d"]]) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, group: int, tables: Sequence[ItemTable]) -> None:
         chosen = group_probes(checkpoint, group)
-        self.histories, self.targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
-        self.seen = self.histories if checkpoint.config.data.exclude_history else None
+        histories, self.targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
+        self.users = len(self.targets) + missed_probes(checkpoint, group)
+        self.seen = histories if checkpoint.config.data.exclude_history else None
         self.tables = tables
+        # Histories name few of many items; only these are looked up.
+        self.met = np.unique(histories[histories != PAD])
+        self.histories = np.where(histories == PAD, PAD, np.searchsorted(self.met, histories))
         self.common = tuple(
             device_layer(path)
             for part in ("controller", "mapper")
@@ -71,21 +77,20 @@ class ProbeScores:
             precision: of its layers.
         """
         found, executed = [], np.empty(0)
-        for index in range(len(self.tables)):
-            parts = list(self._scored(model, precision, index))
-            scores = np.concatenate([part for part, _ in parts])
-            executed = np.concatenate([part for _, part in parts]).mean(axis=0, dtype=np.float64)
-            found.append(float(ndcg(target_ranks(scores, self.targets, history=self.seen), 10).mean()))
+        with counting_threads() as workers:
+            for index, table in enumerate(self.tables):
+                states, gates = map(torch.cat, zip(*self._answers(model, precision, index), strict=True))
+                executed = gates.mean(dim=0, dtype=torch.float64).numpy()
+                ranks = table_ranks(states, table, self.targets, history=self.seen, workers=workers)
+                found.append(float(ndcg(ranks, 10).sum()) / self.users)
         return found, executed
 
-    def _scored(
-        self, model: AdaptiveRecommender, precision: Precision, index: int
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Scores [B, V] and gates [B, L], batch by batch."""
-        table, mapper = self.tables[index], model.mapper
+    def _answers(self, model: AdaptiveRecommender, precision: Precision, index: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Users' last states [B, d] and gates [B, L], batch by batch."""
+        mapper = model.mapper
         adapts = isinstance(mapper, StructureGuidedMapper)
         interests = self._interest(model, precision, index) if adapts else []
-        for number, (x, valid) in enumerate(self._embedded(model, table)):
+        for number, (x, valid) in enumerate(self._embedded(model, index)):
             if adapts:
                 gates = model.controller.decide(interests[number].keep_logits)
                 thetas = mapper.generate(interests[number].z)
@@ -96,20 +101,21 @@ class ProbeScores:
                 # What has gate 0 is not run, as on a device.
                 if gate.any():
                     x[gate] = block(x[gate], valid[gate], theta[gate])
-            yield (model.states(x)[:, -1] @ table.T).numpy(), gates.numpy()
+            yield model.states(x)[:, -1], gates
 
     def _interest(self, model: AdaptiveRecommender, precision: Precision, index: int) -> list[Interest]:
         key = (tuple(precision.scheme_of(layer) for layer in self.common), index)
         if key not in self._interests:
             made = []
-            for x, valid in self._embedded(model, self.tables[index]):
+            for x, valid in self._embedded(model, index):
                 keep_logits = model.controller(x, valid)
                 made.append(Interest(keep_logits=keep_logits, z=model.mapper.interest(x, valid, keep_logits)))
             self._interests[key] = made
         return self._interests[key]
 
-    def _embedded(self, model: AdaptiveRecommender, table: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def _embedded(self, model: AdaptiveRecommender, index: int) -> Iterator[tuple[Tensor, Tensor]]:
+        embeddings = torch.from_numpy(self.tables[index].lookup(self.met))
         for start in range(0, len(self.histories), BATCH):
             rows = torch.from_numpy(self.histories[start : start + BATCH].astype(np.int64))
             valid = model.valid((rows >= 0).sum(dim=1))
-            yield model.embed(lookup(table, rows), valid), valid
+            yield model.embed(lookup(embeddings, rows), valid), valid

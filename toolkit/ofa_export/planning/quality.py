@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.errors import ConfigError
-from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.scoring import score_histories
 
 MEASURED_PREFIXES = 8
 """Qualities are measured at this many equal steps of the tile order; in plane order each step is one whole plane."""
@@ -25,37 +21,12 @@ class QualityCurve:
     Args:
         full_table: with the unquantised table.
         by_tiles: (tiles, NDCG@10) with the first tiles only, ascending.
-        users: probes it was measured on.
+        users: probes it was measured on, those whose answer is not among the items included.
     """
 
     full_table: float
     by_tiles: tuple[tuple[int, float], ...]
     users: int
-
-
-def measure_quality(checkpoint: Checkpoint, *, group: int, table: ElasticTable, floor: int) -> QualityCurve:
-    """Measure the full table, the floor and equal steps of the order.
-
-    Args:
-        checkpoint: reference and probes.
-        group: user group.
-        table: with all of its tiles.
-        floor: tiles that every bundle has.
-
-    Returns:
-        The curve.
-    """
-    return QualityCurve(
-        full_table=table_quality(checkpoint, group=group, table=checkpoint.table(group)),
-        by_tiles=tuple(
-            (
-                count,
-                table_quality(checkpoint, group=group, table=torch.from_numpy(table.with_tiles(count).all_rows())),
-            )
-            for count in measured_prefixes(table, floor=floor)
-        ),
-        users=len(group_probes(checkpoint, group)),
-    )
 
 
 def measured_prefixes(table: ElasticTable, *, floor: int) -> tuple[int, ...]:
@@ -87,16 +58,8 @@ def group_probes(checkpoint: Checkpoint, group: int) -> np.ndarray:
     return mine if len(mine) else np.arange(len(checkpoint.probes.targets))
 
 
-def table_quality(checkpoint: Checkpoint, *, group: int, table: Tensor) -> float:
-    """Mean NDCG@10 of the reference on a user group's probes, full ranking.
-
-    Args:
-        checkpoint: reference and probes.
-        group: user group.
-        table: [V, d], what a device would read.
-    """
-    chosen = group_probes(checkpoint, group)
-    histories, targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
-    scores, _ = score_histories(checkpoint.model, checkpoint.model.adapt, table, histories)
-    seen = histories if checkpoint.config.data.exclude_history else None
-    return float(ndcg(target_ranks(scores, targets, history=seen), 10).mean())
+def missed_probes(checkpoint: Checkpoint, group: int) -> int:
+    """How many more probes a user group has whose answer is not among the items; see `group_probes`."""
+    missed = checkpoint.probes.missed_groups
+    mine = (checkpoint.probes.user_groups == group).any()
+    return int((missed == group).sum()) if mine else len(missed)

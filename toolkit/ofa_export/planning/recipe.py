@@ -39,6 +39,11 @@ class _Common(BaseModel):
     selftest: SelfTestRecipe
     tiles: int | None = Field(default=None, ge=1)
 
+    def resolved(self, **choices: Any) -> BundleRecipe:
+        """The recipe with these choices in place of its own."""
+        fields = {name: getattr(self, name) for name in BundleRecipe.model_fields}
+        return BundleRecipe(**fields | choices)
+
 
 class BundleRecipe(_Common):
     """How a checkpoint becomes a bundle, with every choice made.
@@ -49,6 +54,7 @@ class BundleRecipe(_Common):
         adaptation: whether structure controller and mapper go in.
         rank: columns of the generated weights; None keeps those that were trained.
         depth_cap: blocks that a user's network has at most; None keeps what was trained.
+        items: the most popular ones that go in; None is all.
         candidates: C, items that one call of `score` ranks.
         selftest: size of the self-test.
         tiles: embedding tiles to keep; None keeps as many as the budget holds. `plan` fills it in.
@@ -58,6 +64,7 @@ class BundleRecipe(_Common):
     adaptation: Literal["required", "none"] = "required"
     rank: int | None = Field(default=None, ge=1)
     depth_cap: int | None = Field(default=None, ge=1)
+    items: int | None = Field(default=None, ge=1)
 
     @property
     def selftest_snr_db(self) -> float:
@@ -66,8 +73,8 @@ class BundleRecipe(_Common):
         return SELFTEST_SNR_DB[self.precision.schemes[-1]] if asked is None else asked
 
     def plain(self) -> dict[str, Any]:
-        """As plain values, without what keeps the trained network as it is."""
-        kept = {"adaptation": "required", "rank": None, "depth_cap": None}
+        """As plain values, without what keeps network and catalogue as they are."""
+        kept = {"adaptation": "required", "rank": None, "depth_cap": None, "items": None}
         fields = self.model_dump(mode="json")
         return {name: value for name, value in fields.items() if name not in kept or kept[name] != value}
 
@@ -87,6 +94,7 @@ class OpenRecipe(_Common):
         adaptation: required, none, or auto, which drops the mapper where that ranks better for the bytes.
         rank: as in `BundleRecipe`, or auto.
         depth_cap: as in `BundleRecipe`, or auto.
+        items: as in `BundleRecipe`, or prune-tail, which keeps as many of the most popular as rank best for the bytes.
         candidates: C, items that one call of `score` ranks.
         selftest: size of the self-test.
         tiles: as in `BundleRecipe`; only where nothing is left to the plan.
@@ -96,19 +104,19 @@ class OpenRecipe(_Common):
     adaptation: Literal["required", "none", "auto"] = "required"
     rank: Annotated[Auto | Annotated[Size | None, Tag("fixed")], AUTO_OR_FIXED] = None
     depth_cap: Annotated[Auto | Annotated[Size | None, Tag("fixed")], AUTO_OR_FIXED] = None
+    items: Annotated[
+        Annotated[Literal["prune-tail"], Tag("open")] | Annotated[Size | None, Tag("fixed")],
+        Discriminator(lambda value: "open" if value == "prune-tail" else "fixed"),
+    ] = None
 
     @property
     def open(self) -> bool:
         """Whether anything is left to the plan."""
-        return "auto" in (self.precision, self.adaptation, self.rank, self.depth_cap)
+        chosen = "auto" in (self.precision, self.adaptation, self.rank, self.depth_cap)
+        return chosen or self.items == "prune-tail"
 
     @model_validator(mode="after")
     def _tiles_are_of_one_configuration(self) -> OpenRecipe:
         if self.open and self.tiles is not None:
-            raise ValueError("tiles can be fixed only where no other choice is auto")
+            raise ValueError("tiles can be fixed only where no other choice is left to the plan")
         return self
-
-    def resolved(self, **choices: Any) -> BundleRecipe:
-        """The recipe with these choices in place of its own."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return BundleRecipe(**fields | choices)

@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 import torch
 
-from ofa_export.bundle.codes import EncodedTable
 from ofa_export.bundle.selftest import SelfTest
+from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.quality import group_probes
@@ -30,7 +30,7 @@ TRIED = 100
 
 @torch.no_grad()
 def selftest_vectors(
-    checkpoint: Checkpoint, *, group: int, recipe: SelfTestRecipe, encoded: EncodedTable, precision: Precision
+    checkpoint: Checkpoint, *, group: int, recipe: SelfTestRecipe, table: ElasticTable, precision: Precision
 ) -> SelfTest:
     """Run the reference on a few probes, cut to lengths from one item to a full history.
 
@@ -42,22 +42,22 @@ def selftest_vectors(
         checkpoint: reference, table and probes.
         group: user group of the table.
         recipe: how many cases, candidates and items.
-        encoded: the table's codes.
+        table: with every tile.
         precision: of all layers.
 
     Returns:
         The vectors.
     """
-    model, table = checkpoint.model, checkpoint.table(group)
+    model, values = checkpoint.model, checkpoint.table(group)
     margin = _margin(precision)
     histories = [
-        _decided(checkpoint, table, drawn, margin=margin)
+        _decided(checkpoint, values, drawn, margin=margin)
         for drawn in _histories(checkpoint, group=group, cases=recipe.cases)
     ]
-    rows = [_embeddings(table, history) for history in histories]
-    V = len(table)
+    rows = [_embeddings(values, history) for history in histories]
+    V = len(values)
     spread = np.unique(np.linspace(0, V - 1, recipe.candidates).astype(np.int32))
-    candidates = table[torch.from_numpy(spread.astype(np.int64))].to(torch.float16)
+    candidates = values[torch.from_numpy(spread.astype(np.int64))].to(torch.float16)
     answers = [_answer(model, history.float(), candidates.float()) for history in rows]
     items = np.unique(np.linspace(0, V - 1, recipe.tile_items).astype(np.int32))
     return SelfTest(
@@ -68,7 +68,7 @@ def selftest_vectors(
         keep_logits=np.concatenate([logits for _, logits, _ in answers]),
         scores=np.concatenate([scores for _, _, scores in answers]),
         tile_items=items,
-        tile_codes=encoded.codes[items],
+        tile_codes=table.codes(items),
     )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from ofa_export.source_digest import source_digest
+
+PIECE = 2**20
+"""Bytes that are read at once; a table can be larger than the memory that there is."""
 
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "probes.safetensors")
 
@@ -23,8 +27,10 @@ def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:
     digest.update(json.dumps(described, sort_keys=True).encode())
     for name in CHECKPOINT_FILES:
         try:
-            content = (checkpoint / name).read_bytes()
+            with (checkpoint / name).open("rb") as file:
+                digest.update(f"{name} {os.fstat(file.fileno()).st_size}\n".encode())
+                while piece := file.read(PIECE):
+                    digest.update(piece)
         except OSError:
             return None
-        digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()

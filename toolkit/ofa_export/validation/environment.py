@@ -7,15 +7,17 @@ from importlib.metadata import version
 
 from ofa_export import __version__
 from ofa_export.backends.protocol import Backend
+from ofa_export.runtimes.protocol import Runtime
 
 LIBRARIES = ("numpy", "torch")
 
 
-def environment(*backends: Backend) -> dict[str, str]:
+def environment(runtime: Runtime, *backends: Backend) -> dict[str, str]:
     """Versions of this computer's software that have a say in the numbers.
 
     Args:
-        backends: the converters; none when the bundle was rejected before they were known.
+        runtime: where the bundle's graphs ran.
+        backends: the converters, the bundle's first; none when the bundle was rejected before they were known.
     """
     return {
         "ofa-export": __version__,
@@ -23,4 +25,5 @@ def environment(*backends: Backend) -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in LIBRARIES},
         **{name: found for backend in backends for name, found in backend.tool_versions().items()},
+        **(runtime.versions(backends[0]) if backends else {}),
     }

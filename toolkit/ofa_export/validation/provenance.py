@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from pydantic import ValidationError
 
 from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.manifest import Manifest, Shapes
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.table import ElasticTable
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.bundled import bundled
-from ofa_export.planning.quality import table_quality
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.validation.finding import Finding, at_most
-from ofa_export.validation.tolerance import Limit
 
 ACCEPTED = "bundle.accepted"
 SAME_CHECKPOINT = "bundle.checkpoint"
+CONTRACT = "bundle.contract"
 
 
 def accepted_finding(rejection: str | None) -> Finding:
-    """`bundle.accepted`: whether the reader and the runtime take the file.
+    """`bundle.accepted`: whether the reader, and the runtime in this process, take the file.
 
     Args:
         rejection: their reason to refuse it, or None.
     """
-    sentence = rejection or "The file passed every check of the reader, and the runtime loaded its graphs."
+    sentence = rejection or "The file passed every check of the reader."
     return at_most(ACCEPTED, 0 if rejection is None else 1, 0, "count", sentence)
 
 
@@ -71,7 +68,7 @@ def contract_finding(manifest: Manifest, checkpoint: Checkpoint, backend: Backen
         if problems
         else "; the graphs' own names and shapes were checked when the runtime loaded them."
     )
-    return at_most("bundle.contract", len(problems), 0, "count", sentence)
+    return at_most(CONTRACT, len(problems), 0, "count", sentence)
 
 
 def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -91,32 +88,6 @@ def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:
             "count",
             f"Item {what} that differ from the checkpoint's, of {len(found):,}{first}.",
         )
-
-
-def quality_finding(manifest: Manifest, rounded: Checkpoint, table: ElasticTable, *, limit: Limit) -> Finding:
-    """`bundle.quality.max_ndcg_err`: the manifest's promise for the full table and for the tiles that are kept.
-
-    Args:
-        manifest: of the bundle.
-        rounded: the checkpoint with the network as the bundle's precision rounds it, which the promise is about.
-        table: the table that the bundle has to hold.
-        limit: largest difference of NDCG@10.
-    """
-    promised = manifest.quality.ndcg_at_10
-    found = [(promised.full_table, "the full table", rounded.table(int(manifest.group)))]
-    measured = [(count, value) for count, value in promised.by_tiles if count <= table.tile_count]
-    if measured:
-        count, value = measured[-1]
-        found.append((value, f"{count} tiles", torch.from_numpy(table.with_tiles(count).all_rows())))
-    again = [table_quality(rounded, group=int(manifest.group), table=rows) for _, _, rows in found]
-    texts = [f"{text} for {name}, measured {value:.4f}" for (text, name, _), value in zip(found, again, strict=True)]
-    return at_most(
-        "bundle.quality.max_ndcg_err",
-        max(abs(float(text) - value) for (text, _, _), value in zip(found, again, strict=True)),
-        limit.limit,
-        "ndcg",
-        f"NDCG@10 that the manifest promises: {'; '.join(texts)} again.",
-    )
 
 
 def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:

@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ofa_export.errors import NumericsError, RejectedError
+from ofa_export.planning.byte_shares import ByteShare
+from ofa_export.validation.attribution import Attribution
+from ofa_export.validation.expected_quality import ExpectedQuality
 from ofa_export.validation.finding import Finding, Status
-from ofa_export.validation.provenance import ACCEPTED, SAME_CHECKPOINT
+from ofa_export.validation.latency import Latency
+from ofa_export.validation.layer_error import LayerError
+from ofa_export.validation.provenance import ACCEPTED, CONTRACT, SAME_CHECKPOINT
+from ofa_export.validation.score_sample import ScoreSample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,12 @@ class Report:
         tolerance: description of the tolerance recipe.
         environment: versions of the software that took part.
         findings: in the order in which they were made.
+        layers: the error of every layer, the worst first; empty where nobody asked.
+        attribution: where its NDCG@10 goes; None where nobody asked.
+        scores: scores of some items in the reference and on the device; None when no session ran.
+        quality: what the manifest expects of this and of other budgets; None when nothing was compared.
+        parts: where the bytes go, largest first; empty when nothing was compared.
+        latency: time of sessions on this computer, which is not compared: no two runs take the same.
     """
 
     bundle: str
@@ -56,6 +68,12 @@ class Report:
     tolerance: str
     environment: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...]
+    layers: tuple[LayerError, ...] = ()
+    attribution: Attribution | None = None
+    scores: ScoreSample | None = None
+    quality: ExpectedQuality | None = None
+    parts: tuple[ByteShare, ...] = ()
+    latency: tuple[Latency, ...] = field(default=(), compare=False)
 
     @property
     def status(self) -> Status:
@@ -69,6 +87,12 @@ class Report:
         return any(
             finding.status == "fail" and finding.assertion in (ACCEPTED, SAME_CHECKPOINT) for finding in self.findings
         )
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the bundle could be run beside its reference."""
+        needed = (ACCEPTED, SAME_CHECKPOINT, CONTRACT)
+        return not any(finding.status == "fail" and finding.assertion in needed for finding in self.findings)
 
 
 def exit_code(reports: Iterable[Report]) -> int:

@@ -24,6 +24,12 @@ VALUES_AT_ONCE = 2**24
 
 TOP = 10
 
+SAMPLED_SCORES, LEAST_SAMPLED = 500, 4
+"""Scores that a report shows of all sessions together, but of each the best, a middling, the last and the worst off."""
+
+TIMED = ("adapt", "blocks", "score")
+"""Parts of a session whose time is taken."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sessions:
@@ -38,6 +44,10 @@ class Sessions:
         device_ranks: rank of the next item on the device, `[whole]`.
         reference_ranks: the same in the reference with the bundle's tiles.
         full_ranks: the same in the network as it was trained, with the full, unquantised table.
+        sampled_reference: scores of some items in the reference, from its best item to its last, and of the item whose
+            scores differ most, `[H, S]`.
+        sampled_device: scores of the same items on the device.
+        milliseconds: time that the device took for each part of `TIMED`, `[H, 3]`.
     """
 
     gates: NDArray[np.float32]
@@ -48,6 +58,9 @@ class Sessions:
     device_ranks: NDArray[np.int64]
     reference_ranks: NDArray[np.int64]
     full_ranks: NDArray[np.int64]
+    sampled_reference: NDArray[np.float32]
+    sampled_device: NDArray[np.float32]
+    milliseconds: NDArray[np.float64]
 
 
 def run_sessions(
@@ -74,9 +87,17 @@ def run_sessions(
     """
     tiles = torch.from_numpy(table.all_rows())
     step = max(1, VALUES_AT_ONCE // len(tiles))
+    sampled = max(LEAST_SAMPLED, SAMPLED_SCORES // len(histories))
     parts = [
         _some(
-            device, checkpoint, trained, histories, slice(start, start + step), full=trained.table(group), tiles=tiles
+            device,
+            checkpoint,
+            trained,
+            histories,
+            slice(start, start + step),
+            full=trained.table(group),
+            tiles=tiles,
+            sampled=sampled,
         )
         for start in range(0, len(histories), step)
     ]
@@ -125,15 +146,20 @@ def _some(
     *,
     full: torch.Tensor,
     tiles: torch.Tensor,
+    sampled: int,
 ) -> Sessions:
     model, rows = checkpoint.model, histories.rows[part]
     reference, reference_gates = score_histories(model, model.adapt, tiles, rows)
     gates, scores = np.empty_like(reference_gates), np.empty_like(reference)
+    milliseconds = np.empty((len(rows), len(TIMED)))
     candidates = device.table.all_rows()
     for index, items in enumerate(histories.items[part]):
+        device.take_milliseconds()
         gates[index] = device.adapt(items).gates
         scores[index] = device.score_embeddings(candidates)
-    compared = deviation(reference, scores)
+        spent = device.take_milliseconds()
+        milliseconds[index] = [spent[name] for name in TIMED]
+    compared, shown = deviation(reference, scores), _shown(reference, scores, sampled)
     targets = histories.targets[part]
     whole = slice(len(targets))
     seen = rows[whole] if checkpoint.config.data.exclude_history else None
@@ -151,7 +177,18 @@ def _some(
         device_ranks=target_ranks(scores[whole], targets, history=seen),
         reference_ranks=target_ranks(reference[whole], targets, history=seen),
         full_ranks=target_ranks(full_scores, targets, history=seen),
+        sampled_reference=np.take_along_axis(reference, shown, axis=1),
+        sampled_device=np.take_along_axis(scores, shown, axis=1),
+        milliseconds=milliseconds,
     )
+
+
+def _shown(reference: NDArray[np.float32], scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Items to show of each history, evenly by rank in the reference, and the one that is off most; `[H, count]`."""
+    ranked = np.argsort(-reference, axis=1, kind="stable")
+    even = np.linspace(0, reference.shape[1] - 1, count - 1).round().astype(int)
+    worst = np.abs(scores - reference).argmax(axis=1)
+    return np.concatenate([ranked[:, even], worst[:, None]], axis=1)
 
 
 def _overlap(

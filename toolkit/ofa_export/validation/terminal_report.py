@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ofa_export.validation.finding import Finding
+from ofa_export.validation.layer_table import layer_tables
 from ofa_export.validation.quantity import limit_text, measured_text
 from ofa_export.validation.report import Report
 
@@ -29,6 +30,8 @@ def print_report(report: Report, console: Console) -> None:
     unsettled = [finding for finding in report.findings if finding.status != "pass"]
     for finding in sorted(unsettled, key=severity, reverse=True):
         console.print(_in_full(finding))
+    for part in layer_tables(report):
+        console.print(part)
     console.print(_verdict(report))
 
 
@@ -37,8 +40,9 @@ def _heading(report: Report) -> Text:
     if report.subject:
         subject = report.subject
         text.append(
-            f"  {subject.backend} {subject.precision}, group {subject.group}, {subject.size_bytes:,} of "
-            f"{subject.budget_bytes:,} bytes, {subject.tiles_kept} of {subject.tiles_total} tiles",
+            f"  {subject.backend} {subject.precision} on {report.runtime}, group {subject.group}, "
+            f"{subject.size_bytes:,} of {subject.budget_bytes:,} bytes, "
+            f"{subject.tiles_kept} of {subject.tiles_total} tiles",
             style="not bold",
         )
     return text

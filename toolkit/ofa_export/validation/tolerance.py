@@ -44,6 +44,8 @@ class PrecisionLimits(_Model):
             the conversion limits hold; None where converters are not compared.
         cross_snr_db: floor of every output for every history against that of the other converter, in decibels, where
             `graph_snr_db` holds; None where converters are not compared.
+        layer_unexplained_snr_db: floor of each layer's output for every history against the layer in PyTorch that
+            rounds as its scheme says and is fed the same, in decibels; None only reports it.
     """
 
     graph_snr_db: Limit | None = None
@@ -57,6 +59,7 @@ class PrecisionLimits(_Model):
     ndcg_drop: Limit
     cross_max_abs_err: Limit | None = None
     cross_snr_db: Limit | None = None
+    layer_unexplained_snr_db: Limit | None = None
 
 
 class TolerancePolicy(_Model):

@@ -1,8 +1,9 @@
-"""`validate`: a bundle on a runtime of this computer against the PyTorch reference of its checkpoint.
+"""`validate`: a bundle on a runtime against the PyTorch reference of its checkpoint.
 
 In order: is it a bundle, is it this checkpoint's, is its table the checkpoint's, what did conversion cost, what did
 quantisation cost, do the gates agree, how do whole sessions rank, does its self-test pass. What makes later questions
-meaningless ends the report early.
+meaningless ends the report early. The bundle's own graphs run on the runtime that was asked for; the conversions that
+they are compared beside run in this process.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,37 +26,43 @@ from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.content_cache import ContentCache
-from ofa_export.errors import BundleError, NumericsError, UnknownNameError
+from ofa_export.errors import BundleError, NumericsError, RuntimeFailedError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
+from ofa_export.runtimes.protocol import Runtime
+from ofa_export.runtimes.registry import get_runtime
 from ofa_export.validation import provenance
+from ofa_export.validation.byte_parts import byte_parts
 from ofa_export.validation.conversion import conversion_findings
 from ofa_export.validation.cross import cross_findings
 from ofa_export.validation.decisions import decision_findings
 from ofa_export.validation.environment import environment
+from ofa_export.validation.expected_quality import expected_quality
 from ofa_export.validation.faint import faint_findings, faint_inputs
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
+from ofa_export.validation.imitation import with_activations
+from ofa_export.validation.latency import latencies
+from ofa_export.validation.promised_quality import quality_finding
 from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
 from ofa_export.validation.reference import Reference, Tensors, run_modules, run_reference
 from ofa_export.validation.report import Report, Subject
 from ofa_export.validation.rounding import imitable, rounding_findings, unrounded_outputs
+from ofa_export.validation.runtime import runtime_findings
 from ofa_export.validation.scale_errors import scale_findings
+from ofa_export.validation.score_sample import score_sample
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
 from ofa_export.validation.tables import expected_table, table_findings
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
-
-RUNTIMES = ("host",)
-"""Where a bundle's graphs can run."""
 
 
 def validate(
@@ -73,28 +81,33 @@ def validate(
         checkpoint: the reference, as `load_checkpoint` gives it.
         tolerance: the limits.
         store: keeps the full-precision conversion that a quantised bundle is compared beside.
-        runtime: one of `RUNTIMES`.
+        runtime: where the bundle's graphs run, one of `runtimes.registry.RUNTIMES`.
         cross: whether the bundle's graphs are also compared with what the runtime's other converter makes of the same
             checkpoint.
 
     Returns:
-        The report; the same inputs and tool versions give the same report.
+        The report; the same inputs and tool versions give the same report, but for its times.
 
     Raises:
         UnknownNameError: there is no such runtime; the bundle's backend is not installed; the recipe has no limits for
             its precision.
-        ConfigError: the file cannot be read; `cross` and the runtime has one converter, or the recipe has no limit.
+        ConfigError: the file cannot be read; `cross` and the runtime has one converter, or the recipe has no limit; the
+            runtime does not run on this computer.
         LoweringError: the converter, or the other one, refused the checkpoint's graphs.
-        MissingToolError: a converter that is needed is not installed.
+        MissingToolError: a converter, or a tool of the runtime, is not installed.
     """
-    if runtime not in RUNTIMES:
-        raise UnknownNameError("runtime", runtime, RUNTIMES)
+    chosen = get_runtime(runtime)
     manifest: Manifest | None = None
     findings: list[Finding] = []
+    shown: dict[str, Any] = {}
     try:
         with one_torch_thread(), Bundle.open(bundle_path) as bundle:
             manifest = bundle.manifest
-            findings.extend(_bundle_findings(bundle, checkpoint, policy=tolerance, store=store, cross=cross))
+            findings.extend(
+                _bundle_findings(
+                    bundle, checkpoint, runtime=chosen, policy=tolerance, store=store, cross=cross, shown=shown
+                )
+            )
         findings.insert(0, provenance.accepted_finding(None))
     except BundleError as error:
         findings = [provenance.accepted_finding(str(error))]
@@ -104,14 +117,23 @@ def validate(
         runtime=runtime,
         checkpoint_sha256=checkpoint.sha256,
         tolerance=tolerance.description,
-        environment=environment(*_backends(manifest, cross=cross) if manifest else ()),
+        environment=environment(chosen, *_backends(manifest, cross=cross) if manifest else ()),
         findings=tuple(findings),
+        **shown,
     )
 
 
 def _bundle_findings(
-    bundle: Bundle, checkpoint: Checkpoint, *, policy: TolerancePolicy, store: ContentCache, cross: bool
+    bundle: Bundle,
+    checkpoint: Checkpoint,
+    *,
+    runtime: Runtime,
+    policy: TolerancePolicy,
+    store: ContentCache,
+    cross: bool,
+    shown: dict[str, Any],
 ) -> Iterator[Finding]:
+    """Compare; fields of the report that are shown beside the findings go into `shown` as they become known."""
     backend, *others = _backends(bundle.manifest, cross=cross)
     limits = policy.of_precision(bundle.manifest.precision)
     yield provenance.size_finding(bundle)
@@ -128,6 +150,7 @@ def _bundle_findings(
     yield from provenance.item_findings(bundle, checkpoint)
     comparison = _Comparison(
         bundle=bundle,
+        runtime=runtime,
         checkpoint=checkpoint,
         trained=trained,
         group=group,
@@ -137,9 +160,19 @@ def _bundle_findings(
         limits=limits,
         histories=validation_histories(checkpoint, group=group, maximum=policy.histories),
     )
-    runner = backend.load(bundle.graphs, bundle.manifest.shapes.contract())
+    shown["quality"] = expected_quality(bundle)
+    shown["parts"] = byte_parts(bundle, comparison.graphs, backend)
     try:
-        yield from comparison.findings(runner, store)
+        runner = runtime.load(backend, bundle.graphs, bundle.manifest.shapes.contract())
+    except RuntimeFailedError as error:
+        yield from runtime_findings(runtime, "loads", error)
+        return
+    yield from runtime_findings(runtime, "loads", None)
+    try:
+        yield from comparison.findings(runner, store, shown)
+        yield from runtime_findings(runtime, "runs", None)
+    except RuntimeFailedError as error:
+        yield from runtime_findings(runtime, "runs", error)
     finally:
         runner.close()
 
@@ -149,6 +182,7 @@ class _Comparison:
     """A bundle that fits its checkpoint, cut as the bundle's recipe says, and what both are compared on."""
 
     bundle: Bundle
+    runtime: Runtime
     checkpoint: Checkpoint
     trained: Checkpoint
     group: int
@@ -167,9 +201,14 @@ class _Comparison:
         return Precision.model_validate(self.bundle.manifest.recipe["precision"])
 
     @cached_property
-    def imitation(self) -> AdaptiveRecommender:
-        """The reference that rounds as the bundle's runtime does."""
+    def rounded(self) -> AdaptiveRecommender:
+        """The reference that rounds as the backend's runtime does on the host, as when quality was measured."""
         return fake_quantised(self.checkpoint.model, self.precision, backend=self.backend)
+
+    @cached_property
+    def imitation(self) -> AdaptiveRecommender:
+        """The reference that rounds as the runtime does that was asked for."""
+        return with_activations(self.rounded, self.runtime.activations(self.backend))
 
     @cached_property
     def encoded(self) -> EncodedTable:
@@ -190,17 +229,22 @@ class _Comparison:
         table = torch.from_numpy(self.table.all_rows())
         return run_reference(self.graphs, rows=self.histories.rows, table=table)
 
-    def findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
+    def findings(self, runner: GraphRunner, store: ContentCache, shown: dict[str, Any]) -> Iterator[Finding]:
         order = self.checkpoint.tile_orders[self.group]
         yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
         if self.policy.quality_ndcg_err is not None:
-            rounded = replace(self.checkpoint, model=self.imitation)
-            limit = self.policy.quality_ndcg_err
-            yield provenance.quality_finding(self.bundle.manifest, rounded, self.table, limit=limit)
+            yield quality_finding(
+                self.bundle.manifest,
+                trained=self.trained,
+                rounded=replace(self.checkpoint, model=self.rounded),
+                table=self.table,
+                precision=self.precision,
+                limit=self.policy.quality_ndcg_err,
+            )
         yield from self._graph_findings(runner, store)
         device = Device(self.bundle, runner)
         try:
-            yield from self._session_findings(device)
+            yield from self._session_findings(device, shown)
             yield from selftest_run_findings(device)
         except NumericsError as error:
             sentence = f"Sessions on the device ended early: {error}"
@@ -268,10 +312,11 @@ class _Comparison:
         finally:
             runner.close()
 
-    def _session_findings(self, device: Device) -> Iterator[Finding]:
+    def _session_findings(self, device: Device, shown: dict[str, Any]) -> Iterator[Finding]:
         sessions = run_sessions(
             device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
         )
+        shown["scores"], shown["latency"] = score_sample(sessions), latencies(sessions)
         yield from gate_findings(
             "gates", sessions.gates, self.reference, self.histories, margin=self.limits.gate_margin.limit
         )

@@ -1,0 +1,1 @@
+"""The phone's own libraries on this computer: where they come from, and what makes them run here."""

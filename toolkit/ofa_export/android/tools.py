@@ -1,0 +1,57 @@
+"""The programs that other ecosystems bring, by the Debian package that has them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_export.errors import MissingToolError
+
+PACKAGES = {
+    "java": "openjdk-17-jdk-headless",
+    "javac": "openjdk-17-jdk-headless",
+    "gcc": "gcc libc6-dev",
+    "mvn": "maven",
+    "npm": "npm",
+}
+"""Program -> packages."""
+
+
+def require_tools(*tools: str) -> None:
+    """Refuse to start without programs, all that are missing at once.
+
+    Args:
+        tools: names, of `PACKAGES`.
+
+    Raises:
+        MissingToolError: some are not on the PATH.
+    """
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in missing))
+        raise MissingToolError(
+            f"The runtime android needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            f"installed: run apt-get install --no-install-recommends {packages}, or use --runtime host, which needs no "
+            "such tool."
+        )
+
+
+def run_tool(command: Sequence[str], *, folder: Path) -> None:
+    """Run a compiler.
+
+    Args:
+        command: its name and arguments.
+        folder: where it runs.
+
+    Raises:
+        MissingToolError: it failed: it is too old, or what it needs is not installed.
+    """
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        raise MissingToolError(
+            f"{command[0]} could not compile what the runtime android needs; with the Debian packages "
+            f"{PACKAGES[command[0]]} it can. It says:\n{said}"
+        )

@@ -1,0 +1,74 @@
+"""Latencies of contenders, measured in turn: a computer whose speed drifts slows all of them down alike."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofa_export.benchmark.protocol import Contender
+from ofa_export.errors import ConfigError
+
+SESSION, PROCESSOR = "session", "processor"
+"""Names of all of a session: by the clock, and by what the processor spent on it, which other work changes less."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """How long something took, in milliseconds.
+
+    Args:
+        p50: half of the times were at most this.
+        p90: nine tenths of the times were at most this.
+        samples: how many times there were.
+    """
+
+    p50: float
+    p90: float
+    samples: int
+
+    @classmethod
+    def of(cls, milliseconds: Sequence[float]) -> Latency:
+        """That of some times, at least one."""
+        p50, p90 = np.quantile(milliseconds, (0.5, 0.9))
+        return cls(p50=float(p50), p90=float(p90), samples=len(milliseconds))
+
+
+def time_in_turn(
+    contenders: Mapping[str, Contender], histories: Sequence[NDArray[np.int64]], *, repeats: int
+) -> dict[str, dict[str, Latency]]:
+    """Give every contender the same histories, one after the other.
+
+    Each turn is two sessions with the same history, of which the second counts: the one before it was another
+    contender's, and what lies in the processor's caches is not to be told by who that was.
+
+    Args:
+        contenders: by name.
+        histories: item rows of users; taken in turn.
+        repeats: sessions of each contender that count.
+
+    Returns:
+        For each contender the latency of `session`, the same in `processor` time, and of its parts.
+
+    Raises:
+        ConfigError: no session would count.
+    """
+    if repeats < 1:
+        raise ConfigError(f"{repeats} repeats measure nothing; use --repeats 1 or more, 50 for quantiles that hold.")
+    times: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in contenders}
+    for turn in range(repeats):
+        history = histories[turn % len(histories)]
+        for name, contender in contenders.items():
+            contender.session(history)
+            contender.parts()
+            start, spent = time.perf_counter(), time.process_time()
+            contender.session(history)
+            times[name][PROCESSOR].append(1000 * (time.process_time() - spent))
+            times[name][SESSION].append(1000 * (time.perf_counter() - start))
+            for part, milliseconds in contender.parts():
+                times[name][part].append(milliseconds)
+    return {name: {part: Latency.of(found) for part, found in parts.items() if found} for name, parts in times.items()}

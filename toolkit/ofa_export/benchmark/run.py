@@ -1,0 +1,236 @@
+"""Bundles beside what people would ship without them, in one run: latency, memory, bytes, and how they compare."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofa_export.backends.conversion import convert_cached
+from ofa_export.backends.registry import get_backend
+from ofa_export.benchmark.bundle_entry import BundleEntry
+from ofa_export.benchmark.gradient_entry import GradientEntry
+from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, time_in_turn
+from ofa_export.benchmark.machine import Machine, this_machine
+from ofa_export.benchmark.memory import Memory, measure_memory
+from ofa_export.benchmark.protocol import RUNTIMES, Entry
+from ofa_export.benchmark.static_entry import StaticEntry
+from ofa_export.benchmark.static_net import static_graph
+from ofa_export.bundle.reader import Bundle
+from ofa_export.content_cache import ContentCache
+from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.model.threads import one_torch_thread
+from ofa_export.precision import FP32, INT8, Precision
+from ofa_export.validation.provenance import user_group
+
+PRECISIONS = (INT8, FP32)
+"""Of the static nets beside the bundles."""
+
+GRADIENT_STEPS = 10
+MEMORY_SESSIONS = 5
+"""Sessions in the process whose memory is measured: the second one needs no more than the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One contender.
+
+    Args:
+        name: stable, without blanks.
+        label: for people.
+        bundle: whether it is a bundle, and what the others are held against.
+        backend: of its graphs; None when it runs in PyTorch.
+        file_bytes: of the file that is shipped; None when there is none.
+        latency: of `session`, its `processor` time, and of its parts where it has any: `adapt`, `block`, `score`.
+        memory: in a process of its own.
+    """
+
+    name: str
+    label: str
+    bundle: bool
+    backend: str | None
+    file_bytes: int | None
+    latency: dict[str, Latency]
+    memory: Memory
+
+    @property
+    def session(self) -> Latency:
+        """From item rows to scores."""
+        return self.latency[SESSION]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What another contender takes, as a multiple of what a bundle takes.
+
+    Args:
+        bundle: name of the bundle's contender.
+        other: name of the other.
+        session: medians of both.
+        processor: medians of the processor time of both sessions.
+        session_rss: memory above the libraries.
+        file: sizes; None when the other ships no file.
+    """
+
+    bundle: str
+    other: str
+    session: float
+    processor: float
+    session_rss: float
+    file: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """What was measured in one run.
+
+    Args:
+        machine: where.
+        runtime: where the graphs ran.
+        repeats: sessions of each contender.
+        measured: the contenders, in the order in which they took turns.
+    """
+
+    machine: Machine
+    runtime: str
+    repeats: int
+    measured: tuple[Measured, ...]
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Beside every bundle, what runs on its runtime and what runs on none."""
+        bundles = [each for each in self.measured if each.bundle]
+        others = [each for each in self.measured if not each.bundle]
+        return tuple(
+            _comparison(bundle, other)
+            for bundle in bundles
+            for other in others
+            if other.backend in (bundle.backend, None)
+        )
+
+
+def benchmark(
+    paths: Sequence[Path], checkpoint: Path, *, runtime: str = "host", repeats: int, store: ContentCache
+) -> Benchmark:
+    """Measure bundles of one checkpoint and user group, the static net on each of their runtimes, and gradient steps.
+
+    Args:
+        paths: the bundles.
+        checkpoint: folder of what they were made from.
+        runtime: one of `RUNTIMES`.
+        repeats: sessions of each contender, at least 1.
+        store: keeps the conversions of the static net.
+
+    Raises:
+        ConfigError: no or too few repeats, or a bundle of another checkpoint or user group.
+        UnknownNameError: there is no such runtime, or a bundle's backend is not installed.
+        RejectedError: a bundle or the checkpoint cannot be trusted.
+        LoweringError: a converter refused the static net, or a contender's process ended early.
+    """
+    if runtime not in RUNTIMES:
+        raise UnknownNameError("runtime", runtime, RUNTIMES)
+    trained = load_checkpoint(checkpoint)
+    bundles, group = _bundles(paths, trained, runtime=runtime)
+    histories = _histories(trained, group)
+    machine = this_machine()
+    with tempfile.TemporaryDirectory() as folder:
+        backends = dict.fromkeys(entry.backend for entry in bundles)
+        statics = [
+            _static(trained, group, backend, precision, runtime=runtime, folder=Path(folder), store=store)
+            for backend in backends
+            for precision in PRECISIONS
+        ]
+        entries: list[Entry] = [
+            *bundles,
+            *statics,
+            GradientEntry(checkpoint=checkpoint, group=group, steps=GRADIENT_STEPS),
+        ]
+        with one_torch_thread(), ExitStack() as stack:
+            contenders = {entry.name: stack.enter_context(entry.open()) for entry in entries}
+            latencies = time_in_turn(contenders, histories, repeats=repeats)
+        measured = tuple(_measured(entry, latencies[entry.name], histories) for entry in entries)
+    return Benchmark(machine=machine, runtime=runtime, repeats=repeats, measured=measured)
+
+
+def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tuple[list[BundleEntry], int]:
+    entries: list[BundleEntry] = []
+    groups: set[int] = set()
+    for path in paths:
+        with Bundle.open(path) as bundle:
+            manifest = bundle.manifest
+        if manifest.checkpoint_sha256 != trained.sha256:
+            raise ConfigError(
+                f"{path} was made from the checkpoint with SHA-256 {manifest.checkpoint_sha256}, the one given has "
+                f"{trained.sha256}: the static net beside it would be another. Give its checkpoint with --checkpoint."
+            )
+        group = user_group(manifest, trained)
+        if group is None:
+            raise ConfigError(f"{path} is for user group {manifest.group}, which its checkpoint does not have.")
+        groups.add(group)
+        get_backend(manifest.runtime.name)
+        entries += [
+            BundleEntry(path=path, backend=manifest.runtime.name, runtime=runtime, candidates=candidates)
+            for candidates in ("one call", "all")
+        ]
+    if len({entry.name for entry in entries}) != len(entries):
+        raise ConfigError("Two of the bundles have the same file name; rename one, so that rows can be told apart.")
+    if len(groups) != 1:
+        listed = ", ".join(map(str, sorted(groups))) or "none"
+        raise ConfigError(
+            f"Bundles of one user group can be compared, these are of {listed}: run the command once for each group."
+        )
+    return entries, groups.pop()
+
+
+def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:
+    """What users of the group had bought, item rows without padding."""
+    probes = trained.probes
+    own = probes.histories[probes.user_groups == group]
+    rows = own if len(own) else probes.histories
+    return [history[history >= 0].astype(np.int64) for history in rows]
+
+
+def _static(
+    trained: Checkpoint,
+    group: int,
+    backend: str,
+    precision: Precision,
+    *,
+    runtime: str,
+    folder: Path,
+    store: ContentCache,
+) -> StaticEntry:
+    graph, converter = static_graph(trained.model, trained.table(group)), get_backend(backend)
+    path = folder / f"static-{precision.text}-{converter.entry_name}"
+    path.write_bytes(convert_cached([graph], backend=converter, precision=precision, store=store))
+    return StaticEntry(path=path, backend=backend, runtime=runtime, precision=precision.text, spec=graph.spec)
+
+
+def _measured(entry: Entry, latency: dict[str, Latency], histories: Sequence[NDArray[np.int64]]) -> Measured:
+    return Measured(
+        name=entry.name,
+        label=entry.label,
+        bundle=isinstance(entry, BundleEntry),
+        backend=entry.backend,
+        file_bytes=entry.path.stat().st_size if entry.path else None,
+        latency=latency,
+        memory=measure_memory(entry, histories[:MEMORY_SESSIONS]),
+    )
+
+
+def _comparison(bundle: Measured, other: Measured) -> Comparison:
+    return Comparison(
+        bundle=bundle.name,
+        other=other.name,
+        session=other.session.p50 / bundle.session.p50,
+        processor=other.latency[PROCESSOR].p50 / bundle.latency[PROCESSOR].p50,
+        session_rss=other.memory.session_rss_bytes / max(1, bundle.memory.session_rss_bytes),
+        file=other.file_bytes / bundle.file_bytes if other.file_bytes and bundle.file_bytes else None,
+    )

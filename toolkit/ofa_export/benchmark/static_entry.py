@@ -1,0 +1,84 @@
+"""The static net with its full table, converted by the same tools, as a contender: it scores every item in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofa_export.backends.protocol import GraphRunner
+from ofa_export.backends.registry import get_backend
+from ofa_export.benchmark.protocol import LIBRARIES, load_graphs
+from ofa_export.contract import GraphSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticEntry:
+    """A file of a runtime that holds the static net and its table.
+
+    Args:
+        path: the file.
+        backend: who converted it.
+        runtime: where it runs.
+        precision: of its weights.
+        spec: its one graph.
+    """
+
+    path: Path
+    backend: str
+    runtime: str
+    precision: str
+    spec: GraphSpec
+
+    @property
+    def name(self) -> str:
+        """Backend and precision."""
+        return f"static:{self.backend}:{self.precision}"
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"static net and full table, {self.backend} {self.precision}"
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Modules of its runtime."""
+        return LIBRARIES.get(self.backend, ())
+
+    @contextmanager
+    def open(self) -> Iterator[StaticContender]:
+        """Load the file."""
+        runner = load_graphs(self.runtime, get_backend(self.backend), self.path.read_bytes(), (self.spec,))
+        try:
+            yield StaticContender(runner, self.spec)
+        finally:
+            runner.close()
+
+
+class StaticContender:
+    """A static net on a runtime.
+
+    Args:
+        runner: its graph, loaded.
+        spec: of the graph.
+    """
+
+    def __init__(self, runner: GraphRunner, spec: GraphSpec) -> None:
+        self._runner, self._graph = runner, spec.name
+        self._history = np.zeros(spec.inputs[0].shape, np.int32)
+        self._length = np.zeros(1, np.int32)
+
+    def session(self, history: NDArray[np.int64]) -> None:
+        """Score every item; see `Contender.session`."""
+        self._history[0] = 0
+        self._history[0, -len(history) :] = history
+        self._length[0] = len(history)
+        self._runner.run(self._graph, {"history": self._history, "length": self._length})
+
+    def parts(self) -> list[tuple[str, float]]:
+        """None: it is one call."""
+        return []

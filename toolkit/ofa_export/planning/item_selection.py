@@ -1,0 +1,45 @@
+"""The items of a checkpoint that bundles of one user group hold, in the forms that planning and packing need."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ofa_export.bundle.codes import encode
+from ofa_export.bundle.items import items_entry
+from ofa_export.bundle.order import floor_tiles
+from ofa_export.bundle.table import ElasticTable
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.quality import check_group, measured_prefixes
+
+
+class ItemSelection:
+    """A checkpoint with all or some of its items.
+
+    Args:
+        checkpoint: with these items only.
+        group: user group.
+
+    Raises:
+        ConfigError: there is no such user group.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, group: int) -> None:
+        check_group(checkpoint, group)
+        self.checkpoint, self.group = checkpoint, group
+
+    @cached_property
+    def table(self) -> ElasticTable:
+        """The elastic table with every tile."""
+        values = self.checkpoint.table(self.group).numpy()
+        encoded = encode(values, group_sizes=self.checkpoint.config.model.group_sizes)
+        return ElasticTable.from_encoded(encoded, self.checkpoint.tile_orders[self.group])
+
+    @cached_property
+    def items_entry(self) -> bytes:
+        """Keys and titles as the content of `items.bin`."""
+        return items_entry(self.checkpoint.item_keys, self.checkpoint.item_titles)
+
+    @cached_property
+    def prefixes(self) -> tuple[int, ...]:
+        """Numbers of tiles that quality is measured at, ascending."""
+        return measured_prefixes(self.table, floor=floor_tiles(self.table.order))
