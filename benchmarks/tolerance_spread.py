@@ -3,8 +3,9 @@
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json --run toy-1:litert:int8 --run sample:executorch:fp32 …
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json
 
-A run is MODEL:BACKEND:PRECISION; a model is `sample` or `toy-SEED`, a small network with random weights. Runs are added
-to the file, one by one, and all of it is printed. A conversion takes half a minute; those in the cache take none.
+A run is MODEL:BACKEND:PRECISION; a model is `sample`, `golden` for the bundles of artifacts/golden as they are, or
+`toy-SEED`, a small network with random weights. Runs are added to the file, one by one, and all of it is printed. A
+conversion takes half a minute; those in the cache take none.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ROOMY = 10**9
 
 def checkpoint_of(model: str, folder: Path) -> Checkpoint:
     """The checkpoint that a name of a run means."""
-    if model == "sample":
+    if model in ("sample", "golden"):
         return load_checkpoint(ROOT / "artifacts" / "sample")
     return load_checkpoint(save_checkpoint(folder / "toy", random_model(int(model.removeprefix("toy-")))))
 
@@ -52,6 +53,10 @@ def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
     model, backend, precision = run.split(":")
     with tempfile.TemporaryDirectory() as name, one_torch_thread():
         checkpoint = checkpoint_of(model, Path(name))
+        policy = load_recipe("tolerance", "default", TolerancePolicy)
+        if model == "golden":
+            path = ROOT / "artifacts" / "golden" / f"sample-420KB-{backend}.ofab"
+            return validate(path, checkpoint, tolerance=policy, store=store).findings
         recipe = BundleRecipe(
             description="spread",
             precision=parse_precision(precision),
@@ -61,7 +66,6 @@ def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
         contents = measured_master(checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=store)
         path = Path(name) / "bundle.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=ROOMY)
-        policy = load_recipe("tolerance", "default", TolerancePolicy)
         return validate(path, checkpoint, tolerance=policy, store=store).findings
 
 
