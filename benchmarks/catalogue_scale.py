@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from memory_watch import WATCH
 
 from ofa_export.bundle.order import plane_order
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
@@ -31,21 +32,9 @@ SIZES = ModelConfig(items=1000, width=64, depth=2, heads=2, history_length=50, r
 BYTES_PER_ITEM = 32
 """Budget: 32 MB for a million items."""
 
-BUNDLE = """
-import json, sys, threading, time
-from pathlib import Path
-
-def status(name):
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
-    return int(line.split()[1]) / 1024
-
-peak = 0.0
-def watch():
-    global peak
-    while True:
-        peak = max(peak, status("RssAnon"))
-        time.sleep(0.01)
-
+BUNDLE = (
+    WATCH
+    + """
 threading.Thread(target=watch, daemon=True).start()
 began = time.perf_counter()
 from ofa_export.cli.app import app
@@ -59,6 +48,7 @@ print(json.dumps({
     "high_water_mb": round(status("VmHWM")),
 }))
 """
+)
 
 READ = """
 import json, statistics, sys, time

@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from memory_watch import WATCH
+
 GENERATE = """
 import sys
 import numpy as np
@@ -32,21 +34,9 @@ frame.select(
 ).write_parquet(path)
 """
 
-WATCH = """
-import json, sys, threading, time
-from pathlib import Path
-
-def status(name):
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
-    return int(line.split()[1]) / 1024
-
-peak = 0.0
-def watch():
-    global peak
-    while True:
-        peak = max(peak, status("RssAnon"))
-        time.sleep(0.01)
-
+WATCH_TRAINING = (
+    WATCH
+    + """
 import numpy, polars, torch
 threading.Thread(target=watch, daemon=True).start()
 torch.set_num_threads(1)
@@ -55,9 +45,10 @@ before, began = status("RssAnon"), time.perf_counter()
 def report(**found):
     print(json.dumps({"anonymous_mb": round(peak - before), "high_water_mb": round(status("VmHWM")), **found}))
 """
+)
 
 READ = (
-    WATCH
+    WATCH_TRAINING
     + """
 import inspect
 import numpy as np
@@ -76,7 +67,7 @@ report(seconds=round(time.perf_counter() - began, 1), users=histories.users, ite
 )
 
 STEP = (
-    WATCH
+    WATCH_TRAINING
     + """
 import numpy as np
 import torch

@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from ofa_export.android.tools import PACKAGES
 from ofa_export.bundle.order import plane_order
 from ofa_export.content_cache import ENVIRONMENT_VARIABLE
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.system_tools import PACKAGES
 
 TOY = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3, user_groups=2)
 TOY_PROBES = 24
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out what needs the phone's own libraries where they cannot run; `.ci/run` installs what is missing."""
-    missing = [tool for tool in PACKAGES if shutil.which(tool) is None]
-    if item.get_closest_marker("android") and missing:
-        pytest.skip(f"needs {', '.join(missing)}")
+    """Leave out what needs a phone's libraries or kernels where they cannot run; `.ci/run` installs what is missing."""
+    if marker := item.get_closest_marker("android"):
+        packages = PACKAGES[marker.kwargs.get("runtime", "android")]
+        if missing := [tool for tool in packages if shutil.which(tool) is None]:
+            pytest.skip(f"needs {', '.join(missing)}")
+
+
+@pytest.fixture
+def only_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A machine with just these programs: only_programs(npm="exit 1"), each a line of the shell."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def install(**programs: str) -> None:
+        for name, line in programs.items():
+            (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+            (folder / name).chmod(0o755)
+
+    return install
 
 
 @pytest.fixture(scope="session", autouse=True)

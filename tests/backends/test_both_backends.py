@@ -157,7 +157,7 @@ def test_a_refused_graph_is_named(backend, graphs) -> None:
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("precision", ["int8"])
 def test_another_process_writes_the_same_bytes_and_prints_nothing(name, precision, converted, run_python) -> None:
     script = textwrap.dedent(
         f"""

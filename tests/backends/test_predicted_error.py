@@ -131,7 +131,7 @@ def test_fewer_bits_make_a_smaller_file(name: str, model, store: ContentCache) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKENDS)
-@pytest.mark.parametrize("text", ["int8", "int4"])
+@pytest.mark.parametrize("text", ["int4"])
 def test_the_imitation_of_the_sample_is_nearer_to_the_device(name: str, text: str) -> None:
     checkpoint = load_checkpoint(SAMPLE)
     against_float, against_imitation = compare(

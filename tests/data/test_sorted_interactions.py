@@ -1,21 +1,19 @@
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import polars as pl
 import pytest
+from training_scale import READ, generate, measured
 
 from ofa_export.data import sorted_interactions
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.data.sorted_interactions import sort_interactions
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "training_scale.py"
 RECIPES = [
     HistoryRecipe(min_count=count, repeats=repeats, ties=ties)
     for count, repeats, ties in (
@@ -99,21 +97,12 @@ def same(found: Histories, expected: Histories) -> bool:
     return arrays and (found.item_keys, found.user_keys) == (expected.item_keys, expected.user_keys)
 
 
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("training_scale", BENCHMARK)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.integration
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_a_million_interactions_need_little_memory(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_a_million_interactions_need_little_memory(tmp_path: Path) -> None:
     # Measured: 142 MB; 414 MB when all rows were in memory as text, and 370 MB more for each further million.
     path = tmp_path / "drawn.parquet"
-    benchmark.generate(path, rows=1_000_000, users=50_000, items=100_000)
-    found = benchmark.measured(benchmark.READ, path, tmp_path)
+    generate(path, rows=1_000_000, users=50_000, items=100_000)
+    found = measured(READ, path, tmp_path)
     assert found["users"] == 50_000
     assert found["anonymous_mb"] < 270

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ofa_export.errors import UnknownNameError
-from ofa_export.runtimes.registry import RUNTIMES, get_runtime
+from ofa_export.runtimes.registry import RUNTIMES, get_runtime, runtime_names
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
@@ -12,5 +12,11 @@ def test_every_runtime_of_the_list_can_be_had_and_knows_its_name(name: str) -> N
 
 
 def test_the_nearest_name_is_suggested() -> None:
-    with pytest.raises(UnknownNameError, match=r"Did you mean 'android'\?"):
-        get_runtime("androit")
+    for function in (get_runtime, runtime_names):
+        with pytest.raises(UnknownNameError, match=r"Did you mean 'android'\?"):
+            function("androit")
+
+
+def test_arm64_stands_for_three_processors_and_every_other_name_for_itself() -> None:
+    assert runtime_names("arm64") == ("arm64-neon", "arm64-dotprod", "arm64-i8mm")
+    assert all(runtime_names(name) == (name,) for name in RUNTIMES)

@@ -26,6 +26,9 @@ from ofa_export.validation.attribution import EVERYTHING, Attribution, LayerGain
 from ofa_export.validation.json_report import report_schema, reports_to_json
 from ofa_export.validation.report import Report
 
+# Seconds each, which the fast tier has no room for.
+pytestmark = pytest.mark.integration
+
 SENSITIVE = "adapt.controller.head_in"
 
 

@@ -12,6 +12,9 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.validation.report import Report, exit_code
 from ofa_export.validation.tolerance import TolerancePolicy
 
+# Seconds each, which the fast tier has no room for.
+pytestmark = pytest.mark.integration
+
 OUTPUTS = {
     "adapt.hidden",
     "adapt.keep_logits",
@@ -77,7 +80,6 @@ def test_a_recipe_without_the_limit_says_which(workshop: Any, tolerance: Toleran
         workshop.report(workshop.master(), tolerance=bare, cross=True)
 
 
-@pytest.mark.integration
 def test_the_two_litert_converters_agree(workshop: Any) -> None:
     report = workshop.report(workshop.master(backend="litert-onnx2tf", precision="fp32"), cross=True)
     assert workshop.failed(report) == set()
@@ -87,7 +89,6 @@ def test_the_two_litert_converters_agree(workshop: Any) -> None:
     assert {"onnx2tf", "litert-torch"} <= report.environment.keys()
 
 
-@pytest.mark.integration
 def test_a_runtime_with_one_converter_is_refused(workshop: Any) -> None:
     with pytest.raises(ConfigError, match="one converter for executorch only"):
         workshop.report(workshop.master(backend="executorch"), cross=True)

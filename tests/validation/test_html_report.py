@@ -94,7 +94,7 @@ def test_several_bundles_have_an_index_with_links_to_each(full: Report, bad: Rep
     page = validation_html([full, bad, rejected])
     heading = re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)
     assert heading is not None
-    assert re.sub("<[^>]+>", "", heading[1]) == "3 bundles: 1 REJECTED, 1 FAIL, 1 PASS"
+    assert re.sub("<[^>]+>", "", heading[1]) == "3 reports: 1 REJECTED, 1 FAIL, 1 PASS"
     for number in (1, 2, 3):
         assert f'href="#bundle-{number}"' in page and f'<section id="bundle-{number}"' in page
     assert page.index('href="#bundle-3"') < page.index('id="bundle-1"')

@@ -27,6 +27,9 @@ from ofa_export.validation.layers import run_layers, worst_first
 from ofa_export.validation.reference import Reference, run_reference
 from ofa_export.validation.report import Report
 
+# Seconds each, which the fast tier has no room for.
+pytestmark = pytest.mark.integration
+
 CANDIDATES = 25
 
 

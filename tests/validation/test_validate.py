@@ -242,6 +242,14 @@ def test_scales_of_another_table_are_found(workshop: Any) -> None:
     assert finding(report, "table.tiles.differing_bytes").status == "pass"
 
 
+def test_a_bundle_of_the_most_popular_items_is_compared_with_a_checkpoint_of_these(workshop: Any) -> None:
+    contents = workshop.master(items=30)
+    report = workshop.report(contents)
+    assert (workshop.failed(report), contents.table.items) == (set(), 30)
+    longer = replace(contents, items_entry=replace(contents.items, keys=("K30", *contents.items.keys[1:])).to_bytes())
+    assert "row 0 has 'K30' instead of 'K0'" in finding(workshop.report(longer), "bundle.item_keys").sentence
+
+
 def test_swapped_item_keys_are_found(workshop: Any) -> None:
     contents = workshop.master()
     first, second, *others = contents.items.keys

@@ -85,7 +85,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         part.mkdir()
         yield part
-        for file in part.iterdir():
+        for file in filter(Path.is_file, part.iterdir()):
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
         if path.exists():

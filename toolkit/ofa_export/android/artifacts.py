@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ofa_export.android.tools import require_tools
 from ofa_export.errors import MissingToolError
 from ofa_export.output import atomic_write
+from ofa_export.system_tools import require_tools
 
 FETCH_SECONDS = 900
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
@@ -75,7 +75,7 @@ def fetch(artifacts: Sequence[Artifact], folder: Path) -> dict[Artifact, bytes]:
         OutputError: the folder cannot be written.
     """
     missing = _missing(artifacts, folder)
-    require_tools(*fetching_tools(artifacts, folder))
+    require_tools("android", *fetching_tools(artifacts, folder))
     for tool, command in (("mvn", _maven), ("npm", _npm)):
         wanted = [artifact for artifact in missing if _tool(artifact) == tool]
         if wanted:

@@ -15,9 +15,9 @@ from filelock import FileLock
 from ofa_export.android.artifacts import fetch, fetching_tools
 from ofa_export.android.elf import without_android
 from ofa_export.android.libraries import PhoneLibrary, unpacked
-from ofa_export.android.tools import require_tools, run_tool
 from ofa_export.errors import ConfigError
 from ofa_export.output import atomic_folder
+from ofa_export.system_tools import require_tools, run_compiler
 
 SOURCES = Path(__file__).parent
 SHIM = "libandroid_shim.so"
@@ -42,10 +42,10 @@ def installation(library: PhoneLibrary, root: Path) -> Path:
     check_computer()
     folder, packages = root / f"android-{library.program.lower()}-{_key(library)[:16]}", root / "android-packages"
     if folder.is_dir():
-        require_tools("java")
+        require_tools("android", "java")
         return folder
     # All that are missing at once, so that one command installs them.
-    require_tools("java", "javac", "gcc", *fetching_tools(library.artifacts, packages))
+    require_tools("android", "java", "javac", "gcc", *fetching_tools(library.artifacts, packages))
     packages.mkdir(parents=True, exist_ok=True)
     # One for all libraries: mvn's own folder bears one process at a time.
     with FileLock(root / "android.lock"):
@@ -75,9 +75,9 @@ def _fill(part: Path, library: PhoneLibrary, packages: Path) -> None:
             edited = without_android(file, provided=PROVIDED) if name.endswith(".so") else file
             (part / name).write_bytes(edited)
     shim = str(SOURCES / "native" / "shim.c")
-    run_tool(["gcc", "-shared", "-fPIC", "-O1", "-o", SHIM, shim, "-ldl", "-lm"], folder=part)
+    run_compiler(["gcc", "-shared", "-fPIC", "-O1", "-o", SHIM, shim, "-ldl", "-lm"], folder=part)
     sources = [str(SOURCES / "java" / name) for name in _java_sources(library)]
-    run_tool(["javac", "--release", JAVA_RELEASE, "-classpath", "*", "-d", ".", *sources], folder=part)
+    run_compiler(["javac", "--release", JAVA_RELEASE, "-classpath", "*", "-d", ".", *sources], folder=part)
 
 
 def _java_sources(library: PhoneLibrary) -> tuple[str, ...]:

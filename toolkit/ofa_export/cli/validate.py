@@ -36,7 +36,7 @@ def validate(
         ),
     ] = SAMPLE_CHECKPOINT,
     runtime: Annotated[
-        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host or android.")
+        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host, android or arm64.")
     ] = "host",
     tolerance: Annotated[
         str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
@@ -59,6 +59,7 @@ def validate(
 ) -> None:
     """Compare bundles with the PyTorch reference."""
     import json
+    from itertools import product
 
     from ofa_export.cli.bundle_paths import bundle_paths
     from ofa_export.output import atomic_write, check_output
@@ -77,7 +78,7 @@ def validate(
     from ofa_export.content_cache import ContentCache
     from ofa_export.model.checkpoint_reader import load_checkpoint
     from ofa_export.runtimes.host import HOST
-    from ofa_export.runtimes.registry import get_runtime
+    from ofa_export.runtimes.registry import get_runtime, runtime_names
     from ofa_export.validation.attribute import with_attribution
     from ofa_export.validation.crash import crash_report
     from ofa_export.validation.html_report import validation_html
@@ -88,16 +89,17 @@ def validate(
     from ofa_export.validation.terminal_report import print_report
     from ofa_export.validation.validate import validate as validate_bundle
 
+    names = runtime_names(runtime)
     reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
-    for path in paths:
+    for path, name in product(paths, names):
         with spinner(f"Validating {path.name}"):
             # Other runtimes run graphs in a process of their own anyway.
-            crashed = crash_report(path, reference, tolerance=policy) if runtime == HOST else None
+            crashed = crash_report(path, reference, tolerance=policy) if name == HOST else None
             reports.append(
-                crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=runtime, cross=cross)
+                crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=name, cross=cross)
             )
             if layers and not crashed:
-                load = get_runtime(runtime).load
+                load = get_runtime(name).load
                 reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store, load=load)
             if attribute and not crashed:
                 reports[-1] = with_attribution(reports[-1], path, reference, store=store)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.errors import ConfigError
-from ofa_export.model.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    # A plan from the cache must not cost the import of torch.
+    from ofa_export.model.checkpoint import Checkpoint
 
 MEASURED_PREFIXES = 8
 """Qualities are measured at this many equal steps of the tile order; in plane order each step is one whole plane."""

@@ -10,8 +10,28 @@ from ofa_export.runtimes.protocol import Runtime
 RUNTIMES = {
     "host": "ofa_export.runtimes.host:HostRuntime",
     "android": "ofa_export.runtimes.android:AndroidRuntime",
+    "arm64-neon": "ofa_export.runtimes.arm64:arm64_neon",
+    "arm64-dotprod": "ofa_export.runtimes.arm64:arm64_dotprod",
+    "arm64-i8mm": "ofa_export.runtimes.arm64:arm64_i8mm",
 }
-"""Name -> module and class."""
+"""Name -> module and what in it makes one."""
+
+SEVERAL = {"arm64": ("arm64-neon", "arm64-dotprod", "arm64-i8mm")}
+"""Names that stand for several runtimes, which are used one after the other."""
+
+
+def runtime_names(name: str) -> tuple[str, ...]:
+    """The runtimes that a name stands for.
+
+    Args:
+        name: one of `RUNTIMES` or `SEVERAL`.
+
+    Raises:
+        UnknownNameError: there is no such name.
+    """
+    if name not in {*RUNTIMES, *SEVERAL}:
+        raise UnknownNameError("runtime", name, [*RUNTIMES, *SEVERAL])
+    return SEVERAL.get(name, (name,))
 
 
 def get_runtime(name: str) -> Runtime:
@@ -25,6 +45,6 @@ def get_runtime(name: str) -> Runtime:
     """
     if name not in RUNTIMES:
         raise UnknownNameError("runtime", name, RUNTIMES)
-    module, _, runtime_class = RUNTIMES[name].partition(":")
-    runtime: Runtime = getattr(import_module(module), runtime_class)()
+    module, _, maker = RUNTIMES[name].partition(":")
+    runtime: Runtime = getattr(import_module(module), maker)()
     return runtime

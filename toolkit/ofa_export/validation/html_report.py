@@ -51,10 +51,10 @@ class Section:
 
 
 def validation_html(reports: Sequence[Report]) -> str:
-    """The page: a verdict for each bundle first, then each in full.
+    """The page: a verdict for each report first, then each in full.
 
     Args:
-        reports: one for each bundle, in the order of the command line; at least one.
+        reports: one for each bundle and runtime, in the order of the command line; at least one.
 
     Raises:
         MissingToolError: Jinja2 is not installed.

@@ -1,4 +1,4 @@
-"""Reports as JUnit XML, which every CI system shows: one suite for each bundle, one case for each assertion."""
+"""Reports as JUnit XML, which every CI system shows: one suite for each report, one case for each assertion."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def reports_to_junit(reports: Sequence[Report]) -> bytes:
     There are no times in it: the same bundles give the same bytes.
 
     Args:
-        reports: one for each bundle.
+        reports: one for each bundle and runtime.
     """
     suites = ElementTree.Element("testsuites", {"name": "ofa-export validate", **_counts(reports)})
     for report in reports:
-        suite = ElementTree.SubElement(suites, "testsuite", {"name": _clean(report.bundle), **_counts([report])})
+        suite = ElementTree.SubElement(suites, "testsuite", {"name": _clean(report.title), **_counts([report])})
         properties = ElementTree.SubElement(suite, "properties")
         for name, value in _properties(report).items():
             ElementTree.SubElement(properties, "property", name=name, value=_clean(value))

@@ -1,4 +1,4 @@
-"""The report of one bundle, and the exit code of several."""
+"""The report of one bundle on one runtime, and the exit code of several."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ofa_export.errors import NumericsError, RejectedError
 from ofa_export.planning.byte_shares import ByteShare
+from ofa_export.runtimes.host import HOST
 from ofa_export.validation.attribution import Attribution
 from ofa_export.validation.expected_quality import ExpectedQuality
 from ofa_export.validation.finding import Finding, Status
@@ -43,7 +44,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All findings about one bundle.
+    """All findings about one bundle on one runtime.
 
     Args:
         bundle: name of the file.
@@ -74,6 +75,11 @@ class Report:
     quality: ExpectedQuality | None = None
     parts: tuple[ByteShare, ...] = ()
     latency: tuple[Latency, ...] = field(default=(), compare=False)
+
+    @property
+    def title(self) -> str:
+        """What tells it from the other reports of a command: the bundle, and where it ran if that was not here."""
+        return self.bundle if self.runtime == HOST else f"{self.bundle} on {self.runtime}"
 
     @property
     def status(self) -> Status:

@@ -10,36 +10,44 @@ from pathlib import Path
 from ofa_export.errors import MissingToolError
 
 PACKAGES = {
-    "java": "openjdk-17-jdk-headless",
-    "javac": "openjdk-17-jdk-headless",
-    "gcc": "gcc libc6-dev",
-    "mvn": "maven",
-    "npm": "npm",
+    "android": {
+        "java": "openjdk-17-jdk-headless",
+        "javac": "openjdk-17-jdk-headless",
+        "gcc": "gcc libc6-dev",
+        "mvn": "maven",
+        "npm": "npm",
+    },
+    "arm64": {
+        "qemu-aarch64-static": "qemu-user-static",
+        "apt-get": "apt",
+        "dpkg": "dpkg",
+    },
 }
-"""Program -> packages."""
+"""What the user asks for with --runtime -> program -> packages."""
 
 
-def require_tools(*tools: str) -> None:
+def require_tools(runtime: str, *tools: str) -> None:
     """Refuse to start without programs, all that are missing at once.
 
     Args:
-        tools: names, of `PACKAGES`.
+        runtime: which needs them, of `PACKAGES`.
+        tools: their names, as there.
 
     Raises:
         MissingToolError: some are not on the PATH.
     """
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
-        packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in missing))
+        packages = " ".join(dict.fromkeys(PACKAGES[runtime][tool] for tool in missing))
         raise MissingToolError(
-            f"The runtime android needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            f"The runtime {runtime} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             f"installed: run apt-get install --no-install-recommends {packages}, or use --runtime host, which needs no "
             "such tool."
         )
 
 
-def run_tool(command: Sequence[str], *, folder: Path) -> None:
-    """Run a compiler.
+def run_compiler(command: Sequence[str], *, folder: Path) -> None:
+    """Run a compiler of the runtime android.
 
     Args:
         command: its name and arguments.
@@ -53,5 +61,5 @@ def run_tool(command: Sequence[str], *, folder: Path) -> None:
         said = (done.stderr or done.stdout).strip()
         raise MissingToolError(
             f"{command[0]} could not compile what the runtime android needs; with the Debian packages "
-            f"{PACKAGES[command[0]]} it can. It says:\n{said}"
+            f"{PACKAGES['android'][command[0]]} it can. It says:\n{said}"
         )

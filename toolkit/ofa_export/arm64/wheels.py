@@ -1,0 +1,65 @@
+"""The runtime's arm64 wheels: versions and digests stand in `wheels.txt`, pip fetches, checks and unpacks them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from ofa_export.arm64.fetching import run_fetching
+from ofa_export.errors import MissingToolError
+
+REQUIREMENTS = Path(__file__).with_name("wheels.txt")
+PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64")
+
+
+def install_wheels(python: str, folder: Path) -> None:
+    """Unpack the wheels into a folder.
+
+    Args:
+        python: version of the Python that they are for, "3.11".
+        folder: created when needed.
+
+    Raises:
+        MissingToolError: pip could not fetch them, or what it fetched is something else.
+    """
+    command = [
+        *pip_command(),
+        "install",
+        "--disable-pip-version-check",
+        # Of what LiteRT asks for, running graphs needs numpy alone.
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary=:all:",
+        "--implementation=cp",
+        f"--python-version={python}",
+        *(f"--platform={platform}" for platform in PLATFORMS),
+        # Python there compiles what it imports.
+        "--no-compile",
+        f"--target={folder}",
+        f"--requirement={REQUIREMENTS}",
+    ]
+    run_fetching(command, what=f"fetch arm64 wheels for Python {python}")
+
+
+def pip_command() -> list[str]:
+    """How pip is started: this Python's, else the one on the PATH; any can unpack for another Python.
+
+    Raises:
+        MissingToolError: there is none.
+    """
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    if shutil.which("pip"):
+        return ["pip"]
+    raise MissingToolError(
+        "The runtime arm64 needs pip, which is not installed: run apt-get install --no-install-recommends python3-pip, "
+        "or use --runtime host, which needs no such tool."
+    )
+
+
+def wheel_versions() -> dict[str, str]:
+    """Versions of the wheels, by distribution name."""
+    return dict(re.findall(r"^(\S+)==(\S+)", REQUIREMENTS.read_text(encoding="utf-8"), flags=re.MULTILINE))

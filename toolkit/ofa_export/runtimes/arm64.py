@@ -1,0 +1,112 @@
+"""The arm64 Linux build of LiteRT, on processors that qemu imitates: the kernels that phones run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from ofa_export.arm64.cpus import CPUS, Cpu
+from ofa_export.arm64.root_folder import ENVIRONMENT, QEMU, command, root_folder
+from ofa_export.arm64.wheels import wheel_versions
+from ofa_export.backends.converters import runtime_of
+from ofa_export.backends.protocol import Backend, GraphRunner
+from ofa_export.content_cache import default_cache_root
+from ofa_export.contract import GraphSpec
+from ofa_export.errors import ConfigError
+from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.runtimes.child_process import ChildProcess, last_lines, memory_file
+from ofa_export.runtimes.child_runner import ChildRunner
+
+TIME_LIMIT_SECONDS = 120.0
+"""For one answer: a graph of a bundle takes milliseconds, starting Python and loading a file seconds."""
+
+IDLE_TALK = ("INFO:", "WARNING:")
+"""How lines begin that say nothing about an end."""
+
+
+class Arm64Runtime:
+    """LiteRT for arm64 on one processor.
+
+    Args:
+        cpu: which.
+        time_limit_s: seconds for loading a file, and for running a graph.
+    """
+
+    def __init__(self, cpu: Cpu, *, time_limit_s: float = TIME_LIMIT_SECONDS) -> None:
+        self._cpu, self._time_limit_s = cpu, time_limit_s
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return f"arm64-{self._cpu.name}"
+
+    def load(self, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
+        """Load a file in a new process; see `Runtime.load`."""
+        check_backend(backend)
+        folder = root_folder(default_cache_root())
+        with memory_file(graphs) as descriptor:
+            child = ChildProcess(
+                command(folder, self._cpu, f"/proc/self/fd/{descriptor}"),
+                folder=folder,
+                environment=ENVIRONMENT,
+                runtime=f"LiteRT {wheel_versions()['ai-edge-litert']} for arm64 on {self._cpu.model}",
+                time_limit_s=self._time_limit_s,
+                last_words=what_it_said,
+                pass_fds=[descriptor],
+            )
+        return ChildRunner(child, contract, entry=backend.entry_name)
+
+    def activations(self, backend: Backend) -> ActivationRounding:
+        """As on the host: the same release, XNNPACK in both."""
+        return "range"
+
+    def versions(self, backend: Backend) -> dict[str, str]:
+        """Versions of the wheels, and of qemu, which has its own bugs."""
+        return {**{f"{name} (arm64)": found for name, found in wheel_versions().items()}, QEMU: qemu_version()}
+
+
+def arm64_neon() -> Arm64Runtime:
+    """The oldest processors: 8-bit multiplications of NEON."""
+    return Arm64Runtime(CPUS[0])
+
+
+def arm64_dotprod() -> Arm64Runtime:
+    """Processors since about 2018: dot products of four 8-bit values (`sdot`)."""
+    return Arm64Runtime(CPUS[1])
+
+
+def arm64_i8mm() -> Arm64Runtime:
+    """Processors since about 2021: products of 8-bit matrices (`smmla`)."""
+    return Arm64Runtime(CPUS[2])
+
+
+def check_backend(backend: Backend) -> None:
+    """Refuse files that no build here runs.
+
+    Args:
+        backend: what converts them.
+
+    Raises:
+        ConfigError: they are not LiteRT's.
+    """
+    if runtime_of(backend.name) != "litert":
+        raise ConfigError(
+            f"The runtime arm64 runs LiteRT only, and not the files of the backend {backend.name}: "
+            "use --runtime android or --runtime host for them."
+        )
+
+
+def qemu_version() -> str:
+    """Version of qemu on this computer; "not installed" where it has none."""
+    if shutil.which(QEMU) is None:
+        return "not installed"
+    done = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version (\S+)", done.stdout)
+    return found[1] if found else "unknown"
+
+
+def what_it_said(log: str) -> str:
+    """The last lines of the process's log that say anything about its end."""
+    return last_lines("\n".join(line for line in log.splitlines() if not line.startswith(IDLE_TALK)))
