@@ -167,7 +167,7 @@ FILE_DEFECTS: tuple[FileDefect, ...] = (
     FileDefect(
         name="zero point of one output moved by one step",
         change=zero_point_moved,
-        found_by=("rounding.adapt.theta_0.lucky_snr_db",),
+        found_by=("rounding.adapt.theta_0.snr_db",),
     ),
     FileDefect(
         name="scale of one output of int8 weights off by 1 %",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 from torch import nn
@@ -9,12 +7,9 @@ from toys import random_model
 
 from ofa_export.backends.registry import get_backend
 from ofa_export.model.fake_quantised import QuantisedLinear, fake_quantised, int8_activations
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import INT8
-from ofa_export.validation.imitation import (
-    SymmetricallyQuantisedLinear,
-    symmetric_int8_activations,
-    with_activations,
-)
+from ofa_export.validation.imitation import ImitatedLinear, imitation, symmetric_int8_activations
 
 
 def test_symmetric_activations_reach_as_far_below_zero_as_above() -> None:
@@ -32,23 +27,37 @@ def test_rows_with_values_of_one_sign_are_coarser_than_with_a_range() -> None:
     assert symmetric / ranged == pytest.approx(2, rel=0.05)
 
 
-def test_only_the_activations_change() -> None:
-    model = fake_quantised(random_model(seed=3), INT8, backend=get_backend("torch-program"))
-    before = copy.deepcopy(model)
-    made = with_activations(model, "symmetric")
-    layers = {path: layer for path, layer in model.named_modules() if isinstance(layer, QuantisedLinear)}
-    for path, layer in layers.items():
-        changed = made.get_submodule(path)
-        assert isinstance(changed, SymmetricallyQuantisedLinear)
-        assert torch.equal(changed.weight, layer.weight)
-        assert not isinstance(layer, SymmetricallyQuantisedLinear)
-    assert layers and not any(isinstance(layer, nn.Linear) for layer in made.modules())
-    assert {name: value.tolist() for name, value in model.state_dict().items()} == {
-        name: value.tolist() for name, value in before.state_dict().items()
-    }
-    assert made.tables is model.tables
+def rounded(model: AdaptiveRecommender) -> AdaptiveRecommender:
+    return fake_quantised(model, INT8, backend=get_backend("torch-program"))
 
 
-def test_a_runtime_that_rounds_with_a_range_is_imitated_as_it_is() -> None:
+def test_weights_are_those_of_fake_quantisation_and_the_networks_are_left_as_they_were() -> None:
     model = random_model(seed=3)
-    assert with_activations(model, "range") is model
+    faked = rounded(model)
+    made = imitation(faked, model, converter="litert", activations="symmetric")
+    layers = {path: layer for path, layer in faked.named_modules() if isinstance(layer, QuantisedLinear)}
+    assert layers and not any(isinstance(layer, nn.Linear) for layer in made.modules())
+    for path, layer in layers.items():
+        assert isinstance(made.get_submodule(path), ImitatedLinear) and not isinstance(layer, ImitatedLinear)
+        assert torch.equal(made.get_submodule(path).weight, layer.weight)
+    assert made.tables is faked.tables
+
+
+def test_a_converter_and_a_runtime_without_ways_of_their_own_are_fake_quantisation() -> None:
+    model = random_model(seed=3)
+    faked, x = rounded(model), torch.randn((2, 8, 16), generator=torch.Generator().manual_seed(0))
+    made = imitation(faked, model, converter="executorch", activations="range")
+    valid = torch.ones(2, 8)
+    assert all(
+        torch.equal(*pair) for pair in zip(made.adapt(x, valid).thetas, faked.adapt(x, valid).thetas, strict=True)
+    )
+
+
+def test_a_bias_that_the_converter_moved_is_added_behind_the_reader() -> None:
+    model = random_model(seed=3)
+    made = imitation(rounded(model), model, converter="litert", activations="range")
+    mix, key = model.mapper.extractor.mix, model.mapper.extractor.key
+    before = torch.randn((5, 16), generator=torch.Generator().manual_seed(0))
+    weight = made.mapper.extractor.key.weight
+    expected = int8_activations(before) @ weight.T + key.weight @ mix.bias + key.bias
+    assert made.mapper.extractor.key(before + mix.bias) == pytest.approx(expected, abs=1e-6)

@@ -1,4 +1,7 @@
-"""PyTorch that rounds weights and activations as a runtime does: the host's, or an older release on the phone."""
+"""PyTorch that rounds exactly as a runtime does with a converter's file, where `fake_quantised` is a little off.
+
+Planning asks what a precision costs, whatever the release; here one file is held against what it has to compute.
+"""
 
 from __future__ import annotations
 
@@ -9,49 +12,75 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear
+from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.quantisation_rules import ActivationRounding
 
+MOVED_BIASES = {
+    "litert": {
+        "controller.extractor.key": "controller.extractor.mix",
+        "mapper.extractor.key": "mapper.extractor.mix",
+        "mapper.query": "mapper.structure",
+    }
+}
+"""Converter -> layers that read another linear layer -> that layer. litert_torch adds the bias of the first only behind
+the reader, which so rounds inputs without it."""
 
-class SymmetricallyQuantisedLinear(QuantisedLinear):
-    """A quantised linear layer whose inputs become int8 without a zero point, as TensorFlow Lite's own kernel does it.
+
+class ImitatedLinear(QuantisedLinear):
+    """A quantised linear layer as one runtime computes it.
 
     Args:
-        layer: has the weights.
+        layer: has the rounded weights.
+        activations: how the inputs are rounded.
+        early: what is taken off the inputs before they are rounded, `[in]`.
+        late: what is added to the outputs for it, `[out]`.
     """
 
-    def __init__(self, layer: QuantisedLinear) -> None:
+    def __init__(self, layer: QuantisedLinear, activations: ActivationRounding, early: Tensor, late: Tensor) -> None:
         nn.Module.__init__(self)
-        self.weight, self.bias = layer.weight, layer.bias
+        self.rounded = symmetric_int8_activations if activations == "symmetric" else int8_activations
+        self.weight, self.early = layer.weight, nn.Buffer(early)
+        self.bias = nn.Buffer(late if layer.bias is None else layer.bias + late)
 
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
         """Apply the layer, [..., in] -> [..., out]."""
-        return F.linear(symmetric_int8_activations(x), self.weight, self.bias)
+        return F.linear(self.rounded(x - self.early), self.weight, self.bias)
 
 
-def with_activations(model: AdaptiveRecommender, activations: ActivationRounding) -> AdaptiveRecommender:
-    """A fake-quantised network with another way to round activations.
+def imitation(
+    rounded: AdaptiveRecommender, model: AdaptiveRecommender, *, converter: str, activations: ActivationRounding
+) -> AdaptiveRecommender:
+    """The network that a converted file is on a runtime.
 
     Args:
-        model: from `fake_quantised`, which rounds with a range for every row; left as it is.
+        rounded: `model` from `fake_quantised`; left as it is.
+        model: the reference.
+        converter: name of the backend that made the file.
         activations: how the runtime rounds.
 
     Returns:
-        A network of its own, or the same one where nothing changes.
+        A network of its own, which shares the item tables.
     """
-    if activations == "range":
-        return model
-    tables = {id(model.tables): model.tables}
-    made = copy.deepcopy(model, tables)
+    made = copy.deepcopy(rounded, {id(rounded.tables): rounded.tables})
+    moved = MOVED_BIASES.get(converter, {})
     for path, layer in list(made.named_modules()):
         if isinstance(layer, QuantisedLinear):
-            made.set_submodule(path, SymmetricallyQuantisedLinear(layer))
+            made.set_submodule(path, ImitatedLinear(layer, activations, *_moved(model, path, moved.get(path))))
     return made
+
+
+def _moved(model: AdaptiveRecommender, reader: str, read: str | None) -> tuple[Tensor, Tensor]:
+    """What a layer's inputs lack, and its outputs get instead."""
+    layer = model.get_parameter(f"{reader}.weight").detach()
+    bias = layer.new_zeros(layer.shape[1]) if read is None else model.get_parameter(f"{read}.bias").detach()
+    return bias, layer @ bias
 
 
 def symmetric_int8_activations(x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows i"]:
     """Symmetric int8 with a scale for every row, -127 to 127, dequantised; halves are rounded away from zero.
+
+    TensorFlow Lite's own kernel does it so, which computed quantised layers before XNNPACK did.
 
     Args:
         x: [..., in].

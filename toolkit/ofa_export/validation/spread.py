@@ -23,7 +23,6 @@ HEADROOM_DB = 20 * math.log10(HEADROOM)
 _OF_PRECISION = {
     "quantisation.*.snr_db": "graph_snr_db",
     "rounding.*.snr_db": "rounding_snr_db",
-    "rounding.*.lucky_snr_db": "rounding_lucky_snr_db",
     "faint.*.snr_db": "faint_snr_db",
     "scales.*.error_share": "scale_error_share",
     "gates.*.max_abs_err": "gate_margin",

@@ -31,10 +31,9 @@ class PrecisionLimits(_Model):
             the conversion limits hold for the bundle's own graphs.
         rounding_snr_db: floor of the median history of every graph output against PyTorch that rounds as the runtime
             does, in decibels; None does not compare them.
-        rounding_lucky_snr_db: the same of the history that is better than nine tenths of all.
         scale_error_share: largest error of a scale of a linear layer that is certain; None does not look for any.
-        faint_snr_db: floor of every graph output on hidden states that are as small as the epsilon of a normalisation,
-            against the same, in decibels; None does not try any.
+        faint_snr_db: floor of the median history of every graph output on hidden states that are as small as the
+            epsilon of a normalisation, against the same, in decibels; None does not try any.
         session_snr_db: floor of the scores after adapt and all blocks, in decibels, for every history.
         gate_margin: distance of the two logits of a gate, in the reference, below which its decision may fall either
             way in this precision: a flip below it is a warning, a flip above it a failure (our choice).
@@ -50,7 +49,6 @@ class PrecisionLimits(_Model):
 
     graph_snr_db: Limit | None = None
     rounding_snr_db: Limit | None = None
-    rounding_lucky_snr_db: Limit | None = None
     scale_error_share: Limit | None = None
     faint_snr_db: Limit | None = None
     session_snr_db: Limit

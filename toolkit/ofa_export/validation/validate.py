@@ -48,7 +48,7 @@ from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
-from ofa_export.validation.imitation import with_activations
+from ofa_export.validation.imitation import imitation
 from ofa_export.validation.latency import latencies
 from ofa_export.validation.promised_quality import quality_finding
 from ofa_export.validation.quantisation import quantisation_findings
@@ -207,8 +207,9 @@ class _Comparison:
 
     @cached_property
     def imitation(self) -> AdaptiveRecommender:
-        """The reference that rounds as the runtime does that was asked for."""
-        return with_activations(self.rounded, self.runtime.activations(self.backend))
+        """The reference that rounds as the bundle's converter and the runtime that was asked for do."""
+        activations = self.runtime.activations(self.backend)
+        return imitation(self.rounded, self.checkpoint.model, converter=self.backend.name, activations=activations)
 
     @cached_property
     def encoded(self) -> EncodedTable:
