@@ -1,10 +1,10 @@
 """What every quantity of a validation measures on sound bundles, and the limit that follows from it by one rule.
 
-python benchmarks/tolerance_spread.py docs/tolerance-spread.json --run toy-1:litert:int8 --run sample:executorch:fp32 …
+python benchmarks/tolerance_spread.py docs/tolerance-spread.json --run toy-2:litert:int8:host …
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json
 
-A run is MODEL:BACKEND:PRECISION; a model is `sample`, `golden` for the bundles of artifacts/golden as they are, or
-`toy-SEED`, a small network with random weights. Runs are added to the file, one by one, and all of it is printed. A
+A run is MODEL:BACKEND:PRECISION:RUNTIME; a model is `sample`, `golden` for the bundles of artifacts/golden as they are,
+or `toy-SEED`, a small network with random weights. Runs are added to the file, one by one, and all of it is printed. A
 conversion takes half a minute; those in the cache take none.
 """
 
@@ -50,13 +50,13 @@ def checkpoint_of(model: str, folder: Path) -> Checkpoint:
 
 def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
     """Bundle and validate a sound model."""
-    model, backend, precision = run.split(":")
+    model, backend, precision, runtime = run.split(":")
     with tempfile.TemporaryDirectory() as name, one_torch_thread():
         checkpoint = checkpoint_of(model, Path(name))
         policy = load_recipe("tolerance", "default", TolerancePolicy)
         if model == "golden":
             path = ROOT / "artifacts" / "golden" / f"sample-420KB-{backend}.ofab"
-            return validate(path, checkpoint, tolerance=policy, store=store).findings
+            return validate(path, checkpoint, tolerance=policy, store=store, runtime=runtime).findings
         recipe = BundleRecipe(
             description="spread",
             precision=parse_precision(precision),
@@ -66,7 +66,7 @@ def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
         contents = measured_master(checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=store)
         path = Path(name) / "bundle.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=ROOMY)
-        return validate(path, checkpoint, tolerance=policy, store=store).findings
+        return validate(path, checkpoint, tolerance=policy, store=store, runtime=runtime).findings
 
 
 def worst_of_each(findings: tuple[Finding, ...], precision: str) -> dict[str, float]:
@@ -101,7 +101,7 @@ def main() -> None:
     measured: Measured = json.loads(arguments.file.read_text()) if arguments.file.exists() else {}
     for run in arguments.run:
         findings = findings_of(run, ContentCache())
-        measured[run] = worst_of_each(findings, run.rpartition(":")[2])
+        measured[run] = worst_of_each(findings, run.split(":")[2])
         with atomic_write(arguments.file) as stream:
             stream.write((json.dumps(dict(sorted(measured.items())), indent=1, sort_keys=True) + "\n").encode())
         beyond = [found.assertion for found in findings if found.status == "fail"]

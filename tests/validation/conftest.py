@@ -69,7 +69,7 @@ def torch_program_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session")
 def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed=45))
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed=30))
 
 
 @pytest.fixture(scope="session")

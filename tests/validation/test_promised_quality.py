@@ -46,6 +46,7 @@ def found(workshop: Any, contents: BundleContents, checkpoint: Checkpoint, *, ti
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
 def test_what_was_measured_is_measured_again(workshop: Any, choices: dict[str, Any]) -> None:
     contents = workshop.master(**choices)

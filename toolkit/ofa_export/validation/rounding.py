@@ -18,7 +18,7 @@ from ofa_export.validation.deviation import deviation
 from ofa_export.validation.finding import Finding, at_least
 from ofa_export.validation.gates import GATES
 from ofa_export.validation.reference import Tensors
-from ofa_export.validation.tolerance import PrecisionLimits
+from ofa_export.validation.tolerance import Limit
 
 
 def rounding_findings(
@@ -26,8 +26,7 @@ def rounding_findings(
     imitated: Mapping[str, Tensors],
     unrounded: Collection[tuple[str, str]],
     *,
-    limits: PrecisionLimits,
-    full_precision: PrecisionLimits,
+    floor: Limit,
 ) -> Iterator[Finding]:
     """Signal-to-noise ratio of every output: of the median history, or of the worst where nothing is quantised.
 
@@ -35,19 +34,17 @@ def rounding_findings(
         outputs: of the bundle's graphs, from `run_graphs`.
         imitated: of the reference with the precision of the bundle, on the same inputs.
         unrounded: (graph, output) of outputs that no quantised layer has a part in.
-        limits: of the precision.
-        full_precision: of outputs that are not rounded.
+        floor: in decibels; the same at every precision.
 
     Yields:
-        `rounding.GRAPH.OUTPUT.snr_db`; none of outputs that are silent, or that the recipe has no limit for.
+        `rounding.GRAPH.OUTPUT.snr_db`; none of outputs that are silent.
     """
     for graph, tensors in imitated.items():
         for output, expected in tensors.items():
             difference = deviation(expected, outputs[graph][output])
-            exact = (graph, output) in unrounded
-            floor = (full_precision if exact else limits).rounding_snr_db
-            if (graph, output) == GATES or difference.silent or floor is None:
+            if (graph, output) == GATES or difference.silent:
                 continue
+            exact = (graph, output) in unrounded
             worst, median = float(difference.snr_db.min()), difference.median_snr_db
             counts = "nothing is quantised here, so the worst counts" if exact else "the median counts"
             yield at_least(

@@ -20,11 +20,10 @@ HEADROOM = 3.0
 
 HEADROOM_DB = 20 * math.log10(HEADROOM)
 
+_OF_ALL = {"rounding": "rounding_snr_db", "faint": "faint_snr_db", "scales": "scale_error_share"}
+
 _OF_PRECISION = {
     "quantisation.*.snr_db": "graph_snr_db",
-    "rounding.*.snr_db": "rounding_snr_db",
-    "faint.*.snr_db": "faint_snr_db",
-    "scales.*.error_share": "scale_error_share",
     "gates.*.max_abs_err": "gate_margin",
     "session.*.snr_db": "session_snr_db",
     "ranking.*.overlap_share": "top10_overlap_share",
@@ -53,10 +52,9 @@ def quantity_of(finding: Finding, precision: str) -> Quantity | None:
         return "quality_ndcg_err"
     if finding.assertion == "ranking.ndcg10.budget_drop":
         return None
+    if group in _OF_ALL:
+        return _OF_ALL[group]
     name = _OF_PRECISION.get(f"{group}.*.{last}")
-    if name == "rounding_snr_db" and middle[0] == "score":
-        # Nothing is quantised there at any precision.
-        return "fp32.rounding_snr_db"
     return f"{precision}.{name}" if name else None
 
 

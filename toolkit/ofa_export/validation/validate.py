@@ -42,22 +42,20 @@ from ofa_export.validation.cross import cross_findings
 from ofa_export.validation.decisions import decision_findings
 from ofa_export.validation.environment import environment
 from ofa_export.validation.expected_quality import expected_quality
-from ofa_export.validation.faint import faint_findings, faint_inputs
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
 from ofa_export.validation.imitation import imitation
+from ofa_export.validation.imitation_findings import imitation_findings
 from ofa_export.validation.latency import latencies
 from ofa_export.validation.promised_quality import quality_finding
 from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
-from ofa_export.validation.reference import Reference, Tensors, run_modules, run_reference
+from ofa_export.validation.reference import Reference, Tensors, run_reference
 from ofa_export.validation.report import Report, Subject
-from ofa_export.validation.rounding import imitable, rounding_findings, unrounded_outputs
 from ofa_export.validation.runtime import runtime_findings
-from ofa_export.validation.scale_errors import scale_findings
 from ofa_export.validation.score_sample import score_sample
 from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.session import run_sessions, session_findings
@@ -261,7 +259,15 @@ class _Comparison:
         controller = self.checkpoint.model.controller
         inputs, expected = (each["adapt"] for each in (self.reference.inputs, self.reference.outputs))
         yield from decision_findings(runner, controller, inputs, own["adapt"], expected=expected)
-        yield from self._imitation_findings(runner, own)
+        yield from imitation_findings(
+            runner,
+            own,
+            self.graphs,
+            device_graphs(self.imitation, candidates=self.bundle.manifest.shapes.candidates),
+            self.reference.inputs,
+            policy=self.policy,
+            entry=self.backend.entry_name,
+        )
         if self.other is not None:
             yield from self._cross_findings(self.other, own, store)
         if self.limits.graph_snr_db is None:
@@ -276,26 +282,6 @@ class _Comparison:
             policy=self.policy,
             floor=self.limits.graph_snr_db,
         )
-
-    def _imitation_findings(self, runner: GraphRunner, own: Mapping[str, Tensors]) -> Iterator[Finding]:
-        """The bundle's graphs beside PyTorch at their own precision: closer than any beside full precision."""
-        graphs = imitable(device_graphs(self.imitation, candidates=self.bundle.manifest.shapes.candidates))
-        inputs = self.reference.inputs
-        imitated = run_modules(graphs, inputs)
-        unquantised = [graph for graph in self.graphs if graph.spec.name in imitated]
-        full_precision = self.policy.precisions.get("fp32", self.limits)
-        yield from rounding_findings(
-            own, imitated, unrounded_outputs(graphs), limits=self.limits, full_precision=full_precision
-        )
-        if self.limits.scale_error_share is not None:
-            limit = self.limits.scale_error_share
-            yield from scale_findings(unquantised, inputs, own, imitated, limit=limit)
-        if self.limits.faint_snr_db is not None:
-            inputs = faint_inputs(unquantised, inputs)
-            graphs = tuple(graph for graph in graphs if graph.spec.name in inputs)
-            faint = Reference(inputs=inputs, outputs=run_modules(graphs, inputs))
-            outputs = run_graphs(runner, [graph.spec for graph in graphs], faint, entry=self.backend.entry_name)
-            yield from faint_findings(outputs, faint.outputs, floor=self.limits.faint_snr_db)
 
     def _cross_findings(self, other: Backend, own: Mapping[str, Tensors], store: ContentCache) -> Iterator[Finding]:
         outputs = self._outputs(other, self.precision, store)
