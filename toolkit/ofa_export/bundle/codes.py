@@ -17,12 +17,13 @@ Source: our choice; the measurements behind it are in the design of the bundle (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ofa_export.bundle.row_pieces import row_pieces
 from ofa_export.errors import ConfigError
 
 BLOCK_WIDTH = 8
@@ -30,9 +31,6 @@ PLANES = 8
 TABLE_VALUES: int = 2 ** (PLANES + 1) - 2
 CLIP = 3.0
 EXPONENT = 0.7
-
-ROWS_AT_ONCE = 2**12
-"""Rows whose float64 values are held at once; a million items would need ten times the table otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,7 +91,7 @@ def encode(
     codes = np.empty(table.shape, np.uint8)
     counts, sums = np.zeros(2**PLANES, np.int64), np.zeros(2**PLANES)
     groups = np.repeat(np.arange(len(sizes)), sizes)
-    for rows in _chunks(len(table)):
+    for rows in row_pieces(len(table)):
         scale = np.repeat(rms[groups[rows]], BLOCK_WIDTH, axis=1)
         normal = np.divide(table[rows], scale, out=np.zeros(scale.shape), where=scale > 0, dtype=np.float64)
         inside = np.clip(normal / clip, -1, 1)
@@ -112,31 +110,14 @@ def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float
         planes: leading bit planes present in each group and block, 0..8, `[G, N]`.
 
     Returns:
-        float32 `[V, d]`.
+        float32 `[V, d]`; bits of a code beyond its planes are ignored.
     """
-    per_row = np.repeat(planes, encoded.group_sizes, axis=0)
-    return dequantise(encoded.codes, per_row, np.repeat(encoded.rms, encoded.group_sizes, axis=0), encoded.book)
-
-
-def dequantise(
-    codes: NDArray[np.uint8], planes: NDArray[np.uint8], rms: NDArray[np.float32], book: CodeBook
-) -> NDArray[np.float32]:
-    """Values of some rows; bits of a code beyond its planes are ignored.
-
-    Args:
-        codes: uint8 `[n, d]`.
-        planes: leading bit planes present, 0..8, `[n, N]`.
-        rms: scales, float32 `[n, N]`.
-        book: the tables of the bundle.
-
-    Returns:
-        float32 `[n, d]`.
-    """
-    count = np.repeat(planes, BLOCK_WIDTH, axis=1).astype(np.int32)
-    position = np.maximum((1 << count) - 2, 0) + (codes.astype(np.int32) >> (PLANES - count))
+    per_row, rms = np.repeat(planes, encoded.group_sizes, axis=0), np.repeat(encoded.rms, encoded.group_sizes, axis=0)
+    count = np.repeat(per_row, BLOCK_WIDTH, axis=1).astype(np.int32)
+    position = np.maximum((1 << count) - 2, 0) + (encoded.codes.astype(np.int32) >> (PLANES - count))
     scale = np.where(count > 0, np.repeat(rms, BLOCK_WIDTH, axis=1), np.float32(0))
     # Adding zero turns the -0.0 of an absent block into 0.0, so that "nothing" has one bit pattern.
-    values: NDArray[np.float32] = book.values[position] * scale + np.float32(0)
+    values: NDArray[np.float32] = encoded.book.values[position] * scale + np.float32(0)
     return values
 
 
@@ -151,13 +132,9 @@ def products_are_finite(rms: NDArray[np.float32], values: NDArray[np.float32]) -
         return bool(np.isfinite(rms.max() * np.abs(values).max()))
 
 
-def _chunks(rows: int) -> Iterator[slice]:
-    return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
-
-
 def _block_rms(table: NDArray[np.float32], sizes: NDArray[np.int64]) -> NDArray[np.float32]:
     energy = np.empty((len(table), table.shape[1] // BLOCK_WIDTH))
-    for rows in _chunks(len(table)):
+    for rows in row_pieces(len(table)):
         values = table[rows].astype(np.float64)
         energy[rows] = np.square(values).reshape(len(values), -1, BLOCK_WIDTH).sum(axis=2)
     of_groups = np.add.reduceat(energy, np.cumsum(sizes) - sizes, axis=0)

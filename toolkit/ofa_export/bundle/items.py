@@ -63,7 +63,7 @@ class ItemCatalogue:
         if not self.keys or len(self.keys) != len(self.titles):
             raise ConfigError(f"Every item needs a key and a title: got {len(self.keys)} and {len(self.titles)}.")
         for row, (key, title) in enumerate(zip(self.keys, self.titles, strict=True)):
-            _check_item(row, key, title)
+            _item_bytes(row, key, title)
         if len(set(self.keys)) != len(self.keys):
             twice = next(key for row, key in enumerate(self.keys) if self._rows[key] != row)
             raise ConfigError(f"The item key '{twice}' appears twice; keys must be unique.")
@@ -111,7 +111,7 @@ class ItemCatalogue:
         Raises:
             BundleError: anything that `to_bytes` would not have written for V items.
         """
-        lines = _inflate(data[_HEADER.size :], _text_bytes(data, items=items)).split("\n")
+        lines = _inflate(data[_HEADER.size :], check_header(data, items=items)).split("\n")
         if len(lines) != 2 * items:
             raise _rejected(f"its text has {len(lines):,} lines; {items:,} keys and as many titles are needed.")
         try:
@@ -137,7 +137,7 @@ def items_entry(keys: Sequence[str], titles: Sequence[str]) -> bytes:
     parts: list[bytes] = []
     total, stream = -1, zlib.compressobj(9)
     for row, (key, title) in enumerate(zip(keys, titles, strict=True)):
-        total += _check_item(row, key, title)
+        total += _item_bytes(row, key, title)
     for texts in (keys, titles):
         for start in range(0, len(texts), ITEMS_AT_ONCE):
             if parts:
@@ -146,20 +146,19 @@ def items_entry(keys: Sequence[str], titles: Sequence[str]) -> bytes:
     return _HEADER.pack(_MAGIC, _VERSION, len(keys), total) + b"".join([*parts, stream.flush()])
 
 
-def check_header(data: memoryview | bytes, *, items: int) -> None:
+def check_header(data: memoryview | bytes, *, items: int) -> int:
     """Check what can be checked without the text, which takes a second to read for a million items.
 
     Args:
         data: the content of `items.bin`.
         items: V that it must hold.
 
+    Returns:
+        Bytes of the text, as the header says.
+
     Raises:
         BundleError: it is of another layout, of another number of items, or claims more text than they may have.
     """
-    _text_bytes(data, items=items)
-
-
-def _text_bytes(data: memoryview | bytes, *, items: int) -> int:
     if len(data) < _HEADER.size:
         raise _rejected(f"it has {len(data)} bytes, fewer than its header.")
     magic, version, count, raw_length = _HEADER.unpack_from(data)
@@ -172,8 +171,8 @@ def _text_bytes(data: memoryview | bytes, *, items: int) -> int:
     return int(raw_length)
 
 
-def _check_item(row: int, key: str, title: str) -> int:
-    """Bytes that an item takes in the text."""
+def _item_bytes(row: int, key: str, title: str) -> int:
+    """Bytes that an item takes in the text; a ConfigError where it cannot be written."""
     if not key:
         raise ConfigError(f"The item of row {row} has an empty key.")
     if "\n" in key or "\n" in title:

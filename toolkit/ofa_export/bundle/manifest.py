@@ -208,6 +208,11 @@ class Manifest(JsonDocument, ManifestFields):
         """The entries after the manifest, in file order."""
         return self.entries
 
+    def parts(self, size: int) -> list[tuple[str, int]]:
+        """Names and bytes of what a bundle file of `size` bytes consists of."""
+        listed = [(entry.name, entry.bytes) for entry in self.entries]
+        return [*listed, ("manifest and archive", size - sum(count for _, count in listed))]
+
 
 FOLLOWING_ENTRIES = ("embeddings.bin", "items.bin", "selftest.bin", "MODEL_CARD.md")
 """The entries after the manifest and the graphs, in file order."""

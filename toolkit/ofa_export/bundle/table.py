@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, ROWS_AT_ONCE, CodeBook, EncodedTable
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, CodeBook, EncodedTable
 from ofa_export.bundle.order import TileOrder, planes_of_prefix, prefix_bytes
+from ofa_export.bundle.row_pieces import row_pieces
 from ofa_export.bundle.tiles import codes_of_bytes, pack_tiles, unpack_tiles
 from ofa_export.errors import ConfigError
 
@@ -137,9 +138,8 @@ class ElasticTable:
     def all_rows(self) -> NDArray[np.float32]:
         """The whole table, float32 `[V, d]`."""
         values = np.empty((self.items, self.width), np.float32)
-        for start in range(0, self.items, ROWS_AT_ONCE):
-            rows = range(start, min(start + ROWS_AT_ONCE, self.items))
-            values[rows.start : rows.stop] = self.rows(rows)
+        for piece in row_pieces(self.items):
+            values[piece] = self.rows(range(piece.start, piece.stop))
         return values
 
     @cached_property

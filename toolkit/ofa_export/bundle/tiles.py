@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, ROWS_AT_ONCE, EncodedTable
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
 from ofa_export.bundle.order import TileOrder, prefix_bytes
+from ofa_export.bundle.row_pieces import row_pieces
 
 
 def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:
@@ -33,12 +34,12 @@ def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:
     starts, places = prefix_bytes(order, encoded.group_sizes), _places(order, encoded.group_sizes)
     tiles, packed = np.empty(int(starts[-1]), np.uint8), np.empty((order.blocks, len(codes)), np.uint8)
     for plane in range(PLANES):
-        for start in range(0, len(codes), ROWS_AT_ONCE):
-            bits = codes[start : start + ROWS_AT_ONCE] & (1 << (PLANES - 1 - plane))
-            packed[:, start : start + len(bits)] = np.packbits(bits, axis=2, bitorder="little")[:, :, 0].T
+        for rows in row_pieces(len(codes)):
+            bits = codes[rows] & (1 << (PLANES - 1 - plane))
+            packed[:, rows] = np.packbits(bits, axis=2, bitorder="little")[:, :, 0].T
         for tile in np.flatnonzero(places.planes == plane):
-            rows = slice(places.first_rows[tile], places.last_rows[tile])
-            tiles[starts[tile] : starts[tile + 1]] = packed[places.blocks[tile], rows]
+            of_group = slice(places.first_rows[tile], places.last_rows[tile])
+            tiles[starts[tile] : starts[tile + 1]] = packed[places.blocks[tile], of_group]
     return tiles
 
 

@@ -25,8 +25,6 @@ BUNDLE_HEADING = ("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
 
 def print_bundle(path: str, size: int, manifest: Manifest) -> None:
     """A bundle's parts, tiles and provenance."""
-    listed = [(entry.name, entry.bytes) for entry in manifest.entries]
-    overhead = ("manifest and archive", size - sum(count for _, count in listed))
     layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
     facts = {
         "model": f"{manifest.model_id}, user group {manifest.group}",
@@ -41,7 +39,7 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
         "made with": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
     }
     print(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}\n")
-    print(_parts([*listed, overhead], size), end="\n\n")
+    print(_parts(manifest.parts(size), size), end="\n\n")
     print(columns(list(facts.items()), align="<<"))
 
 

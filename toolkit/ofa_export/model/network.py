@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -130,6 +131,29 @@ class AdaptiveRecommender(nn.Module):
         for index, block in enumerate(self.blocks):
             gate = adaptation.gates[:, index, None, None]
             x = x + gate * (block(x, valid, adaptation.thetas[index]) - x)
+        return x
+
+    def run_blocks(
+        self,
+        x: Float[Tensor, "B T d"],
+        valid: Float[Tensor, "B T"],
+        gates: Float[Tensor, "B L"],
+        thetas: Sequence[Tensor],
+    ) -> Float[Tensor, "B T d"]:
+        """`assemble` without gradients, as on a device: what has gate 0 is not run.
+
+        Args:
+            x: [B, T, d] from `embed`; overwritten.
+            valid: [B, T].
+            gates: [B, L] of 0 and 1.
+            thetas: L tensors [B, P].
+
+        Returns:
+            x.
+        """
+        for block, gate, theta in zip(self.blocks, gates.T.bool(), thetas, strict=True):
+            if gate.any():
+                x[gate] = block(x[gate], valid[gate], theta[gate])
         return x
 
     def states(self, hidden: Float[Tensor, "B T d"]) -> Float[Tensor, "B T d"]:

@@ -16,7 +16,6 @@ from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.bundle import embeddings
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
-from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
@@ -41,27 +40,20 @@ class WorthSource:
 
     Args:
         selection: the items.
-        trained: the checkpoint with all of its items, whose full table the prefixes are compared with.
         backend: whose rounding counts.
         recipe: gives candidates of `score` and the self-test, whose bytes are part of every bundle.
     """
 
-    def __init__(
-        self,
-        selection: ItemSelection,
-        *,
-        trained: Checkpoint,
-        backend: Backend,
-        recipe: BundleRecipe | OpenRecipe,
-    ) -> None:
+    def __init__(self, selection: ItemSelection, *, backend: Backend, recipe: BundleRecipe | OpenRecipe) -> None:
         self.selection, self.backend, self.recipe = selection, backend, recipe
         table, checkpoint = selection.table, selection.checkpoint
         items = len(selection.items_entry)
         self.shared_bytes = [embeddings.embeddings_bytes(table, count) + items for count in selection.prefixes]
         prefixes = [table.with_tiles(count) for count in selection.prefixes]
         self.scores = ProbeScores(checkpoint, group=selection.group, tables=prefixes)
-        full = FullTable(trained.table(selection.group))
-        self.full_scores = ProbeScores(trained, group=selection.group, tables=[full])
+        # What the prefixes are compared with is the table of all items.
+        full = FullTable(selection.trained.table(selection.group))
+        self.full_scores = ProbeScores(selection.trained, group=selection.group, tables=[full])
         self._models: dict[Candidate, AdaptiveRecommender] = {}
 
     @torch.no_grad()

@@ -23,7 +23,7 @@ class ExportSource:
 
     def __init__(self, path: Path, *, group: int) -> None:
         self.path, self.group = path, group
-        self._kept: tuple[int | None, ItemSelection] | None = None
+        self._kept: ItemSelection | None = None
 
     def key(self, described: dict[str, Any]) -> str | None:
         """Name of what is made of it; see `source_key`.
@@ -43,14 +43,12 @@ class ExportSource:
             CheckpointError: the checkpoint is rejected.
             ConfigError: there is no such user group, or not that many items.
         """
-        from ofa_export.model.fewer_items import with_items
         from ofa_export.planning.item_selection import ItemSelection
 
-        if self._kept is None or self._kept[0] != items:
+        if self._kept is None or self._kept.items != items:
             self._kept = None
-            cut = self.checkpoint if items is None else with_items(self.checkpoint, items)
-            self._kept = items, ItemSelection(cut, group=self.group)
-        return self._kept[1]
+            self._kept = ItemSelection(self.checkpoint, group=self.group, items=items)
+        return self._kept
 
     @cached_property
     def checkpoint(self) -> Checkpoint:

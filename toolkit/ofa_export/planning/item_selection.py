@@ -9,6 +9,7 @@ from ofa_export.bundle.items import items_entry
 from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fewer_items import with_items
 from ofa_export.planning.quality import check_group, measured_prefixes
 
 
@@ -16,16 +17,18 @@ class ItemSelection:
     """A checkpoint with all or some of its items.
 
     Args:
-        checkpoint: with these items only.
+        trained: with all items.
         group: user group.
+        items: how many of the most popular stay; None is all.
 
     Raises:
-        ConfigError: there is no such user group.
+        ConfigError: there is no such user group, or not that many items.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, group: int) -> None:
-        check_group(checkpoint, group)
-        self.checkpoint, self.group = checkpoint, group
+    def __init__(self, trained: Checkpoint, *, group: int, items: int | None = None) -> None:
+        check_group(trained, group)
+        self.trained, self.group, self.items = trained, group, items
+        self.checkpoint = trained if items is None else with_items(trained, items)
 
     @cached_property
     def table(self) -> ElasticTable:

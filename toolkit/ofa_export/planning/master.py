@@ -20,7 +20,6 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.content_cache import ContentCache
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.fewer_items import with_items
 from ofa_export.planning.bundled import bundled
 from ofa_export.planning.candidate_worth import WorthSource
 from ofa_export.planning.candidates import candidate_of
@@ -90,10 +89,8 @@ def measured_master(
         ConfigError: there is no such user group, or the recipe asks for what checkpoint or backend do not have.
         LoweringError: the converter refused a graph.
     """
-    cut = checkpoint if recipe.items is None else with_items(checkpoint, recipe.items)
-    selection = ItemSelection(cut, group=group)
-    source = WorthSource(selection, trained=checkpoint, backend=backend, recipe=recipe)
-    curve = source.worth(candidate_of(recipe)).curve
+    selection = ItemSelection(checkpoint, group=group, items=recipe.items)
+    curve = WorthSource(selection, backend=backend, recipe=recipe).worth(candidate_of(recipe)).curve
     return make_master(selection, backend=backend, recipe=recipe, curve=curve, store=store)
 
 

@@ -78,7 +78,5 @@ class Measurements:
 
         selection = self.source.selection(items)
         if self._kept is None or self._kept.selection is not selection:
-            self._kept = WorthSource(
-                selection, trained=self.source.checkpoint, backend=self.backend, recipe=self.recipe
-            )
+            self._kept = WorthSource(selection, backend=self.backend, recipe=self.recipe)
         return self._kept

@@ -97,11 +97,7 @@ class ProbeScores:
             else:
                 adaptation = model.adapt(x, valid)
                 gates, thetas = adaptation.gates, adaptation.thetas
-            for block, gate, theta in zip(model.blocks, gates.T.bool(), thetas, strict=True):
-                # What has gate 0 is not run, as on a device.
-                if gate.any():
-                    x[gate] = block(x[gate], valid[gate], theta[gate])
-            yield model.states(x)[:, -1], gates
+            yield model.states(model.run_blocks(x, valid, gates, thetas))[:, -1], gates
 
     def _interest(self, model: AdaptiveRecommender, precision: Precision, index: int) -> list[Interest]:
         key = (tuple(precision.scheme_of(layer) for layer in self.common), index)
@@ -114,6 +110,7 @@ class ProbeScores:
         return self._interests[key]
 
     def _embedded(self, model: AdaptiveRecommender, index: int) -> Iterator[tuple[Tensor, Tensor]]:
+        # Looked up each time: the embeddings of all tables would take several times a table's memory.
         embeddings = torch.from_numpy(self.tables[index].lookup(self.met))
         for start in range(0, len(self.histories), BATCH):
             rows = torch.from_numpy(self.histories[start : start + BATCH].astype(np.int64))

@@ -12,12 +12,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ofa_export.bundle.codes import ROWS_AT_ONCE
+from ofa_export.bundle.row_pieces import row_pieces
 from ofa_export.bundle.table import Rows
 from ofa_export.errors import NumericsError
 
 USERS_AT_ONCE = 256
-"""With `ROWS_AT_ONCE` items, 4 MB of scores."""
+"""With one piece of the items, 4 MB of scores."""
 
 
 class ItemTable(Protocol):
@@ -73,7 +73,6 @@ def table_ranks(
         table: the items.
         targets: `[B]` row of the right answer.
         history: `[B, T]` rows that cannot be right and leave the ranking, padded with `PAD`. None ranks all items.
-
         workers: threads to count in, from `counting_threads`.
 
     Returns:
@@ -85,9 +84,9 @@ def table_ranks(
     answers = torch.from_numpy(table.lookup(targets))
     left_out = targets[:, None] if history is None else np.column_stack([history, targets])
 
-    def ahead(start: int) -> NDArray[np.int64]:
+    def ahead(piece: slice) -> NDArray[np.int64]:
         """How many of some items stand before each target."""
-        rows = range(start, min(start + ROWS_AT_ONCE, table.items))
+        rows = range(piece.start, piece.stop)
         values, found = torch.from_numpy(table.rows(rows)), np.empty(len(targets), np.int64)
         for first in range(0, len(targets), USERS_AT_ONCE):
             some = slice(first, first + USERS_AT_ONCE)
@@ -96,11 +95,11 @@ def table_ranks(
             _check_finite(scores, rows)
             before = scores >= own[:, None]
             user, place = np.nonzero((left_out[some] >= rows.start) & (left_out[some] < rows.stop))
-            before[user, left_out[some][user, place] - start] = False
+            before[user, left_out[some][user, place] - rows.start] = False
             found[some] = before.sum(axis=1)
         return found
 
-    counts = workers.map(ahead, range(0, table.items, ROWS_AT_ONCE))
+    counts = workers.map(ahead, row_pieces(table.items))
     return 1 + sum(counts, np.zeros(len(targets), np.int64))
 
 

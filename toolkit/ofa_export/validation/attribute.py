@@ -146,11 +146,8 @@ class _Probes:
         found = []
         for number, (part, x, valid) in enumerate(self._batches(model, table)):
             adapted = model.adapt(x, valid) if adaptations is None else adaptations[number]
-            for block, gate, theta in zip(model.blocks, adapted.gates.T.bool(), adapted.thetas, strict=True):
-                # What has gate 0 is not run, as on a device.
-                if gate.any():
-                    x[gate] = block(x[gate], valid[gate], theta[gate])
-            scores = (model.states(x)[:, -1] @ table.T).numpy()
+            states = model.states(model.run_blocks(x, valid, adapted.gates, adapted.thetas))
+            scores = (states[:, -1] @ table.T).numpy()
             seen = self.histories[part] if self.excluded else None
             found.append(ndcg(target_ranks(scores, self.targets[part], history=seen), 10))
         return np.concatenate(found)

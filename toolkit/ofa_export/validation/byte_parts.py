@@ -26,11 +26,9 @@ def byte_parts(bundle: Bundle, graphs: Sequence[DeviceGraph], backend: Backend) 
         backend: what converted them.
     """
     manifest, table = bundle.manifest, bundle.table
-    listed = [(entry.name, entry.bytes) for entry in manifest.entries]
-    overhead = ("manifest and archive", bundle.size - sum(size for _, size in listed))
     inside: dict[str, Mapping[str, int]] = {embeddings.ENTRY: plane_bytes(table, table.tile_count)}
     # A recipe that makes no sense is not looked into.
     with suppress(ValidationError, ConfigError):
         precision = BundleRecipe.model_validate(manifest.recipe).precision
         inside[manifest.entries[0].name] = weights(graphs, precision, backend)
-    return shares([*listed, overhead], inside=inside)
+    return shares(manifest.parts(bundle.size), inside=inside)
