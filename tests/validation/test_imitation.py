@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
-from toys import random_model
+from toys import CONFIG, random_model
 
 from ofa_export.backends.registry import get_backend
+from ofa_export.graphs.device import device_graphs
 from ofa_export.model.fake_quantised import QuantisedLinear, fake_quantised, int8_activations
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import INT8
-from ofa_export.validation.imitation import ImitatedLinear, imitation, symmetric_int8_activations
+from ofa_export.validation.imitation import ImitatedLinear, imitable, imitation, symmetric_int8_activations
 
 
 def test_symmetric_activations_reach_as_far_below_zero_as_above() -> None:
@@ -61,3 +64,19 @@ def test_a_bias_that_the_converter_moved_is_added_behind_the_reader() -> None:
     weight = made.mapper.extractor.key.weight
     expected = int8_activations(before) @ weight.T + key.weight @ mix.bias + key.bias
     assert made.mapper.extractor.key(before + mix.bias) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "converter", "known"),
+    [
+        ({}, "litert", ["adapt", "block_0", "block_1", "score"]),
+        ({}, "litert-onnx2tf", ["adapt", "score"]),
+        ({"backbone": "recbole-sasrec", "inner_width": 16}, "litert", ["block_0", "block_1", "score"]),
+    ],
+)
+def test_what_cannot_be_imitated_is_left_out(backbone: dict[str, Any], converter: str, known: list[str]) -> None:
+    model = random_model(3, CONFIG.model_copy(update=backbone))
+    for network, expected in ((rounded(model), known), (model, ["adapt", "block_0", "block_1", "score"])):
+        made = imitation(network, model, converter=converter, activations="range")
+        graphs = imitable(device_graphs(made, candidates=5), converter=converter)
+        assert [graph.spec.name for graph in graphs] == expected

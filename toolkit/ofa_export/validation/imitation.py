@@ -6,25 +6,30 @@ Planning asks what a precision costs, whatever the release; here one file is hel
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ofa_export.backends.converters import runtime_of
+from ofa_export.graphs.device import AdaptGraph, BlockGraph, DeviceGraph
 from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations
+from ofa_export.model.history_embedding import ScaledEmbedding
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.quantisation_rules import ActivationRounding
 
 MOVED_BIASES = {
-    "litert": {
-        "controller.extractor.key": "controller.extractor.mix",
-        "mapper.extractor.key": "mapper.extractor.mix",
-        "mapper.query": "mapper.structure",
-    }
+    "controller.extractor.key": "controller.extractor.mix",
+    "mapper.extractor.key": "mapper.extractor.mix",
+    "mapper.query": "mapper.structure",
 }
-"""Converter -> layers that read another linear layer -> that layer. litert_torch adds the bias of the first only behind
-the reader, which so rounds inputs without it."""
+"""Layers that read another linear layer -> that layer. LiteRT's converters add the bias of the first only behind the
+reader, which so rounds inputs without it."""
+
+UNKNOWN_BLOCKS = "litert-onnx2tf"
+"""The converter that moves biases of LayerNorms in blocks, too, in every backbone others."""
 
 
 class ImitatedLinear(QuantisedLinear):
@@ -63,11 +68,33 @@ def imitation(
         A network of its own, which shares the item tables.
     """
     made = copy.deepcopy(rounded, {id(rounded.tables): rounded.tables})
-    moved = MOVED_BIASES.get(converter, {})
+    moved = MOVED_BIASES if runtime_of(converter) == "litert" else {}
     for path, layer in list(made.named_modules()):
         if isinstance(layer, QuantisedLinear):
             made.set_submodule(path, ImitatedLinear(layer, activations, *_moved(model, path, moved.get(path))))
     return made
+
+
+def imitable(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[DeviceGraph, ...]:
+    """The graphs whose rounding is known.
+
+    Args:
+        graphs: of the network from `imitation`.
+        converter: name of the backend that made the file.
+
+    Returns:
+        All of them but blocks that biases were moved in, and RecBole's `adapt`: its positions are a matrix of no linear
+        layer, which is quantised, too.
+    """
+
+    def known(module: nn.Module) -> bool:
+        if not any(isinstance(part, QuantisedLinear) for part in module.modules()):
+            return True
+        if isinstance(module, BlockGraph):
+            return converter != UNKNOWN_BLOCKS
+        return not isinstance(module, AdaptGraph) or isinstance(module.embedding, ScaledEmbedding)
+
+    return tuple(graph for graph in graphs if known(graph.module))
 
 
 def _moved(model: AdaptiveRecommender, reader: str, read: str | None) -> tuple[Tensor, Tensor]:

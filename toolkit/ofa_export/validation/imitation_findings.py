@@ -10,7 +10,7 @@ from ofa_export.validation.faint import faint_findings, faint_inputs
 from ofa_export.validation.finding import Finding
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.reference import Reference, Tensors, run_modules
-from ofa_export.validation.rounding import imitable, rounding_findings, unrounded_outputs
+from ofa_export.validation.rounding import rounding_findings, unrounded_outputs
 from ofa_export.validation.scale_errors import scale_findings
 from ofa_export.validation.tolerance import TolerancePolicy
 
@@ -19,7 +19,7 @@ def imitation_findings(
     runner: GraphRunner,
     own: Mapping[str, Tensors],
     graphs: Sequence[DeviceGraph],
-    imitation: Sequence[DeviceGraph],
+    rounded: Sequence[DeviceGraph],
     inputs: Mapping[str, Tensors],
     *,
     policy: TolerancePolicy,
@@ -31,7 +31,7 @@ def imitation_findings(
         runner: the bundle's graphs, loaded.
         own: their outputs, from `run_graphs`.
         graphs: of the reference.
-        imitation: of the network from `imitation`.
+        rounded: those of the network from `imitation` whose rounding is known.
         inputs: of the reference, graph -> input -> values `[H, ...]`.
         policy: the limits.
         entry: the bundle's entry with the graphs, for messages.
@@ -39,7 +39,6 @@ def imitation_findings(
     Yields:
         `rounding.*`, `scales.*`, `faint.*`.
     """
-    rounded = imitable(imitation)
     outputs = run_modules(rounded, inputs)
     known = [graph for graph in graphs if graph.spec.name in outputs]
     if policy.rounding_snr_db is not None:

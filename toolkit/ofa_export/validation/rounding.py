@@ -71,21 +71,6 @@ def unrounded_outputs(graphs: Sequence[DeviceGraph]) -> list[tuple[str, str]]:
     ]
 
 
-def imitable(graphs: Sequence[DeviceGraph]) -> tuple[DeviceGraph, ...]:
-    """The graphs whose rounding is known: RecBole's positions are a matrix of no linear layer, which is quantised too.
-
-    Args:
-        graphs: of the reference with the precision of the bundle.
-    """
-    return tuple(
-        graph
-        for graph in graphs
-        if not isinstance(graph.module, AdaptGraph)
-        or isinstance(graph.module.embedding, ScaledEmbedding)
-        or not any(isinstance(module, QuantisedLinear) for module in graph.module.modules())
-    )
-
-
 def _parts(module: nn.Module, output: str) -> nn.Module:
     """The part of a graph's module that computes an output; RecBole's positions are a matrix that is quantised too."""
     if isinstance(module, AdaptGraph) and output == "hidden" and isinstance(module.embedding, ScaledEmbedding):

@@ -47,7 +47,7 @@ from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
-from ofa_export.validation.imitation import imitation
+from ofa_export.validation.imitation import imitable, imitation
 from ofa_export.validation.imitation_findings import imitation_findings
 from ofa_export.validation.latency import latencies
 from ofa_export.validation.promised_quality import quality_finding
@@ -204,10 +204,12 @@ class _Comparison:
         return fake_quantised(self.checkpoint.model, self.precision, backend=self.backend)
 
     @cached_property
-    def imitation(self) -> AdaptiveRecommender:
-        """The reference that rounds as the bundle's converter and the runtime that was asked for do."""
-        activations = self.runtime.activations(self.backend)
-        return imitation(self.rounded, self.checkpoint.model, converter=self.backend.name, activations=activations)
+    def imitation(self) -> tuple[DeviceGraph, ...]:
+        """Graphs that round as those of the bundle's converter do on the runtime that was asked for."""
+        converter, activations = self.backend.name, self.runtime.activations(self.backend)
+        model = imitation(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
+        graphs = device_graphs(model, candidates=self.bundle.manifest.shapes.candidates)
+        return imitable(graphs, converter=converter)
 
     @cached_property
     def encoded(self) -> EncodedTable:
@@ -263,7 +265,7 @@ class _Comparison:
             runner,
             own,
             self.graphs,
-            device_graphs(self.imitation, candidates=self.bundle.manifest.shapes.candidates),
+            self.imitation,
             self.reference.inputs,
             policy=self.policy,
             entry=self.backend.entry_name,
