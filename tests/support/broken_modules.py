@@ -85,7 +85,7 @@ class Inverted(StructureController):
 def attention(block: TransformerBlock, x: Tensor, parts: dict[str, Tensor], *, bias: Tensor) -> Tensor:
     """Attention of a block with another mask."""
     query, key, value = (block.linear(name, x, parts) for name in ("query", "key", "value"))
-    return block.linear("out", attend(query, key, value, bias=bias, heads=block.heads, dropout=0.0), parts)
+    return block.linear("out", attend(query, key, value, bias=bias, heads=block.heads, dropout=block.dropout), parts)
 
 
 class MaskIgnored(TransformerBlock):

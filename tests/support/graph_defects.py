@@ -19,7 +19,7 @@ from ofa_export.model.theta import ThetaLayout
 Change = Callable[[AdaptiveRecommender], None]
 
 INT8 = ("int8",)
-ALL = ("fp32", "int8", "int4")
+SMALL = ("int8", "int4")
 """Precisions of what costs little, and drowns in quantisation noise unless that is known."""
 
 
@@ -191,16 +191,31 @@ SCALES = tuple(
     GraphDefect(
         name=f"scale of one output of {words} off by 1 %",
         model=scale_of_an_output(layer, output),
-        precisions=ALL,
+        precisions=SMALL,
         found_by=(f"scales.{graph}.error_share",),
         cause=f"output {output} of {place}",
     )
     for words, layer, output, graph, place in (
         ("a generator", "mapper.generators.1.out", 7, "adapt", "mapper.generators.1.out"),
-        ("the mapper's extractor", "mapper.extractor.mix", 3, "adapt", "mapper.extractor.mix"),
         ("the controller", "controller.head_out", 1, "adapt", "controller.head_out"),
         ("a feed-forward layer", f"{SECOND}.ffn_in.static", 5, "block_1", "block.linears.ffn_in.static"),
         ("a value layer", f"{FIRST}.value.static", 2, "block_0", "block.linears.value.static"),
+    )
+)
+
+INNER_SCALES = tuple(
+    GraphDefect(
+        name=f"scale of one output inside the mapper off by 1 %, {precision}",
+        model=scale_of_an_output("mapper.extractor.mix", 3),
+        precisions=(precision,),
+        found_by=found_by,
+        cause=cause,
+    )
+    for precision, found_by, cause in (
+        ("fp32", ("scales.adapt.error_share",), "output 3 of mapper.extractor.mix"),
+        # What it moves is rounded once more, so it is found, but not measured.
+        ("int8", ADAPT, None),
+        ("int4", ADAPT, None),
     )
 )
 
@@ -209,7 +224,7 @@ NORMS = (
         GraphDefect(
             name=f"LayerNorm epsilon 1e-6 instead of 1e-5 {place}",
             model=epsilon(norm),
-            precisions=ALL,
+            precisions=SMALL,
             found_by=(found_by,),
         )
         for place, norm, found_by in (
@@ -225,7 +240,7 @@ NORMS = (
 )
 
 MASKS = (
-    GraphDefect(name="length ignored", graph=broken.LengthIgnored, found_by=("quantisation.adapt.hidden.snr_db",)),
+    GraphDefect(name="length ignored", graph=broken.LengthIgnored, found_by=HIDDEN),
     GraphDefect(name="length counted one too long", graph=broken.OneMore, found_by=ADAPT),
     GraphDefect(name="length ignored by the blocks", graph=broken.LengthIgnoredByBlock, found_by=BLOCK_0),
     GraphDefect(name="history aligned one position early", graph=broken.OneLater, found_by=HIDDEN),
@@ -262,4 +277,12 @@ DECISIONS_AND_SCORES = (
     GraphDefect(name="scores negated", graph=broken.Negated, found_by=(*SCORE, "session.scores.snr_db")),
 )
 
-GRAPH_DEFECTS: tuple[GraphDefect, ...] = (*CONSTANTS, *SCALES, *NORMS, *MASKS, *COMPUTATIONS, *DECISIONS_AND_SCORES)
+GRAPH_DEFECTS: tuple[GraphDefect, ...] = (
+    *CONSTANTS,
+    *SCALES,
+    *INNER_SCALES,
+    *NORMS,
+    *MASKS,
+    *COMPUTATIONS,
+    *DECISIONS_AND_SCORES,
+)
