@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from ofa_export.arm64.builds import LITERT
 from ofa_export.bundle.order import plane_order
 from ofa_export.content_cache import ENVIRONMENT_VARIABLE
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
@@ -20,13 +21,20 @@ from ofa_export.system_tools import PACKAGES
 
 TOY = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3, user_groups=2)
 TOY_PROBES = 24
+TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: when one process runs out of files, the other is in a short one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what needs a phone's libraries or kernels where they cannot run; `.ci/run` installs what is missing."""
     if marker := item.get_closest_marker("android"):
-        packages = PACKAGES[marker.kwargs.get("runtime", "android")]
-        if missing := [tool for tool in packages if shutil.which(tool) is None]:
+        tools = TOOLS[marker.kwargs.get("runtime", "android")]
+        if missing := [tool for tool in tools if shutil.which(tool) is None]:
             pytest.skip(f"needs {', '.join(missing)}")
 
 

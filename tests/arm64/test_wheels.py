@@ -6,14 +6,22 @@ from typing import Any
 
 import pytest
 
-from ofa_export.arm64.wheels import pip_command, wheel_versions
+from ofa_export.arm64.builds import BUILDS, EXECUTORCH, LITERT, Build
+from ofa_export.arm64.wheels import pip_command
 from ofa_export.errors import MissingToolError
 
 
-@pytest.mark.parametrize("name", ["ai-edge-litert", "numpy"])
-def test_the_arm64_build_is_of_the_version_that_the_host_has(name: str) -> None:
-    # Only then is a difference one of processors. New versions here need new digests in wheels.txt.
-    assert wheel_versions()[name] == version(name)
+@pytest.mark.parametrize(
+    ("build", "names"), [(LITERT, ["ai-edge-litert", "numpy"]), (EXECUTORCH, ["executorch", "torch", "numpy"])]
+)
+def test_the_arm64_build_is_of_the_versions_that_the_host_has(build: Build, names: list[str]) -> None:
+    # Only then is a difference one of processors. New versions here need new digests.
+    assert {name: build.versions[name] for name in names} == {name: version(name) for name in names}
+
+
+@pytest.mark.parametrize("build", BUILDS.values(), ids=list(BUILDS))
+def test_the_version_that_reports_name_is_among_the_wheels(build: Build) -> None:
+    assert build.distribution in build.versions
 
 
 def test_pip_may_be_on_the_path_and_where_it_is_not_the_command_that_installs_it_is_named(

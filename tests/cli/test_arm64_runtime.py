@@ -23,13 +23,6 @@ def test_on_a_machine_without_qemu_the_command_that_installs_it_is_named(
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.integration
-def test_a_bundle_that_has_no_arm64_runtime_here_is_a_sentence(invoke, toy_checkpoint: Path, executorch: Path) -> None:
-    result = invoke("validate", executorch, "--checkpoint", toy_checkpoint, "--runtime", "arm64")
-    assert result.exit_code == 2
-    assert "runs LiteRT only" in " ".join(result.stderr.split())
-
-
 @pytest.mark.android(runtime="arm64")
 def test_one_command_makes_a_report_for_each_processor(ofa, litert: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
     junit, html = tmp_path / "report.xml", tmp_path / "report.html"

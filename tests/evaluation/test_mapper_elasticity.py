@@ -91,7 +91,7 @@ def test_nothing_to_evaluate_and_impossible_caps_are_refused(toy: Checkpoint) ->
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("backend", ["litert", "executorch"])
+@pytest.mark.parametrize("backend", ["litert", pytest.param("executorch", marks=pytest.mark.optional)])
 def test_smaller_networks_run_on_both_runtimes(toy: Checkpoint, backend: str) -> None:
     caps = [Caps(rank=2, depth_cap=2), Caps(rank=1, depth_cap=1)]
     full, small = runtime_costs(

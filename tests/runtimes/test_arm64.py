@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from ofa_export.backends.executorch import ExecutorchBackend
 from ofa_export.backends.registry import get_backend
 from ofa_export.errors import ConfigError
 from ofa_export.runtimes.arm64 import arm64_i8mm, what_it_said
@@ -19,10 +20,18 @@ def test_the_end_of_the_process_is_told_without_idle_talk() -> None:
     ]
 
 
-def test_files_of_executorch_are_refused_with_what_to_use_instead() -> None:
-    with pytest.raises(ConfigError, match=r"LiteRT only.*executorch: use --runtime android or --runtime host"):
-        arm64_i8mm().load(get_backend("executorch"), b"", ())
+class OtherBackend(ExecutorchBackend):
+    name = "other"
 
 
-def test_the_versions_of_what_runs_are_reported() -> None:
-    assert {"ai-edge-litert (arm64)", "qemu-aarch64-static"} <= arm64_i8mm().versions(get_backend("litert")).keys()
+def test_files_of_other_runtimes_are_refused_with_what_to_use_instead() -> None:
+    with pytest.raises(ConfigError, match=r"files of litert and executorch, not .* other: use --runtime host"):
+        arm64_i8mm().load(OtherBackend(), b"", ())
+
+
+@pytest.mark.parametrize(
+    ("backend", "wheel"),
+    [("litert", "ai-edge-litert"), ("litert-onnx2tf", "ai-edge-litert"), ("executorch", "executorch")],
+)
+def test_the_versions_of_what_runs_are_reported(backend: str, wheel: str) -> None:
+    assert {f"{wheel} (arm64)", "qemu-aarch64-static"} <= arm64_i8mm().versions(get_backend(backend)).keys()

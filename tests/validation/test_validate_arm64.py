@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ofa_export.arm64.builds import LITERT
 from ofa_export.arm64.cpus import CPUS, Cpu
 from ofa_export.arm64.root_folder import ENVIRONMENT, command, root_folder
 from ofa_export.backends.registry import get_backend
@@ -95,7 +96,7 @@ def test_each_processor_runs_the_int8_kernels_that_it_is_there_for(
 ) -> None:
     graphs, contract = workshop.master(backend="litert", precision="int8").graphs, contract_of(workshop)
     (tmp_path / "graphs").write_bytes(graphs)
-    qemu, *rest = command(folder := root_folder(default_cache_root()), cpu, str(tmp_path / "graphs"))
+    qemu, *rest = command(LITERT, folder := root_folder(LITERT, default_cache_root()), cpu, str(tmp_path / "graphs"))
     child = ChildProcess(
         [qemu, "-d", "in_asm", "-D", str(tmp_path / "log"), *rest],
         folder=folder,

@@ -21,6 +21,10 @@ PACKAGES = {
         "qemu-aarch64-static": "qemu-user-static",
         "apt-get": "apt",
         "dpkg": "dpkg",
+        **dict.fromkeys(
+            ("aarch64-linux-gnu-as", "aarch64-linux-gnu-ld", "aarch64-linux-gnu-nm", "aarch64-linux-gnu-readelf"),
+            "binutils-aarch64-linux-gnu",
+        ),
     },
 }
 """What the user asks for with --runtime -> program -> packages."""

@@ -1,8 +1,9 @@
-"""The arm64 Linux with LiteRT in the cache folder, made once: its root, and a view of it for each processor.
+"""An arm64 Linux with a runtime in the cache folder, made once: its root, and a view of it for each processor.
 
     usr, lib, …     unpacked Debian packages
     wheels          Python packages
-    litert_server.py
+    stand_ins       empty libraries, where the wheels name some that they do not bring
+    ours            the server, under its own name
     cpus/NAME       links to usr and lib, and proc/cpuinfo of that processor
 
 qemu looks into a root first for every absolute path, and on this computer for what is not there: /proc/cpuinfo comes
@@ -20,24 +21,31 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ofa_export.arm64.builds import QEMU, SOURCES, Build
 from ofa_export.arm64.cpus import CPUS, Cpu
 from ofa_export.arm64.debian import unpack_packages
+from ofa_export.arm64.stand_ins import make_stand_ins
 from ofa_export.arm64.wheels import install_wheels, pip_command
 from ofa_export.errors import ConfigError, MissingToolError
 from ofa_export.output import atomic_folder
-from ofa_export.system_tools import PACKAGES, require_tools
+from ofa_export.system_tools import require_tools
 
-SOURCES = Path(__file__).parent
-QEMU = "qemu-aarch64-static"
-SERVER = "litert_server.py"
-ENVIRONMENT = {"PYTHONPATH": "wheels", "OPENBLAS_NUM_THREADS": "1"}
+PACKAGE = "ofa_export.arm64"
+COMMON = ("builds", "cpus", "debian", "graph_server", "root_folder", "stand_ins", "wheels")
+ENVIRONMENT = {
+    "PYTHONPATH": "ours:wheels",
+    "LD_LIBRARY_PATH": "stand_ins",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
 """Of programs there, all of it; they run in the folder."""
 
 
-def root_folder(root: Path) -> Path:
-    """The folder; the first call fetches packages, which takes half a minute.
+def root_folder(build: Build, root: Path) -> Path:
+    """The folder; the first call fetches packages, which takes half a minute for LiteRT and minutes for ExecuTorch.
 
     Args:
+        build: what it holds.
         root: the cache's folder, created when needed; any number of processes may use it.
 
     Raises:
@@ -50,50 +58,58 @@ def root_folder(root: Path) -> Path:
             f"The runtime arm64 needs Linux; this is {platform.system()}. "
             "Use --runtime host here, or a Linux container."
         )
-    folder = root.absolute() / f"arm64-litert-{_key()[:16]}"
+    folder = root.absolute() / f"arm64-{build.runtime}-{_key(build)[:16]}"
     if folder.is_dir():
         require_tools("arm64", QEMU)
         return folder
-    require_tools("arm64", *PACKAGES["arm64"])
+    require_tools("arm64", *build.tools)
     pip_command()
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / "arm64.lock"):
         if not folder.is_dir():
             with atomic_folder(folder) as part:
-                _fill(part)
+                _fill(build, part)
     return folder
 
 
-def command(folder: Path, cpu: Cpu, *arguments: str) -> list[str]:
+def command(build: Build, folder: Path, cpu: Cpu, *arguments: str) -> list[str]:
     """What starts the server on a processor.
 
     Args:
+        build: what the folder holds.
         folder: as `root_folder` gives it.
         cpu: one of `CPUS`.
         arguments: of the server.
     """
     root = folder / "cpus" / cpu.name
     qemu = shutil.which(QEMU) or QEMU
-    return [qemu, "-L", str(root), "-cpu", cpu.model, str(root / "usr/bin/python3"), "-s", SERVER, *arguments]
+    python = [str(root / "usr/bin/python3"), "-s", "-m", f"{PACKAGE}.{build.server}"]
+    return [qemu, "-L", str(root), "-cpu", cpu.model, *python, *arguments]
 
 
-def _fill(part: Path) -> None:
+def _fill(build: Build, part: Path) -> None:
     unpack_packages(part)
-    install_wheels((part / "usr/bin/python3").readlink().name.removeprefix("python"), part / "wheels")
-    shutil.copy(SOURCES / SERVER, part / SERVER)
+    python = (part / "usr/bin/python3").readlink().name.removeprefix("python")
+    install_wheels(build.requirements, python, part / "wheels")
+    if build.stands_in:
+        make_stand_ins(part, part / "wheels", part / "stand_ins")
+    ours = part / "ours" / PACKAGE.replace(".", "/")
+    ours.mkdir(parents=True)
+    for name in ("graph_server", build.server):
+        shutil.copy(SOURCES / f"{name}.py", ours)
     for cpu in CPUS:
         view = part / "cpus" / cpu.name
         (view / "proc").mkdir(parents=True)
         (view / "proc" / "cpuinfo").write_text(cpu.cpuinfo, encoding="ascii")
         for name in ("usr", "lib"):
             (view / name).symlink_to(f"../../{name}")
-        _try(part, cpu)
+        _try(build, part, cpu)
 
 
-def _try(part: Path, cpu: Cpu) -> None:
+def _try(build: Build, part: Path, cpu: Cpu) -> None:
     # Without a request it ends at once; the first time, Python keeps what it compiled.
     done = subprocess.run(
-        command(part, cpu, os.devnull),
+        command(build, part, cpu, os.devnull),
         cwd=part,
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
@@ -103,14 +119,15 @@ def _try(part: Path, cpu: Cpu) -> None:
     )
     if done.returncode:
         raise MissingToolError(
-            f"{QEMU} could not start LiteRT on {cpu.model}; version 7.2 and newer can, in Debian's package "
+            f"{QEMU} could not start {build.title} on {cpu.model}; version 7.2 and newer can, in Debian's package "
             f"qemu-user-static. It says:\n{(done.stderr or done.stdout).strip()}"
         )
 
 
-def _key() -> str:
+def _key(build: Build) -> str:
     # Whatever decides what the folder holds.
     digest = hashlib.sha256()
-    for name in ("cpus.py", "debian.py", "root_folder.py", "wheels.py", "wheels.txt", SERVER):
-        digest.update(hashlib.sha256((SOURCES / name).read_bytes()).digest())
+    sources = (SOURCES / f"{name}.py" for name in (*COMMON, build.server))
+    for path in (*sources, build.requirements):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -1,9 +1,8 @@
-"""The runtime's arm64 wheels: versions and digests stand in `wheels.txt`, pip fetches, checks and unpacks them."""
+"""A runtime's arm64 wheels: pip fetches them, checks their digests and unpacks them."""
 
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,14 +10,14 @@ from pathlib import Path
 from ofa_export.arm64.fetching import run_fetching
 from ofa_export.errors import MissingToolError
 
-REQUIREMENTS = Path(__file__).with_name("wheels.txt")
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64")
 
 
-def install_wheels(python: str, folder: Path) -> None:
+def install_wheels(requirements: Path, python: str, folder: Path) -> None:
     """Unpack the wheels into a folder.
 
     Args:
+        requirements: versions and digests, as pip reads them.
         python: version of the Python that they are for, "3.11".
         folder: created when needed.
 
@@ -29,7 +28,7 @@ def install_wheels(python: str, folder: Path) -> None:
         *pip_command(),
         "install",
         "--disable-pip-version-check",
-        # Of what LiteRT asks for, running graphs needs numpy alone.
+        # Running graphs needs little of what the wheels ask for; all of it is in the file.
         "--no-deps",
         "--require-hashes",
         "--only-binary=:all:",
@@ -39,7 +38,7 @@ def install_wheels(python: str, folder: Path) -> None:
         # Python there compiles what it imports.
         "--no-compile",
         f"--target={folder}",
-        f"--requirement={REQUIREMENTS}",
+        f"--requirement={requirements}",
     ]
     run_fetching(command, what=f"fetch arm64 wheels for Python {python}")
 
@@ -58,8 +57,3 @@ def pip_command() -> list[str]:
         "The runtime arm64 needs pip, which is not installed: run apt-get install --no-install-recommends python3-pip, "
         "or use --runtime host, which needs no such tool."
     )
-
-
-def wheel_versions() -> dict[str, str]:
-    """Versions of the wheels, by distribution name."""
-    return dict(re.findall(r"^(\S+)==(\S+)", REQUIREMENTS.read_text(encoding="utf-8"), flags=re.MULTILINE))

@@ -51,6 +51,11 @@ class CandidateBundles:
         """The smallest budget that holds a candidate with so many tiles."""
         return smallest_budget(self.contents(one), tiles)
 
+    def least_bytes(self, candidate: Candidate) -> int:
+        """The smallest budget that holds a candidate at all, measured or not."""
+        contents = self._master(candidate)
+        return smallest_budget(contents, contents.floor_tiles)
+
     def bytes_within_limits(self, one: MeasuredCandidate, tiles: int) -> int | None:
         """The same, or None for a candidate that breaks a limit."""
         if self.limits.bind and self.limits.broken_by(self.cost(one)):

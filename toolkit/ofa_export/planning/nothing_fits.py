@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ofa_export.bundle.embeddings import embeddings_bytes
-from ofa_export.bundle.writer import BundleContents
-from ofa_export.errors import BudgetError, LimitsError
+from ofa_export.errors import BudgetError, ConfigError, LimitsError
 from ofa_export.planning.candidate_bundles import CandidateBundles
+from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.measured_candidate import MeasuredCandidate
 from ofa_export.planning.recipe import OpenRecipe
 
@@ -57,7 +56,7 @@ def nothing_fits(
         f"Use --budget {bundles.bytes(smallest, point.tiles)}: {point.tiles} tiles, NDCG@10 {point.ndcg:.4f}."
         for point in smallest.points[1:2]
     ]
-    if recipe.items is None and _pruned_bytes(bundles.contents(smallest), needed, fewest_items) <= budget:
+    if recipe.items is None and _fits_pruned(smallest.candidate, fewest_items, bundles, budget):
         ways.append("Use --items prune-tail: of the most popular items it holds as many as rank best for its bytes.")
     around = smallest.points[0].fixed_bytes + CAUTION * bundles.surcharge(smallest)
     ways += [sentence for sentence, variant in _more_open(recipe).items() if least_weights(variant) + around <= budget]
@@ -69,10 +68,12 @@ def nothing_fits(
     return BudgetError(needed=needed, available=budget, ways_out=ways)
 
 
-def _pruned_bytes(contents: BundleContents, needed: int, items: int) -> float:
-    """What the smallest bundle would take with so many of its items; titles of popular ones may be longer."""
-    by_item = len(contents.items_entry) + embeddings_bytes(contents.table, contents.floor_tiles)
-    return needed - by_item * (1 - min(1, CAUTION * items / contents.table.items))
+def _fits_pruned(candidate: Candidate, items: int, bundles: CandidateBundles, budget: int) -> bool:
+    try:
+        return bundles.least_bytes(candidate.model_copy(update={"items": items})) <= budget
+    except ConfigError:
+        # No validation history is left that so few items could answer.
+        return False
 
 
 def _more_open(recipe: OpenRecipe) -> dict[str, OpenRecipe]:

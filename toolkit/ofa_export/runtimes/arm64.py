@@ -1,4 +1,4 @@
-"""The arm64 Linux build of LiteRT, on processors that qemu imitates: the kernels that phones run."""
+"""The arm64 Linux builds of the host runtimes, on processors that qemu imitates: the kernels that phones run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
+from ofa_export.arm64.builds import BUILDS, QEMU, Build
 from ofa_export.arm64.cpus import CPUS, Cpu
-from ofa_export.arm64.root_folder import ENVIRONMENT, QEMU, command, root_folder
-from ofa_export.arm64.wheels import wheel_versions
+from ofa_export.arm64.root_folder import ENVIRONMENT, command, root_folder
 from ofa_export.backends.converters import runtime_of
 from ofa_export.backends.protocol import Backend, GraphRunner
 from ofa_export.content_cache import default_cache_root
@@ -19,15 +19,15 @@ from ofa_export.quantisation_rules import ActivationRounding
 from ofa_export.runtimes.child_process import ChildProcess, last_lines, memory_file
 from ofa_export.runtimes.child_runner import ChildRunner
 
-TIME_LIMIT_SECONDS = 120.0
-"""For one answer: a graph of a bundle takes milliseconds, starting Python and loading a file seconds."""
+TIME_LIMIT_SECONDS = 300.0
+"""For one answer: a graph takes milliseconds, starting LiteRT seconds, PyTorch under ExecuTorch half a minute."""
 
 IDLE_TALK = ("INFO:", "WARNING:")
 """How lines begin that say nothing about an end."""
 
 
 class Arm64Runtime:
-    """LiteRT for arm64 on one processor.
+    """A bundle's runtime for arm64 on one processor.
 
     Args:
         cpu: which.
@@ -44,14 +44,14 @@ class Arm64Runtime:
 
     def load(self, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
         """Load a file in a new process; see `Runtime.load`."""
-        check_backend(backend)
-        folder = root_folder(default_cache_root())
+        build = _build(backend)
+        folder = root_folder(build, default_cache_root())
         with memory_file(graphs) as descriptor:
             child = ChildProcess(
-                command(folder, self._cpu, f"/proc/self/fd/{descriptor}"),
+                command(build, folder, self._cpu, f"/proc/self/fd/{descriptor}"),
                 folder=folder,
                 environment=ENVIRONMENT,
-                runtime=f"LiteRT {wheel_versions()['ai-edge-litert']} for arm64 on {self._cpu.model}",
+                runtime=f"{build.title} {build.versions[build.distribution]} for arm64 on {self._cpu.model}",
                 time_limit_s=self._time_limit_s,
                 last_words=what_it_said,
                 pass_fds=[descriptor],
@@ -64,7 +64,7 @@ class Arm64Runtime:
 
     def versions(self, backend: Backend) -> dict[str, str]:
         """Versions of the wheels, and of qemu, which has its own bugs."""
-        return {**{f"{name} (arm64)": found for name, found in wheel_versions().items()}, QEMU: qemu_version()}
+        return {**{f"{name} (arm64)": found for name, found in _build(backend).versions.items()}, QEMU: qemu_version()}
 
 
 def arm64_neon() -> Arm64Runtime:
@@ -82,20 +82,14 @@ def arm64_i8mm() -> Arm64Runtime:
     return Arm64Runtime(CPUS[2])
 
 
-def check_backend(backend: Backend) -> None:
-    """Refuse files that no build here runs.
-
-    Args:
-        backend: what converts them.
-
-    Raises:
-        ConfigError: they are not LiteRT's.
-    """
-    if runtime_of(backend.name) != "litert":
+def _build(backend: Backend) -> Build:
+    runtime = runtime_of(backend.name)
+    if runtime not in BUILDS:
         raise ConfigError(
-            f"The runtime arm64 runs LiteRT only, and not the files of the backend {backend.name}: "
-            "use --runtime android or --runtime host for them."
+            f"The runtime arm64 runs files of {' and '.join(BUILDS)}, not those of the backend {backend.name}: "
+            "use --runtime host for them."
         )
+    return BUILDS[runtime]
 
 
 def qemu_version() -> str:
