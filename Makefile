@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := artifacts/out
+BUNDLES := $(OUT)/sample-4MB-litert.ofab $(OUT)/sample-4MB-executorch.ofab
 # Shopper 12355 of the sample data: what was bought before the validation item, oldest first.
 SHOPPER := 22693,23076,23077,22890,22649,22423,85040A,22699,22697,22698,72802A
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check optional format benchmark sample golden clean
+.PHONY: help demo apk test check optional format benchmark sample golden clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,9 +24,16 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed ## Bundle the sample at 4 MB for both runtimes, validate, rank for a real shopper.
 	mkdir -p $(OUT)
 	$(BIN)/ofa-export bundle --budget 4MB -o $(OUT) --force
-	$(BIN)/ofa-export validate $(OUT)/sample-4MB-litert.ofab $(OUT)/sample-4MB-executorch.ofab
+	$(BIN)/ofa-export validate $(BUNDLES)
 	$(BIN)/ofa-export run $(OUT)/sample-4MB-litert.ofab --history $(SHOPPER)
 	$(BIN)/ofa-export run $(OUT)/sample-4MB-executorch.ofab --history $(SHOPPER)
+
+$(BUNDLES) &: $(VENV)/installed
+	mkdir -p $(OUT)
+	$(BIN)/ofa-export bundle --budget 4MB -o $(OUT) --force
+
+apk: $(BUNDLES) ## The Android demo app with these bundles inside: artifacts/out/demo.apk.
+	$(BIN)/ofa-export apk $(BUNDLES) -o $(OUT)/demo.apk --force
 
 check: $(VENV)/installed ## Format, lint, types and the fast tests; under two minutes.
 	$(BIN)/ruff format --check .

@@ -1,10 +1,12 @@
-"""What every test needs: one PyTorch thread, a cache that is not the developer's own, and a toy checkpoint."""
+"""For every test: one PyTorch thread, a cache that is not the developer's own, a toy checkpoint, small processes."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +19,41 @@ from ofa_export.content_cache import ENVIRONMENT_VARIABLE
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.runtimes.child_process import ChildProcess, last_lines
 from ofa_export.system_tools import PACKAGES
 
 TOY = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3, user_groups=2)
 TOY_PROBES = 24
-TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools}
+TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools, "apk": PACKAGES["apk"]}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that have slow tests: when one process runs out of files, the other is in a short one."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+# How a process answers as a phone's library would, in a few lines of Python.
+SPEAK = """
+import os, signal, socket, struct, sys, time
+connection = socket.socket(fileno=0)
+
+def receive():
+    def exactly(count):
+        content = b""
+        while len(content) < count:
+            chunk = connection.recv(count - len(content))
+            if not chunk:
+                sys.exit()
+            content += chunk
+        return content
+    return exactly(*struct.unpack(">I", exactly(4)))
+
+def reply(content, status=0):
+    connection.sendall(struct.pack(">IB", len(content) + 1, status) + content)
+"""
+
+Start = Callable[..., ChildProcess]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -51,6 +77,26 @@ def only_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
             (folder / name).chmod(0o755)
 
     return install
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a process whose script can `receive()` a request and `reply(content, status)`."""
+    with ExitStack() as stack:
+
+        def start_process(script: str, *, time_limit_s: float = 20.0) -> ChildProcess:
+            child = ChildProcess(
+                [sys.executable, "-S", "-c", SPEAK + script],
+                folder=tmp_path,
+                environment=os.environ,
+                runtime="The toy runtime",
+                time_limit_s=time_limit_s,
+                last_words=last_lines,
+            )
+            stack.callback(child.close)
+            return child
+
+        yield start_process
 
 
 @pytest.fixture(scope="session", autouse=True)

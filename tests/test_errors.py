@@ -40,6 +40,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("HistoryError", 2),
         ("OutputError", 2),
         ("WorkerError", 2),
+        ("AppBuildError", 2),
         ("BudgetError", 3),
         ("LimitsError", 3),
         ("NumericsError", 4),

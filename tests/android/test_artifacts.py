@@ -16,11 +16,15 @@ LIBRARY = Artifact(group="org.example", name="library", version="3.4", kind="aar
 PUBLISHED = {"npm": "echo published > pack-1.2.tgz", "mvn": "echo published > library-3.4.aar"}
 
 
+def contents(artifacts: list[Artifact], folder: Path) -> dict[Artifact, bytes]:
+    return {artifact: path.read_bytes() for artifact, path in fetch(artifacts, folder).items()}
+
+
 def test_what_came_is_kept_and_not_fetched_again(only_programs: Any, tmp_path: Path) -> None:
     only_programs(**PUBLISHED)
-    assert fetch([PACK, LIBRARY], tmp_path) == {PACK: CONTENT, LIBRARY: CONTENT}
+    assert contents([PACK, LIBRARY], tmp_path) == {PACK: CONTENT, LIBRARY: CONTENT}
     only_programs(npm="exit 1", mvn="exit 1")
-    assert fetch([LIBRARY, PACK], tmp_path) == {PACK: CONTENT, LIBRARY: CONTENT}
+    assert contents([LIBRARY, PACK], tmp_path) == {PACK: CONTENT, LIBRARY: CONTENT}
 
 
 def test_all_packages_of_maven_are_asked_for_at_once_by_name(only_programs: Any, tmp_path: Path) -> None:
@@ -42,7 +46,7 @@ def test_all_packages_of_maven_are_asked_for_at_once_by_name(only_programs: Any,
 def test_a_damaged_file_is_fetched_again(only_programs: Any, tmp_path: Path) -> None:
     (tmp_path / "pack-1.2.tgz").write_bytes(b"half")
     only_programs(**PUBLISHED)
-    assert fetch([PACK], tmp_path) == {PACK: CONTENT}
+    assert contents([PACK], tmp_path) == {PACK: CONTENT}
 
 
 def test_another_file_under_the_same_name_is_not_used(only_programs: Any, tmp_path: Path) -> None:

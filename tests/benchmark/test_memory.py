@@ -3,6 +3,7 @@ from __future__ import annotations
 import mmap
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 from ofa_export.benchmark.gradient_entry import GradientEntry
 from ofa_export.benchmark.machine import this_machine
-from ofa_export.benchmark.memory import mapped_bytes, measure_memory
+from ofa_export.benchmark.memory import Memory, measure_memory, with_child
 from ofa_export.errors import LoweringError
+from ofa_export.mapped_memory import mapped_bytes
 from ofa_export.peak_memory import peak_bytes
+from ofa_export.runtimes.measuring_runner import ChildMemory
 
 
 def test_the_peak_never_falls() -> None:
@@ -32,10 +35,20 @@ def test_a_process_does_not_begin_with_the_peak_of_the_one_that_started_it() -> 
 def test_mapped_bytes_are_the_pages_that_were_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "a file with blanks"
     path.write_bytes(bytes(1_000_001))
-    assert mapped_bytes(path) == 0
+    assert mapped_bytes(str(path), size=1_000_001) == 0
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         sum(mapped[at] for at in range(0, len(mapped), 4096))
-        assert mapped_bytes(path) == 1_000_001
+        assert mapped_bytes(str(path), size=1_000_001) == 1_000_001
+
+
+def test_of_two_processes_the_one_that_runs_the_graphs_is_shown_and_the_file_counts_once() -> None:
+    own = Memory(peak_rss_bytes=90_000, session_rss_bytes=5_000, mapped_bytes=1_500)
+    child = ChildMemory(library_rss_bytes=40_000, peak_rss_bytes=47_000, mapped_bytes=900, file_bytes=1_000)
+    assert with_child(own, child) == Memory(peak_rss_bytes=47_000, session_rss_bytes=11_000, mapped_bytes=1_400)
+    # What was read and not mapped; and memory that was free before.
+    assert with_child(replace(own, session_rss_bytes=300, mapped_bytes=0), child) == Memory(
+        peak_rss_bytes=47_000, session_rss_bytes=7_000, mapped_bytes=900
+    )
 
 
 def test_the_machine_is_named() -> None:

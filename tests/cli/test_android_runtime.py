@@ -1,4 +1,4 @@
-"""`validate --runtime android` as a user runs it."""
+"""`--runtime android` as a user runs it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pytest
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("command", ["validate", "benchmark"])
 def test_on_a_machine_without_the_tools_the_command_that_installs_them_is_named(
-    invoke, toy_checkpoint: Path, litert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke, toy_checkpoint: Path, litert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     cache = tmp_path / "cache"
     monkeypatch.setenv("OFA_EXPORT_CACHE", str(cache))
     monkeypatch.setenv("PATH", str(tmp_path))
-    result = invoke("validate", litert, "--checkpoint", toy_checkpoint, "--runtime", "android")
+    result = invoke(command, litert, "--checkpoint", toy_checkpoint, "--runtime", "android")
     assert result.exit_code == 6
     said = " ".join(result.stderr.split())
     assert "run apt-get install --no-install-recommends openjdk-17-jdk-headless gcc libc6-dev maven, or use" in said

@@ -23,6 +23,7 @@ COMMANDS = (
     "inspect",
     "validate",
     "run",
+    "apk",
     "benchmark",
 )
 WIDTH = 80

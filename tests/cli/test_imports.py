@@ -65,6 +65,7 @@ def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
         ["inspect"],
         ["validate"],
         ["run"],
+        ["apk"],
     ],
 )
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

@@ -133,20 +133,34 @@ def test_run(ofa, litert: Path, session_pack: Path) -> None:
     assert sent == {f"K{row}" for row in range(50, 59)}
 
 
-def test_benchmark(ofa, litert: Path, toy_checkpoint: Path) -> None:
-    found = only_json(ofa("benchmark", litert, "--checkpoint", toy_checkpoint, "--repeats", "3", "--json"))
+@pytest.mark.android(runtime="apk")
+def test_apk(ofa, litert: Path, tmp_path: Path) -> None:
+    made = only_json(ofa("apk", litert, "-o", tmp_path / "demo.apk", "--abi", "x86_64", "--json"))
+    assert_documented(made, "apk")
+    assert (tmp_path / "demo.apk").stat().st_size == made["bytes"]
+
+
+@pytest.mark.parametrize("runtime", ["host", pytest.param("android", marks=pytest.mark.android)])
+def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, runtime: str) -> None:
+    options = ("--checkpoint", toy_checkpoint, "--repeats", "3", "--runtime", runtime, "--json")
+    found = only_json(ofa("benchmark", litert, *options))
     assert_documented(found, "benchmark")
+    assert found["runtime"] == runtime
     measured = {each["name"]: each for each in found["measured"]}
     own = [measured.pop(name) for name in (litert.name, f"{litert.name}:all")]
     assert set(measured) == {"static:litert:int8", "static:litert:fp32", "gradient-steps:10"}
     for bundle in own:
         latency = bundle["latency_ms"]
         assert latency["session"]["p50"] >= latency["adapt"]["p50"] > 0
+        assert all(each["p50"] <= each["p90"] for each in latency.values())
         assert latency["session"]["samples"] == found["repeats"] == 3
         assert bundle["file_bytes"] == litert.stat().st_size >= bundle["mapped_bytes"] > 0
         assert bundle["peak_rss_bytes"] > bundle["session_rss_bytes"] > 0
     assert measured["static:litert:fp32"]["file_bytes"] > measured["static:litert:int8"]["file_bytes"]
     assert measured["gradient-steps:10"]["file_bytes"] is None
+    assert measured["static:litert:fp32"]["scores_snr_db"] > 90
+    # The phone's release knows one scale for a whole table and not one for each row.
+    assert (measured["static:litert:int8"]["scores_snr_db"] > 20) == (runtime == "host")
     assert len(found["comparisons"]) == 6
     everything = {each["name"]: each for each in found["measured"]}
     for each in found["comparisons"]:
@@ -162,6 +176,7 @@ def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_che
         (["--repeats", "0", "--checkpoint", toy_checkpoint], "use 1 or more"),
         ([], "Give its checkpoint with --checkpoint"),
         (["--checkpoint", toy_checkpoint, "--runtime", "moon"], "There is no runtime 'moon'"),
+        (["--checkpoint", toy_checkpoint, "--runtime", "arm64"], "times say nothing; use --runtime host or --runtime"),
         (["--checkpoint", toy_checkpoint, litert], "same file name"),
     ):
         result = invoke("benchmark", litert, *arguments)

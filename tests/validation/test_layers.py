@@ -19,6 +19,7 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import INT8
+from ofa_export.runtimes.host import HostRuntime
 from ofa_export.validation.histories import validation_histories
 from ofa_export.validation.json_report import reports_to_json
 from ofa_export.validation.layer_error import LayerError
@@ -181,7 +182,7 @@ def test_nan_is_named_and_comes_first(checkpoint: Checkpoint, reference: Referen
 
 def reported_layers(workshop: Any, path: Any, **options: Any) -> Report:
     report = workshop.validate(path)
-    arguments = {"tolerance": workshop.tolerance, "store": workshop.store, **options}
+    arguments = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostRuntime().load, **options}
     return with_layers(report, path, workshop.checkpoint, **arguments)
 
 

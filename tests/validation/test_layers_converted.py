@@ -17,6 +17,7 @@ from ofa_export.graphs.taps import tapped_graph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.precision import INT8, parse_precision
+from ofa_export.runtimes.host import HostRuntime
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import validation_histories
 from ofa_export.validation.layer_error import LayerError
@@ -33,7 +34,8 @@ def test_the_layers_shown_are_those_of_the_bundle_and_do_what_their_scheme_says(
     workshop: Any, good: Report, backend: str
 ) -> None:
     path = workshop.write(workshop.master(backend=backend, precision="int8"))
-    report = with_layers(good, path, workshop.checkpoint, tolerance=workshop.tolerance, store=workshop.store)
+    options = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostRuntime().load}
+    report = with_layers(good, path, workshop.checkpoint, **options)
     assert workshop.failed(report) == set()
     measured = {finding.assertion: finding.measured for finding in report.findings if finding.group == "layers"}
     assert [measured[f"layers.{graph}.as_shipped"] for graph in ("adapt", "block_0", "block_1", "score")] == [

@@ -6,7 +6,8 @@ OfaExportError                 1  a defect of ours when nothing more specific fi
 │   ├── InteractionsError      2  an interactions file that cannot be trained on
 │   ├── HistoryError           2  a shopper's history that cannot be ranked for
 │   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
-│   └── WorkerError            2  workers die, most often of too little memory
+│   ├── WorkerError            2  workers die, most often of too little memory
+│   └── AppBuildError          2  the demo app's sources do not build
 ├── BudgetError                3  the byte budget cannot be met
 ├── LimitsError                3  the limits on memory and time cannot be met
 ├── NumericsError              4  numbers out of tolerance
@@ -75,6 +76,10 @@ class OutputError(ConfigError):
 
 class WorkerError(ConfigError):
     """Workers go on dying: this computer has too little of something for so many."""
+
+
+class AppBuildError(ConfigError):
+    """The sources of the demo app do not build: an edit of them, or a tool of another version than the tested one."""
 
 
 class BudgetError(OfaExportError):

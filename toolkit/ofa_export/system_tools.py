@@ -26,15 +26,26 @@ PACKAGES = {
             "binutils-aarch64-linux-gnu",
         ),
     },
+    "apk": {
+        "java": "openjdk-17-jdk-headless",
+        "javac": "openjdk-17-jdk-headless",
+        "keytool": "openjdk-17-jdk-headless",
+        "aapt2": "aapt",
+        "apksigner": "apksigner",
+        "mvn": "maven",
+        "npm": "npm",
+    },
 }
-"""What the user asks for with --runtime -> program -> packages."""
+"""What the user asks for, a runtime or the command apk -> program -> packages."""
+
+INSTEAD = ", or use --runtime host, which needs no such tool"
 
 
-def require_tools(runtime: str, *tools: str) -> None:
+def require_tools(purpose: str, *tools: str) -> None:
     """Refuse to start without programs, all that are missing at once.
 
     Args:
-        runtime: which needs them, of `PACKAGES`.
+        purpose: what needs them, of `PACKAGES`.
         tools: their names, as there.
 
     Raises:
@@ -42,11 +53,11 @@ def require_tools(runtime: str, *tools: str) -> None:
     """
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
-        packages = " ".join(dict.fromkeys(PACKAGES[runtime][tool] for tool in missing))
+        packages = " ".join(dict.fromkeys(PACKAGES[purpose][tool] for tool in missing))
+        needed_by, instead = ("The command apk", "") if purpose == "apk" else (f"The runtime {purpose}", INSTEAD)
         raise MissingToolError(
-            f"The runtime {runtime} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
-            f"installed: run apt-get install --no-install-recommends {packages}, or use --runtime host, which needs no "
-            "such tool."
+            f"{needed_by} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            f"installed: run apt-get install --no-install-recommends {packages}{instead}."
         )
 
 

@@ -63,19 +63,20 @@ class Artifact:
         return f"{self.name}-{self.version}.{self.kind}"
 
 
-def fetch(artifacts: Sequence[Artifact], folder: Path) -> dict[Artifact, bytes]:
-    """The files of artifacts; each is fetched once.
+def fetch(artifacts: Sequence[Artifact], folder: Path, *, purpose: str = "android") -> dict[Artifact, Path]:
+    """The files of artifacts; each is fetched once, and checked each time.
 
     Args:
         artifacts: what to fetch.
         folder: keeps them; one process at a time.
+        purpose: what needs them, of `system_tools.PACKAGES`.
 
     Raises:
         MissingToolError: mvn or npm is not installed, could not fetch one, or fetched something else.
         OutputError: the folder cannot be written.
     """
     missing = _missing(artifacts, folder)
-    require_tools("android", *fetching_tools(artifacts, folder))
+    require_tools(purpose, *_tools(missing))
     for tool, command in (("mvn", _maven), ("npm", _npm)):
         wanted = [artifact for artifact in missing if _tool(artifact) == tool]
         if wanted:
@@ -85,12 +86,16 @@ def fetch(artifacts: Sequence[Artifact], folder: Path) -> dict[Artifact, bytes]:
                     content = _checked(artifact, Path(scratch))
                     with atomic_write(folder / artifact.file_name) as file:
                         file.write(content)
-    return {artifact: (folder / artifact.file_name).read_bytes() for artifact in artifacts}
+    return {artifact: folder / artifact.file_name for artifact in artifacts}
 
 
 def fetching_tools(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """The tools that `fetch` would run now, sorted; arguments as there."""
-    return sorted({_tool(artifact) for artifact in _missing(artifacts, folder)})
+    """The tools that `fetch` would run now, sorted, if no file is damaged; arguments as there."""
+    return _tools(artifact for artifact in artifacts if not (folder / artifact.file_name).is_file())
+
+
+def _tools(artifacts: Iterable[Artifact]) -> list[str]:
+    return sorted({_tool(artifact) for artifact in artifacts})
 
 
 def _tool(artifact: Artifact) -> str:
@@ -142,6 +147,6 @@ def _checked(artifact: Artifact, scratch: Path) -> bytes:
 def _unfetched(artifacts: Iterable[Artifact], reason: str) -> MissingToolError:
     names = ", ".join(f"{artifact.name} {artifact.version}" for artifact in artifacts)
     return MissingToolError(
-        f"The phone's libraries could not be fetched ({names}): {reason}. The first run of --runtime android needs the "
-        "network, later ones do not; --runtime host never does."
+        f"Published packages could not be fetched ({names}): {reason}. The first run that uses them needs the "
+        "network, later ones do not."
     )

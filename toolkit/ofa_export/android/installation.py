@@ -21,7 +21,7 @@ from ofa_export.system_tools import require_tools, run_compiler
 
 SOURCES = Path(__file__).parent
 SHIM = "libandroid_shim.so"
-SHARED_SOURCES = ("GraphServer.java", "Graph.java", "Value.java")
+SHARED_SOURCES = ("GraphServer.java", "Answers.java", "Graph.java", "Value.java", "Duration.java", "Memory.java")
 JAVA_RELEASE = "11"
 PROVIDED = ("libc.so", "libm.so", "libdl.so", "liblog.so", "libandroid.so")
 """What Android's libraries ask for and the process has already: glibc, and the shim."""
@@ -70,8 +70,8 @@ def check_computer() -> None:
 
 
 def _fill(part: Path, library: PhoneLibrary, packages: Path) -> None:
-    for artifact, content in fetch(library.artifacts, packages).items():
-        for name, file in unpacked(artifact, content).items():
+    for artifact, path in fetch(library.artifacts, packages).items():
+        for name, file in unpacked(artifact, path.read_bytes()).items():
             edited = without_android(file, provided=PROVIDED) if name.endswith(".so") else file
             (part / name).write_bytes(edited)
     shim = str(SOURCES / "native" / "shim.c")

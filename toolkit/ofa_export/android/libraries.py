@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ofa_export.android.artifacts import Artifact
 from ofa_export.quantisation_rules import ActivationRounding
 
-ABI = "x86_64"
+HOST_ABI = "x86_64"
+"""Whose native libraries run on this computer."""
 
 TENSORFLOW_LITE = Artifact(
     group="org.tensorflow",
@@ -58,12 +59,14 @@ class PhoneLibrary:
         title: for a person.
         artifacts: the packages; the first is the runtime itself.
         program: our Java class that runs graphs with it.
+        abis: that it has native libraries for, as Android names them.
         activations: how it rounds the inputs of quantised layers.
     """
 
     title: str
     artifacts: tuple[Artifact, ...]
     program: str
+    abis: tuple[str, ...]
     activations: ActivationRounding
 
 
@@ -72,6 +75,7 @@ PHONE_LIBRARIES = {
         title="TensorFlow Lite 2.16.1 for Android",
         artifacts=(TENSORFLOW_LITE, TENSORFLOW_LITE_API),
         program="LiteRt",
+        abis=("arm64-v8a", "armeabi-v7a", "x86", "x86_64"),
         # Its own kernel computes quantised layers; XNNPACK, which has a range for every row, does so in later releases.
         activations="symmetric",
     ),
@@ -79,37 +83,39 @@ PHONE_LIBRARIES = {
         title="ExecuTorch for Android (react-native-executorch 0.8.5)",
         artifacts=(EXECUTORCH, FBJNI, NATIVE_LOADER),
         program="Executorch",
+        abis=("arm64-v8a", "x86_64"),
         activations="range",
     ),
 }
 """Name of the backend that loads the files -> its library."""
 
 
-def unpacked(artifact: Artifact, content: bytes) -> dict[str, bytes]:
-    """What of a package runs graphs on this computer.
+def unpacked(artifact: Artifact, content: bytes, *, abi: str = HOST_ABI) -> dict[str, bytes]:
+    """What of a package runs graphs.
 
     Args:
         artifact: which package.
         content: its bytes.
+        abi: of the native libraries, as Android names it.
 
     Returns:
-        File name -> content: Java classes as NAME.jar, and the native libraries for x86-64.
+        File name -> content: Java classes as NAME.jar, and the native libraries.
     """
-    return UNPACK[artifact.kind](artifact.name, content)
+    return UNPACK[artifact.kind](artifact.name, content, abi)
 
 
-def _aar(name: str, content: bytes) -> dict[str, bytes]:
-    folder = f"jni/{ABI}/"
+def _aar(name: str, content: bytes, abi: str) -> dict[str, bytes]:
+    folder = f"jni/{abi}/"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         native = [entry for entry in archive.namelist() if entry.startswith(folder) and entry.endswith(".so")]
         files = {entry.removeprefix(folder): archive.read(entry) for entry in native}
         return {f"{name}.jar": archive.read("classes.jar"), **files}
 
 
-def _tgz(name: str, content: bytes) -> dict[str, bytes]:
+def _tgz(name: str, content: bytes, abi: str) -> dict[str, bytes]:
     members = {
         f"{name}.jar": "package/android/libs/classes.jar",
-        "libexecutorch.so": f"package/third-party/android/libs/executorch/{ABI}/libexecutorch.so",
+        "libexecutorch.so": f"package/third-party/android/libs/executorch/{abi}/libexecutorch.so",
     }
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         return {file: _member(archive, member) for file, member in members.items()}
@@ -122,9 +128,9 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def _jar(name: str, content: bytes) -> dict[str, bytes]:
+def _jar(name: str, content: bytes, abi: str) -> dict[str, bytes]:
     return {f"{name}.jar": content}
 
 
-UNPACK: dict[str, Callable[[str, bytes], dict[str, bytes]]] = {"aar": _aar, "jar": _jar, "tgz": _tgz}
+UNPACK: dict[str, Callable[[str, bytes, str], dict[str, bytes]]] = {"aar": _aar, "jar": _jar, "tgz": _tgz}
 """Kind of package -> how it is opened."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.protocol import GraphRunner
 from ofa_export.backends.registry import get_backend
-from ofa_export.benchmark.protocol import LIBRARIES, load_graphs
+from ofa_export.benchmark.graph_meter import MeteredGraphs
+from ofa_export.benchmark.protocol import LIBRARIES, metered
 from ofa_export.bundle.device import Device
 from ofa_export.bundle.reader import Bundle
 
@@ -51,32 +50,29 @@ class BundleEntry:
     @property
     def libraries(self) -> tuple[str, ...]:
         """Modules of its runtime."""
-        return LIBRARIES.get(self.backend, ())
+        return LIBRARIES.get((self.runtime, self.backend), ())
 
     @contextmanager
     def open(self) -> Iterator[BundleContender]:
         """Map the bundle and load its graphs."""
         with Bundle.open(self.path) as bundle:
             contract = bundle.manifest.shapes.contract()
-            runner = load_graphs(self.runtime, get_backend(self.backend), bundle.graphs, contract)
-            try:
-                yield BundleContender(bundle, runner, ranks_all=self.candidates == "all")
-            finally:
-                runner.close()
+            with metered(self.runtime, get_backend(self.backend), bundle.graphs, contract) as meter:
+                yield BundleContender(bundle, meter, ranks_all=self.candidates == "all")
 
 
 class BundleContender:
-    """A bundle on a runtime; its parts are `adapt`, `block` (of each that runs) and `score` (of each call).
+    """A bundle on a runtime.
 
     Args:
         bundle: an open bundle.
-        runner: its graphs, loaded.
+        meter: its graphs, loaded.
         ranks_all: whether a session ranks every item.
     """
 
-    def __init__(self, bundle: Bundle, runner: GraphRunner, *, ranks_all: bool) -> None:
-        self._runner = TimedRunner(runner)
-        self._device = Device(bundle, self._runner)
+    def __init__(self, bundle: Bundle, meter: MeteredGraphs, *, ranks_all: bool) -> None:
+        self.meter = meter
+        self._device = Device(bundle, meter)
         self._ranks_all = ranks_all
         self._candidates = np.arange(min(bundle.manifest.shapes.candidates, len(bundle.items)))
 
@@ -87,31 +83,3 @@ class BundleContender:
         else:
             self._device.adapt(history)
             self._device.score(self._candidates)
-
-    def parts(self) -> list[tuple[str, float]]:
-        """Calls of the graphs; see `Contender.parts`."""
-        taken, self._runner.calls = self._runner.calls, []
-        return [(graph.partition("_")[0], milliseconds) for graph, milliseconds in taken]
-
-
-class TimedRunner:
-    """A runner that remembers how long each call took.
-
-    Args:
-        runner: what runs the graphs; closed by whoever made it.
-    """
-
-    def __init__(self, runner: GraphRunner) -> None:
-        self._runner = runner
-        self.calls: list[tuple[str, float]] = []
-
-    def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one graph; see `GraphRunner.run`."""
-        start = time.perf_counter()
-        outputs = self._runner.run(graph, inputs)
-        self.calls.append((graph, 1000 * (time.perf_counter() - start)))
-        return outputs
-
-    def close(self) -> None:
-        """Free the runtime's memory."""
-        self._runner.close()

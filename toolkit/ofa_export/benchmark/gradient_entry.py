@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ofa_export.benchmark.graph_meter import NoGraphs
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -77,6 +79,8 @@ class GradientContender:
         steps: gradient steps.
     """
 
+    meter = NoGraphs()
+
     def __init__(self, model: AdaptiveRecommender, table: Tensor, steps: int) -> None:
         from ofa_export.evaluation.fine_tuning import FineTuning, fine_tuned_score
 
@@ -88,7 +92,3 @@ class GradientContender:
         self._history[0] = -1
         self._history[0, -len(history) :] = history
         self._score(self._history)
-
-    def parts(self) -> list[tuple[str, float]]:
-        """None: nobody asks which step took how long."""
-        return []

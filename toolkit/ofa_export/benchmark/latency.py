@@ -52,7 +52,7 @@ def time_in_turn(
         repeats: sessions of each contender that count.
 
     Returns:
-        For each contender the latency of `session`, the same in `processor` time, and of its parts.
+        For each contender the latency of `session`, the same in `processor` time, and of the calls of its graphs.
 
     Raises:
         ConfigError: no session would count.
@@ -64,11 +64,18 @@ def time_in_turn(
         history = histories[turn % len(histories)]
         for name, contender in contenders.items():
             contender.session(history)
-            contender.parts()
+            contender.meter.start()
             start, spent = time.perf_counter(), time.process_time()
             contender.session(history)
-            times[name][PROCESSOR].append(1000 * (time.process_time() - spent))
-            times[name][SESSION].append(1000 * (time.perf_counter() - start))
-            for part, milliseconds in contender.parts():
-                times[name][part].append(milliseconds)
+            processor, clock = time.process_time() - spent, time.perf_counter() - start
+            graphs = contender.meter.stop()
+            times[name][PROCESSOR].append(1000 * processor + graphs.more_processor_ms)
+            times[name][SESSION].append(1000 * clock + graphs.more_clock_ms)
+            for graph, milliseconds in graphs.calls:
+                times[name][part_name(graph)].append(milliseconds)
     return {name: {part: Latency.of(found) for part, found in parts.items() if found} for name, parts in times.items()}
+
+
+def part_name(graph: str) -> str:
+    """The part of a session that a graph is, of which there may be several: `block` for the graph `block_1`."""
+    return graph.partition("_")[0]

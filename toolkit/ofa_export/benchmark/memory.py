@@ -5,27 +5,29 @@ from __future__ import annotations
 import importlib
 import json
 import pickle
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.benchmark.protocol import Entry
-from ofa_export.errors import LoweringError
+from ofa_export.mapped_memory import mapped_bytes
+from ofa_export.own_process import run_main
 from ofa_export.peak_memory import peak_bytes
+from ofa_export.runtimes.measuring_runner import ChildMemory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a process had in memory when it had run sessions.
+    """What a contender had in memory when it had run sessions.
 
     Args:
-        peak_rss_bytes: the most that was resident, all of it: Python, numpy and the runtime's library are part of it.
-        session_rss_bytes: how much higher that is than the peak when the libraries were loaded and nothing else.
+        peak_rss_bytes: the most that was resident in the process that runs the graphs, all of it: Python and numpy, or
+            Java, and the runtime's library are part of it.
+        session_rss_bytes: how much higher that is than the peak when the libraries were loaded and nothing else; with
+            what the process beside it needs for the lookups, where there are two.
         mapped_bytes: pages of the contender's own file that are mapped and resident, which the system may take back at
             any time; 0 for what is not read in place, None where the system does not tell.
     """
@@ -45,13 +47,9 @@ def measure_memory(entry: Entry, histories: Sequence[NDArray[np.int64]]) -> Memo
     Raises:
         LoweringError: the process ended early.
     """
-    command = [sys.executable, "-c", f"from {__name__} import main; main()"]
     # Our own objects for our own process: nothing that was read from a file is unpickled.
-    ended = subprocess.run(command, input=pickle.dumps((entry, list(histories))), capture_output=True, check=False)
-    if ended.returncode:
-        detail = ended.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {ended.returncode}"]
-        raise LoweringError(backend=entry.name, stage="measure", graph=None, detail=detail[0])
-    return Memory(**json.loads(ended.stdout.splitlines()[-1]))
+    found = run_main(__name__, pickle.dumps((entry, list(histories))), subject=entry.name)
+    return Memory(**json.loads(found))
 
 
 def main() -> None:
@@ -63,26 +61,26 @@ def main() -> None:
     with entry.open() as contender:
         for history in histories:
             contender.session(history)
-        mapped = mapped_bytes(entry.path) if entry.path else 0
+        mapped = mapped_bytes(str(entry.path.resolve()), size=entry.path.stat().st_size) if entry.path else 0
+        child = contender.meter.child_memory()
     peak = peak_bytes()
-    print(json.dumps(asdict(Memory(peak_rss_bytes=peak, session_rss_bytes=peak - before, mapped_bytes=mapped))))
+    own = Memory(peak_rss_bytes=peak, session_rss_bytes=peak - before, mapped_bytes=mapped)
+    print(json.dumps(asdict(with_child(own, child) if child else own)))
 
 
-def mapped_bytes(path: Path) -> int | None:
-    """Resident bytes of the maps of a file in this process; None where there is no /proc.
+def with_child(own: Memory, child: ChildMemory) -> Memory:
+    """The memory of two processes: one that runs the graphs, and this one, which does the rest of the sessions.
+
+    The graphs' file is in both, for this process hands it over; it counts where it runs.
 
     Args:
-        path: the file.
+        own: of this process.
+        child: of the other.
     """
-    maps = Path("/proc/self/smaps")
-    if not maps.exists():
-        return None
-    found, ours, resolved = 0, False, str(path.resolve())
-    for line in maps.read_text().splitlines():
-        first, *rest = line.split(maxsplit=5)
-        if not first.endswith(":"):
-            ours = rest[-1:] == [resolved]
-        elif ours and first == "Rss:":
-            found += 1024 * int(rest[0])
-    # The last page of the map goes on after the end of the file.
-    return min(found, path.stat().st_size)
+    return Memory(
+        peak_rss_bytes=child.peak_rss_bytes,
+        session_rss_bytes=child.peak_rss_bytes
+        - child.library_rss_bytes
+        + max(0, own.session_rss_bytes - child.file_bytes),
+        mapped_bytes=child.mapped_bytes + max(0, (own.mapped_bytes or 0) - child.file_bytes),
+    )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.protocol import Backend, GraphRunner
+from ofa_export.backends.protocol import Backend
+from ofa_export.benchmark.child_meter import ChildMeter
+from ofa_export.benchmark.graph_meter import GraphMeter, HereMeter, MeteredGraphs
 from ofa_export.contract import GraphSpec
-from ofa_export.errors import UnknownNameError
+from ofa_export.runtimes.measuring_runner import MeasuringRunner
+from ofa_export.runtimes.registry import get_runtime
 
-RUNTIMES = ("host",)
-"""Where graphs can be measured."""
+RUNTIMES = ("host", "android")
+"""Where graphs can be measured: not on a processor that is imitated, whose times say nothing."""
 
 
 class Contender(Protocol):
@@ -28,8 +32,9 @@ class Contender(Protocol):
         """
         ...
 
-    def parts(self) -> list[tuple[str, float]]:
-        """Parts of the sessions since the last call and the milliseconds that each took; none where there are none."""
+    @property
+    def meter(self) -> GraphMeter:
+        """What its graphs cost."""
         ...
 
 
@@ -64,28 +69,33 @@ class Entry(Protocol):
         ...
 
 
-def load_graphs(
-    runtime: str, backend: Backend, graphs: memoryview | bytes, contract: tuple[GraphSpec, ...]
-) -> GraphRunner:
-    """Graphs on a runtime: the one place to plug in others than this computer's.
+@contextmanager
+def metered(
+    runtime: str, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]
+) -> Iterator[MeteredGraphs]:
+    """Graphs on a runtime, loaded and with a meter.
 
     Args:
         runtime: one of `RUNTIMES`.
-        backend: whose format the graphs have.
-        graphs: their bytes.
-        contract: what they have to hold.
+        backend: see `Runtime.load`.
+        graphs: see `Runtime.load`.
+        contract: see `Runtime.load`.
 
     Raises:
-        UnknownNameError: there is no such runtime.
-        BundleError: the runtime does not take the graphs.
+        OfaExportError: see `Runtime.load`.
     """
-    if runtime not in RUNTIMES:
-        raise UnknownNameError("runtime", runtime, RUNTIMES)
-    return backend.load(graphs, contract)
+    runner = get_runtime(runtime).load(backend, graphs, contract)
+    try:
+        # What runs elsewhere and does not time itself would be timed with the way there and back.
+        yield ChildMeter(runner) if isinstance(runner, MeasuringRunner) else HereMeter(runner)
+    finally:
+        runner.close()
 
 
 LIBRARIES = {
-    "litert": ("ai_edge_litert.interpreter",),
-    "executorch": ("torch", "executorch.extension.pybindings._portable_lib"),
+    ("host", "litert"): ("ai_edge_litert.interpreter",),
+    ("host", "executorch"): ("torch", "executorch.extension.pybindings._portable_lib"),
+    ("android", "litert"): ("ai_edge_litert.interpreter", "ofa_export.runtimes.android"),
+    ("android", "executorch"): ("ofa_export.runtimes.android",),
 }
-"""By backend of a runtime, what loading it imports; nothing where it is not known."""
+"""By runtime and backend, what loading a file imports in this process; nothing where it is not known."""

@@ -18,16 +18,19 @@ from ofa_export.benchmark.gradient_entry import GradientEntry
 from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, time_in_turn
 from ofa_export.benchmark.machine import Machine, this_machine
 from ofa_export.benchmark.memory import Memory, measure_memory
-from ofa_export.benchmark.protocol import RUNTIMES, Entry
-from ofa_export.benchmark.static_entry import StaticEntry
+from ofa_export.benchmark.protocol import RUNTIMES, Contender, Entry
+from ofa_export.benchmark.static_entry import StaticContender, StaticEntry
 from ofa_export.benchmark.static_net import static_graph
+from ofa_export.benchmark.static_scores import OTHER_NET_DB, scores_snr_db
 from ofa_export.bundle.reader import Bundle
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, INT8, Precision
+from ofa_export.runtimes import registry
 from ofa_export.validation.provenance import user_group
 
 PRECISIONS = (INT8, FP32)
@@ -36,6 +39,9 @@ PRECISIONS = (INT8, FP32)
 GRADIENT_STEPS = 10
 MEMORY_SESSIONS = 5
 """Sessions in the process whose memory is measured: the second one needs no more than the first."""
+
+SCORED_HISTORIES = 20
+"""For which the scores of the static nets are compared with PyTorch's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +54,10 @@ class Measured:
         bundle: whether it is a bundle, and what the others are held against.
         backend: of its graphs; None when it runs in PyTorch.
         file_bytes: of the file that is shipped; None when there is none.
-        latency: of `session`, its `processor` time, and of its parts where it has any: `adapt`, `block`, `score`.
+        latency: of `session`, its `processor` time, and of the calls of its graphs: `adapt`, `block` and `score` of a
+            bundle.
         memory: in a process of its own.
+        scores_snr_db: of a static net, how close its scores come to those of the same net in PyTorch; None of others.
     """
 
     name: str
@@ -59,6 +67,12 @@ class Measured:
     file_bytes: int | None
     latency: dict[str, Latency]
     memory: Memory
+    scores_snr_db: float | None
+
+    @property
+    def is_another_net(self) -> bool:
+        """Whether its scores are not those of the net that it was made from."""
+        return self.scores_snr_db is not None and self.scores_snr_db < OTHER_NET_DB
 
     @property
     def session(self) -> Latency:
@@ -129,34 +143,54 @@ def benchmark(
         store: keeps the conversions of the static net.
 
     Raises:
-        ConfigError: no or too few repeats, or a bundle of another checkpoint or user group.
+        ConfigError: no or too few repeats, a bundle of another checkpoint or user group, or a runtime that is imitated
+            or does not run on this computer.
         UnknownNameError: there is no such runtime, or a bundle's backend is not installed.
         RejectedError: a bundle or the checkpoint cannot be trusted.
         LoweringError: a converter refused the static net, or a contender's process ended early.
+        RuntimeFailedError: the runtime refused a file, or crashed on it.
+        MissingToolError: something that the runtime needs is not installed.
     """
-    if runtime not in RUNTIMES:
-        raise UnknownNameError("runtime", runtime, RUNTIMES)
+    _check_runtime(runtime)
     trained = load_checkpoint(checkpoint)
     bundles, group = _bundles(paths, trained, runtime=runtime)
     histories = _histories(trained, group)
     machine = this_machine()
     with tempfile.TemporaryDirectory() as folder:
-        backends = dict.fromkeys(entry.backend for entry in bundles)
-        statics = [
-            _static(trained, group, backend, precision, runtime=runtime, folder=Path(folder), store=store)
-            for backend in backends
-            for precision in PRECISIONS
-        ]
-        entries: list[Entry] = [
-            *bundles,
-            *statics,
-            GradientEntry(checkpoint=checkpoint, group=group, steps=GRADIENT_STEPS),
-        ]
         with one_torch_thread(), ExitStack() as stack:
-            contenders = {entry.name: stack.enter_context(entry.open()) for entry in entries}
+            # First of all: what the runtime lacks or refuses is said before minutes of conversion.
+            contenders: dict[str, Contender] = {entry.name: stack.enter_context(entry.open()) for entry in bundles}
+            graph = static_graph(trained.model, trained.table(group))
+            others: list[Entry] = [
+                _static(graph, backend, precision, runtime=runtime, folder=Path(folder), store=store)
+                for backend in dict.fromkeys(entry.backend for entry in bundles)
+                for precision in PRECISIONS
+            ]
+            others.append(GradientEntry(checkpoint=checkpoint, group=group, steps=GRADIENT_STEPS))
+            contenders |= {entry.name: stack.enter_context(entry.open()) for entry in others}
+            scores = {
+                name: scores_snr_db(contender, graph, histories[:SCORED_HISTORIES])
+                for name, contender in contenders.items()
+                if isinstance(contender, StaticContender)
+            }
             latencies = time_in_turn(contenders, histories, repeats=repeats)
-        measured = tuple(_measured(entry, latencies[entry.name], histories) for entry in entries)
+        entries: list[Entry] = [*bundles, *others]
+        measured = tuple(
+            _measured(entry, latencies[entry.name], histories, scores_snr_db=scores.get(entry.name))
+            for entry in entries
+        )
     return Benchmark(machine=machine, runtime=runtime, repeats=repeats, measured=measured)
+
+
+def _check_runtime(runtime: str) -> None:
+    if runtime in RUNTIMES:
+        return
+    if runtime in {*registry.RUNTIMES, *registry.SEVERAL}:
+        raise ConfigError(
+            f"The runtime {runtime} runs on a processor that qemu imitates, where times say nothing; use --runtime "
+            f"{' or --runtime '.join(RUNTIMES)}."
+        )
+    raise UnknownNameError("runtime", runtime, RUNTIMES)
 
 
 def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tuple[list[BundleEntry], int]:
@@ -198,8 +232,7 @@ def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:
 
 
 def _static(
-    trained: Checkpoint,
-    group: int,
+    graph: DeviceGraph,
     backend: str,
     precision: Precision,
     *,
@@ -207,13 +240,19 @@ def _static(
     folder: Path,
     store: ContentCache,
 ) -> StaticEntry:
-    graph, converter = static_graph(trained.model, trained.table(group)), get_backend(backend)
+    converter = get_backend(backend)
     path = folder / f"static-{precision.text}-{converter.entry_name}"
     path.write_bytes(convert_cached([graph], backend=converter, precision=precision, store=store))
     return StaticEntry(path=path, backend=backend, runtime=runtime, precision=precision.text, spec=graph.spec)
 
 
-def _measured(entry: Entry, latency: dict[str, Latency], histories: Sequence[NDArray[np.int64]]) -> Measured:
+def _measured(
+    entry: Entry,
+    latency: dict[str, Latency],
+    histories: Sequence[NDArray[np.int64]],
+    *,
+    scores_snr_db: float | None,
+) -> Measured:
     return Measured(
         name=entry.name,
         label=entry.label,
@@ -222,6 +261,7 @@ def _measured(entry: Entry, latency: dict[str, Latency], histories: Sequence[NDA
         file_bytes=entry.path.stat().st_size if entry.path else None,
         latency=latency,
         memory=measure_memory(entry, histories[:MEMORY_SESSIONS]),
+        scores_snr_db=scores_snr_db,
     )
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.protocol import GraphRunner
 from ofa_export.backends.registry import get_backend
-from ofa_export.benchmark.protocol import LIBRARIES, load_graphs
+from ofa_export.benchmark.graph_meter import MeteredGraphs
+from ofa_export.benchmark.protocol import LIBRARIES, metered
 from ofa_export.contract import GraphSpec
 
 
@@ -47,38 +47,41 @@ class StaticEntry:
     @property
     def libraries(self) -> tuple[str, ...]:
         """Modules of its runtime."""
-        return LIBRARIES.get(self.backend, ())
+        return LIBRARIES.get((self.runtime, self.backend), ())
 
     @contextmanager
     def open(self) -> Iterator[StaticContender]:
         """Load the file."""
-        runner = load_graphs(self.runtime, get_backend(self.backend), self.path.read_bytes(), (self.spec,))
-        try:
-            yield StaticContender(runner, self.spec)
-        finally:
-            runner.close()
+        with metered(self.runtime, get_backend(self.backend), self.path.read_bytes(), (self.spec,)) as meter:
+            yield StaticContender(meter, self.spec)
 
 
 class StaticContender:
     """A static net on a runtime.
 
     Args:
-        runner: its graph, loaded.
+        meter: its graph, loaded.
         spec: of the graph.
     """
 
-    def __init__(self, runner: GraphRunner, spec: GraphSpec) -> None:
-        self._runner, self._graph = runner, spec.name
+    def __init__(self, meter: MeteredGraphs, spec: GraphSpec) -> None:
+        self.meter, self._graph = meter, spec.name
         self._history = np.zeros(spec.inputs[0].shape, np.int32)
         self._length = np.zeros(1, np.int32)
 
     def session(self, history: NDArray[np.int64]) -> None:
         """Score every item; see `Contender.session`."""
+        self.scores(history)
+
+    def scores(self, history: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of all items for a history of item rows, `[1, V]`."""
+        rows, length = self.inputs(history)
+        scores: NDArray[np.float32] = self.meter.run(self._graph, {"history": rows, "length": length})["scores"]
+        return scores
+
+    def inputs(self, history: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Item rows, left-padded, `[1, T]`, and how many there are, `[1]`; the same buffers every time."""
         self._history[0] = 0
         self._history[0, -len(history) :] = history
         self._length[0] = len(history)
-        self._runner.run(self._graph, {"history": self._history, "length": self._length})
-
-    def parts(self) -> list[tuple[str, float]]:
-        """None: it is one call."""
-        return []
+        return self._history, self._length

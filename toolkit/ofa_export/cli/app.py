@@ -8,6 +8,7 @@ import typer
 
 from ofa_export import __version__
 from ofa_export.cli import (
+    apk,
     benchmark,
     bundle,
     collect,
@@ -67,6 +68,7 @@ for module in (
     inspect,
     validate,
     run,
+    apk,
     benchmark,
 ):
     module.register(app)

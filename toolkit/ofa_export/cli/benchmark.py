@@ -12,7 +12,7 @@ from ofa_export.cli.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export benchmark sample-4MB-litert.ofab",
-    "ofa-export benchmark sample-4MB-litert.ofab sample-4MB-executorch.ofab",
+    "ofa-export benchmark sample-4MB-executorch.ofab --runtime android",
     "ofa-export benchmark sample-4MB-litert.ofab --repeats 200 --json",
 )
 
@@ -31,7 +31,9 @@ def benchmark(
             "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
         ),
     ] = SAMPLE_CHECKPOINT,
-    runtime: Annotated[str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host.")] = "host",
+    runtime: Annotated[
+        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host or android.")
+    ] = "host",
     repeats: Annotated[
         int, typer.Option("--repeats", metavar="N", help="Sessions of each way to rank that are timed.")
     ] = 50,

@@ -27,6 +27,7 @@ def benchmark_json(found: Benchmark) -> dict[str, Any]:
                 "backend": each.backend,
                 "file_bytes": each.file_bytes,
                 **asdict(each.memory),
+                "scores_snr_db": each.scores_snr_db,
                 "latency_ms": {part: asdict(each.latency[part]) if part in each.latency else None for part in PARTS},
             }
             for each in found.measured
@@ -45,6 +46,12 @@ def print_benchmark(found: Benchmark) -> None:
     print("Milliseconds, p50 / p90\n")
     rows = [(each.label, *(_quantiles(each, part) for part in PARTS)) for each in found.measured]
     print(columns([("", *PARTS), *rows], align="<>>>>>"), end="\n\n")
+    for each in found.measured:
+        if each.is_another_net:
+            print(
+                f"{each.label}: its scores are wrong on this runtime, {each.scores_snr_db:.1f} dB beside the same net "
+                "in PyTorch. What it takes is shown all the same.\n"
+            )
     print("MB of memory, each in a process of its own, and MB of the file\n")
     heading = ("", "peak", "above the libraries", "mapped", "file")
     print(columns([heading, *(_memory_row(each) for each in found.measured)], align="<>>>>"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from ofa_export.bundle.device import Device
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, write_bundle
 from ofa_export.content_cache import ContentCache
-from ofa_export.errors import LoweringError
+from ofa_export.own_process import run_main
 from ofa_export.peak_memory import peak_bytes
 from ofa_export.planning.budget import UNBOUNDED
 
@@ -66,18 +65,12 @@ def _measure(contents: BundleContents, backend: Backend) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "master.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=UNBOUNDED)
-        ended = subprocess.run(
-            [sys.executable, "-c", f"from {__name__} import main; main()", str(path)], capture_output=True, check=False
-        )
-    if ended.returncode:
-        detail = ended.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {ended.returncode}"]
-        raise LoweringError(backend=backend.name, stage="measure", graph=None, detail=detail[0])
-    return ended.stdout.splitlines()[-1]
+        return run_main(__name__, str(path).encode(), subject=backend.name)
 
 
 def main() -> None:
-    """Run sessions of the bundle named on the command line and print a `Footprint` as JSON."""
-    with Bundle.open(Path(sys.argv[1])) as bundle:
+    """Run sessions of the bundle whose path is on standard input and print a `Footprint` as JSON."""
+    with Bundle.open(Path(sys.stdin.read())) as bundle:
         backend = get_backend(bundle.manifest.runtime.name)
         contract = bundle.manifest.shapes.contract()
         before = peak_bytes()

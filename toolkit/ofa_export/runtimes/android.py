@@ -15,7 +15,7 @@ from ofa_export.contract import GraphSpec
 from ofa_export.errors import ConfigError
 from ofa_export.quantisation_rules import ActivationRounding
 from ofa_export.runtimes.child_process import ChildProcess, last_lines, memory_file
-from ofa_export.runtimes.child_runner import ChildRunner
+from ofa_export.runtimes.measuring_runner import MeasuringRunner
 
 TIME_LIMIT_SECONDS = 60.0
 """For one answer: a graph of a bundle takes milliseconds, loading one and starting Java a second."""
@@ -39,7 +39,7 @@ FATAL = re.compile(
 )
 """How Java reports a crash of native code."""
 
-IDLE_TALK = ("#", "INFO:")
+IDLE_TALK = ("#", "INFO:", "VERBOSE:")
 """How lines begin that say nothing about an end."""
 
 
@@ -69,7 +69,7 @@ class AndroidRuntime:
                 last_words=crash_or_last_lines,
                 pass_fds=[descriptor],
             )
-        return ChildRunner(child, contract, entry=backend.entry_name)
+        return MeasuringRunner(child, contract, entry=backend.entry_name, file_bytes=len(graphs))
 
     def activations(self, backend: Backend) -> ActivationRounding:
         """As the phone's library does."""

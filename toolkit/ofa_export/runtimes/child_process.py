@@ -25,6 +25,10 @@ END_SECONDS = 10.0
 
 LAST_LINES = 5
 
+MEMORY_FILE = "graphs"
+MAPPED_MEMORY_FILE = f"/memfd:{MEMORY_FILE} (deleted)"
+"""What the system calls a file in memory among the maps of a process."""
+
 
 class ChildProcess:
     """One process, one request at a time.
@@ -148,7 +152,7 @@ def memory_file(content: memoryview | bytes) -> Iterator[int]:
     Yields:
         Its descriptor N; a process that inherits it can open and map /proc/self/fd/N, also after the block.
     """
-    descriptor = os.memfd_create("graphs", 0)
+    descriptor = os.memfd_create(MEMORY_FILE, 0)
     try:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(content)

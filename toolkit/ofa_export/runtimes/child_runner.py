@@ -54,14 +54,10 @@ class ChildRunner:
         Raises:
             RuntimeFailedError: the process refused to, crashed or did not answer.
         """
-        if graph not in self._graphs:
-            raise UnknownNameError("loaded graph", graph, self._graphs)
-        index, spec = self._graphs[graph]
-        check_inputs(spec, inputs)
-        values = [_little_endian(inputs[tensor.name], tensor).tobytes() for tensor in spec.inputs]
-        reply = self._child.ask(b"".join([struct.pack(">I", index), *values]), doing=f"it ran graph {graph}")
+        request = self._call(graph, inputs)
+        reply = self._child.ask(request, doing=f"it ran graph {graph}")
         try:
-            return dict(_outputs(reply, spec))
+            return dict(_outputs(reply, self._graphs[graph][1]))
         except (struct.error, ValueError) as error:
             raise RuntimeFailedError(f"The process that runs graph {graph} sent what is no answer: {error}.") from error
 
@@ -69,6 +65,14 @@ class ChildRunner:
         """End the process."""
         self._graphs = {}
         self._child.close()
+
+    def _call(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> bytes:
+        if graph not in self._graphs:
+            raise UnknownNameError("loaded graph", graph, self._graphs)
+        index, spec = self._graphs[graph]
+        check_inputs(spec, inputs)
+        values = [_little_endian(inputs[tensor.name], tensor).tobytes() for tensor in spec.inputs]
+        return b"".join([struct.pack(">I", index), *values])
 
 
 def contract_text(graphs: Sequence[GraphSpec]) -> str:

@@ -43,11 +43,6 @@ Load = Callable[[Backend, memoryview | bytes, Sequence[GraphSpec]], GraphRunner]
 """Loads a file of a backend where its graphs are to run."""
 
 
-def on_host(backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-    """Load a file of a backend on this computer."""
-    return backend.load(graphs, contract)
-
-
 def with_layers(
     report: Report,
     bundle_path: Path,
@@ -55,7 +50,7 @@ def with_layers(
     *,
     tolerance: TolerancePolicy,
     store: ContentCache,
-    load: Load = on_host,
+    load: Load,
 ) -> Report:
     """The report with the error of every layer; each graph is fed the inputs of the reference.
 
@@ -65,7 +60,7 @@ def with_layers(
         checkpoint: the reference.
         tolerance: says how many histories, and what a layer may be off.
         store: keeps the conversion.
-        load: where the graphs run.
+        load: where the graphs run; a `Runtime.load`.
 
     Returns:
         The report with `layers`, and the findings `layers.GRAPH.as_shipped` and `layers.GRAPH.unexplained.snr_db`.

@@ -1,9 +1,11 @@
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.pytorch.executorch.EValue;
 import org.pytorch.executorch.Module;
 import org.pytorch.executorch.Tensor;
@@ -28,7 +30,8 @@ final class Executorch implements GraphServer.Graphs {
     }
 
     public static void main(String[] arguments) {
-        GraphServer.serve(contract -> new Executorch(Path.of(arguments[0]), contract));
+        GraphServer.serve(() -> Class.forName(Module.class.getName()),
+                contract -> new Executorch(Path.of(arguments[0]), contract));
     }
 
     /** Its Java API tells names of methods and nothing of their tensors: those are the contract's until they run. */
@@ -42,19 +45,24 @@ final class Executorch implements GraphServer.Graphs {
     }
 
     @Override
-    public List<Value> run(Graph graph, List<Value> inputs) {
+    public GraphServer.Call bind(Graph graph, List<Value> inputs) {
         EValue[] in = new EValue[inputs.size()];
         for (int index = 0; index < in.length; index++) {
             in[index] = EValue.from(tensor(graph.inputs.get(index), inputs.get(index)));
         }
-        List<Value> outputs = new ArrayList<>();
-        for (EValue out : module.execute(graph.name, in)) {
-            Tensor tensor = out.toTensor();
-            Value value = new Value(tensor.shape());
-            value.data.asFloatBuffer().put(FloatBuffer.wrap(tensor.getDataAsFloatArray()));
-            outputs.add(value);
-        }
-        return outputs;
+        return new GraphServer.Call() {
+            private EValue[] out;
+
+            @Override
+            public void run() {
+                out = module.execute(graph.name, in);
+            }
+
+            @Override
+            public List<Value> outputs() {
+                return Arrays.stream(out).map(Executorch::value).collect(Collectors.toList());
+            }
+        };
     }
 
     private String log() {
@@ -65,5 +73,12 @@ final class Executorch implements GraphServer.Graphs {
         return described.type.equals("int32")
                 ? Tensor.fromBlob(value.data.asIntBuffer(), value.shape)
                 : Tensor.fromBlob(value.data.asFloatBuffer(), value.shape);
+    }
+
+    private static Value value(EValue out) {
+        Tensor tensor = out.toTensor();
+        Value value = new Value(tensor.shape());
+        value.data.asFloatBuffer().put(FloatBuffer.wrap(tensor.getDataAsFloatArray()));
+        return value;
     }
 }

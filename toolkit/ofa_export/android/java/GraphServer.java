@@ -9,15 +9,29 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
-/** Answers requests to run graphs over its standard input, a socket; child_process.py and child_runner.py say how. */
+/** Takes requests and sends answers over its standard input, a socket; child_process.py says how. */
 final class GraphServer {
     /** A loaded file. */
     interface Graphs {
         /** What the file holds, as far as its runtime tells. */
         List<Graph> held();
 
-        /** Runs one graph: inputs and outputs are direct buffers in the order of the contract. */
-        List<Value> run(Graph graph, List<Value> inputs) throws Exception;
+        /** A graph that takes its inputs from these buffers, in the order of the contract. */
+        Call bind(Graph graph, List<Value> inputs) throws Exception;
+    }
+
+    /** A graph that is ready to run, as an app has it: its buffers are allocated. */
+    interface Call {
+        /** Runs it on what its inputs hold now. */
+        void run() throws Exception;
+
+        /** What the last run gave, in the order of the contract. */
+        List<Value> outputs();
+    }
+
+    /** Loads the native library, and nothing for it to run. */
+    interface Library {
+        void load() throws Exception;
     }
 
     /** Loads the file that has to hold the graphs of a contract. */
@@ -25,13 +39,16 @@ final class GraphServer {
         Graphs load(List<Graph> contract) throws Exception;
     }
 
+    /** Requests are read into the same array, which grows as needed: garbage would count as memory of the runtime. */
+    private static byte[] frame = new byte[0];
+
     private GraphServer() {}
 
     /** Serves until the other side closes the socket; never returns, since native threads may still run. */
-    static void serve(Loader loader) {
+    static void serve(Library library, Loader loader) {
         try {
             endWithParent();
-            serve(loader, new DataInputStream(new FileInputStream(FileDescriptor.in)),
+            serve(library, loader, new DataInputStream(new FileInputStream(FileDescriptor.in)),
                     // The same descriptor: it is a socket. What native code prints to standard output goes elsewhere.
                     new DataOutputStream(new FileOutputStream(FileDescriptor.in)));
         } catch (EOFException closed) {
@@ -41,12 +58,13 @@ final class GraphServer {
         }
     }
 
-    private static void serve(Loader loader, DataInputStream in, DataOutputStream out) throws IOException {
-        List<Graph> contract = Graph.parse(new String(receive(in).array(), StandardCharsets.UTF_8));
-        Graphs graphs = null;
+    private static void serve(Library library, Loader loader, DataInputStream in, DataOutputStream out)
+            throws IOException {
+        List<Graph> contract = Graph.parse(StandardCharsets.UTF_8.decode(receive(in)).toString());
+        Answers answers = null;
         try {
-            graphs = loader.load(contract);
-            byte[] held = Graph.text(graphs.held()).getBytes(StandardCharsets.UTF_8);
+            answers = new Answers(library, loader, contract);
+            byte[] held = Graph.text(answers.held()).getBytes(StandardCharsets.UTF_8);
             send(out, ByteBuffer.wrap(held));
         } catch (Exception | LinkageError refused) {
             fail(out, refused);
@@ -54,8 +72,7 @@ final class GraphServer {
         while (true) {
             ByteBuffer request = receive(in);
             try {
-                Graph graph = contract.get(request.getInt());
-                send(out, Value.bytes(graphs.run(graph, Value.read(graph.inputs, request))));
+                send(out, answers.to(request));
             } catch (Exception failed) {
                 fail(out, failed);
             }
@@ -63,9 +80,12 @@ final class GraphServer {
     }
 
     private static ByteBuffer receive(DataInputStream in) throws IOException {
-        byte[] content = new byte[in.readInt()];
-        in.readFully(content);
-        return ByteBuffer.wrap(content);
+        int size = in.readInt();
+        if (frame.length < size) {
+            frame = new byte[size];
+        }
+        in.readFully(frame, 0, size);
+        return ByteBuffer.wrap(frame, 0, size);
     }
 
     private static void send(DataOutputStream out, ByteBuffer content) throws IOException {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import org.tensorflow.lite.Interpreter;
 import org.tensorflow.lite.Tensor;
+import org.tensorflow.lite.TensorFlowLite;
 
 /** Signatures of a .tflite file, mapped from disk as an app does; tensors are bound by name. */
 final class LiteRt implements GraphServer.Graphs {
@@ -22,7 +23,7 @@ final class LiteRt implements GraphServer.Graphs {
     }
 
     public static void main(String[] arguments) {
-        GraphServer.serve(contract -> new LiteRt(Path.of(arguments[0])));
+        GraphServer.serve(TensorFlowLite::init, contract -> new LiteRt(Path.of(arguments[0])));
     }
 
     @Override
@@ -42,7 +43,7 @@ final class LiteRt implements GraphServer.Graphs {
     }
 
     @Override
-    public List<Value> run(Graph graph, List<Value> inputs) {
+    public GraphServer.Call bind(Graph graph, List<Value> inputs) {
         Map<String, Object> in = new HashMap<>();
         for (int index = 0; index < inputs.size(); index++) {
             in.put(graph.inputs.get(index).name, inputs.get(index).data);
@@ -54,8 +55,18 @@ final class LiteRt implements GraphServer.Graphs {
             out.put(tensor.name, value.data);
             outputs.add(value);
         }
-        interpreter.runSignature(in, out, graph.name);
-        return outputs;
+        return new GraphServer.Call() {
+            @Override
+            public void run() {
+                outputs.forEach(value -> value.data.rewind());
+                interpreter.runSignature(in, out, graph.name);
+            }
+
+            @Override
+            public List<Value> outputs() {
+                return outputs;
+            }
+        };
     }
 
     private static Graph.Tensor described(String name, Tensor tensor) {

@@ -23,18 +23,21 @@ final class Value {
         this(java.util.Arrays.stream(shape).asLongStream().toArray());
     }
 
-    /** Takes the values of tensors from a request, one after the other. */
-    static List<Value> read(List<Graph.Tensor> tensors, ByteBuffer request) {
+    /** Values of tensors, all 0. */
+    static List<Value> allocate(List<Graph.Tensor> tensors) {
         List<Value> values = new ArrayList<>();
-        for (Graph.Tensor tensor : tensors) {
-            Value value = new Value(tensor.shape);
+        tensors.forEach(tensor -> values.add(new Value(tensor.shape)));
+        return values;
+    }
+
+    /** Takes the values of tensors from a request, one after the other. */
+    static void read(List<Value> values, ByteBuffer request) {
+        for (Value value : values) {
             ByteBuffer part = request.slice();
             part.limit(value.data.capacity());
-            value.data.put(part).rewind();
+            value.data.rewind().put(part).rewind();
             request.position(request.position() + value.data.capacity());
-            values.add(value);
         }
-        return values;
     }
 
     /** The shapes and values of outputs, one after the other. */

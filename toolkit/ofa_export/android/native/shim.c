@@ -132,11 +132,10 @@ ssize_t __write_chk(int descriptor, const void *data, size_t count, size_t size)
     return write(descriptor, data, count);
 }
 
-/* Android's settings: none is set. */
+/* Android's settings: only its release is known, without which LiteRT leaves its XNNPACK delegate out. */
 int __system_property_get(const char *name, char *value) {
-    (void)name;
-    value[0] = '\0';
-    return 0;
+    strcpy(value, strcmp(name, "ro.build.version.sdk") == 0 ? "34" : "");
+    return (int)strlen(value);
 }
 
 /* Coverage of builds that have it. */
@@ -172,4 +171,20 @@ long sysconf(int question) {
         }
     }
     return __sysconf(question);
+}
+
+/* On Android a library that looks for a symbol anywhere finds its own; here Java has loaded it with its symbols to
+ * itself. LiteRT looks for its XNNPACK delegate so. */
+void *dlsym(void *handle, const char *name) {
+    static void *(*real)(void *, const char *);
+    if (!real) real = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
+    const void *address = __builtin_return_address(0);
+    void *found = real(handle, name);
+    Dl_info caller;
+    if (found || handle != RTLD_DEFAULT || !from_android(address) || !dladdr(address, &caller)) return found;
+    void *own = dlopen(caller.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (!own) return NULL;
+    found = real(own, name);
+    dlclose(own);
+    return found;
 }

@@ -1,0 +1,140 @@
+"""The part of an APK that is the same for every bundle: code and resources, built once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from ofa_export.android.artifacts import Artifact, fetch, fetching_tools
+from ofa_export.android.libraries import unpacked
+from ofa_export.apk.app_classes import compile_app
+from ofa_export.apk.app_resources import link_resources
+from ofa_export.apk.packages import (
+    ANDROID,
+    APP_LIBRARIES,
+    BUILD_PACKAGES,
+    FRAMEWORK,
+    KOTLIN_COMPILER,
+    R8,
+    RUNTIME_PACKAGES,
+)
+from ofa_export.apk.platform import PlatformClasses, java_api_table
+from ofa_export.apk.references import unresolved
+from ofa_export.apk.shrinking import shrink
+from ofa_export.apk.sources import AppSources
+from ofa_export.content_cache import ContentCache
+from ofa_export.errors import AppBuildError
+from ofa_export.system_tools import require_tools
+
+TOOLS = ("java", "javac", "aapt2")
+STEPS = Path(__file__).parent
+
+Say = Callable[[str], None]
+"""Told what is being done now, for a person."""
+
+
+def app_code(sources: AppSources, *, cache: ContentCache, say: Say) -> dict[str, bytes]:
+    """Manifest, resources and dex files of the app, from the cache if they were built before.
+
+    Args:
+        sources: of the app.
+        cache: keeps what is built, and the packages it is built with.
+        say: told of each step.
+
+    Returns:
+        Name in the APK -> content.
+
+    Raises:
+        ConfigError: sources are missing, or do not build.
+        MissingToolError: a tool is not installed, or a package could not be fetched.
+    """
+    key = _key(sources)
+    content = cache.get_or_make(f"{key}.app", lambda: _packed(_build(sources, cache.root, say)))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
+    """Packages from the cache's folder, fetched the first time.
+
+    Args:
+        root: of the cache.
+        artifacts: which packages.
+
+    Raises:
+        MissingToolError: a tool is not installed, or a package could not be fetched.
+        OutputError: the folder cannot be written.
+    """
+    folder = root / "android-packages"
+    folder.mkdir(parents=True, exist_ok=True)
+    # The lock of the runtime android, too: mvn's own folder bears one process at a time.
+    with FileLock(root / "android.lock"):
+        return fetch(artifacts, folder, purpose="apk")
+
+
+def packages_tools(root: Path) -> list[str]:
+    """The tools that fetching all packages would need now."""
+    return fetching_tools(BUILD_PACKAGES, root / "android-packages")
+
+
+def _build(sources: AppSources, root: Path, say: Say) -> dict[str, bytes]:
+    require_tools("apk", *TOOLS, *packages_tools(root))
+    say("fetching packages")
+    packages = build_packages(root)
+    with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name, PlatformClasses(packages[ANDROID]) as platform:
+        folder = Path(name)
+        say("linking resources")
+        resources = link_resources(sources, framework=packages[FRAMEWORK], folder=folder)
+        runtimes = _runtime_classes(packages, folder)
+        libraries = [*runtimes, *(packages[artifact] for artifact in APP_LIBRARIES)]
+        say("compiling Kotlin")
+        compiler = [packages[artifact] for artifact in KOTLIN_COMPILER]
+        imported = [packages[ANDROID], *libraries]
+        classes = compile_app(sources, generated=resources.java, compiler=compiler, libraries=imported, folder=folder)
+        say("shrinking")
+        program = [*classes, *libraries]
+        dex = shrink(program, platform=platform, r8=packages[R8], rules=resources.rules, folder=folder)
+        if missing := unresolved(dex.values(), platform):
+            raise AppBuildError(
+                "The app refers to what no phone has: " + ", ".join(missing[:10]) + ". Take it out of the sources, or "
+                "out of the library that brings it."
+            )
+        return resources.files | dex
+
+
+def _runtime_classes(packages: dict[Artifact, Path], folder: Path) -> list[Path]:
+    jars = []
+    for artifact in RUNTIME_PACKAGES:
+        for name, content in unpacked(artifact, packages[artifact].read_bytes()).items():
+            if name.endswith(".jar"):
+                (folder / name).write_bytes(content)
+                jars.append(folder / name)
+    return jars
+
+
+def _packed(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def _key(sources: AppSources) -> str:
+    # Whatever decides what the code is: sources, packages, tools of this computer, and these steps.
+    require_tools("apk", *TOOLS)
+    digest = hashlib.sha256(sources.digest())
+    digest.update("".join(artifact.sha256 for artifact in BUILD_PACKAGES).encode())
+    digest.update(subprocess.run(["aapt2", "version"], capture_output=True, check=False).stdout)
+    digest.update(hashlib.sha256(java_api_table().read_bytes()).digest())
+    for path in sorted(STEPS.iterdir()):
+        if path.is_file():
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

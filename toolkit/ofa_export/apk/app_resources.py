@@ -1,0 +1,74 @@
+"""Resources: what aapt2 makes of layouts, texts and the manifest."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ofa_export import __version__
+from ofa_export.apk.app_manifest import completed_manifest
+from ofa_export.apk.run_tool import Words, run_step
+from ofa_export.apk.sources import AppSources
+
+MIN_SDK, TARGET_SDK = 26, 35
+"""Android 8.0 and 15."""
+
+VERSION_CODE = 1
+"""Android replaces an app by one of the same or a higher number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkedResources:
+    """Resources in the form that a phone reads.
+
+    Args:
+        files: name in the APK -> content; the binary manifest is one of them.
+        java: folder with R.java, the numbers by which code names resources.
+        rules: for R8: the classes that manifest and layouts name.
+    """
+
+    files: dict[str, bytes]
+    java: Path
+    rules: Path
+
+
+def link_resources(sources: AppSources, *, framework: Path, folder: Path) -> LinkedResources:
+    """Compile and link the app's resources.
+
+    Args:
+        sources: of the app.
+        framework: the jar with Android's own resources.
+        folder: for what is made; existing and empty.
+
+    Raises:
+        AppBuildError: aapt2 refused them.
+    """
+    manifest, compiled, linked = folder / "AndroidManifest.xml", folder / "compiled.zip", folder / "linked.apk"
+    java, rules = folder / "generated", folder / "resources.pro"
+    manifest.write_bytes(completed_manifest(sources.manifest))
+    step = "link the app's resources"
+    run_step(["aapt2", "compile", "--dir", sources.resources, "-o", compiled], step=step, folder=folder)
+    link: Words = [
+        "aapt2",
+        "link",
+        "-I",
+        framework,
+        "--manifest",
+        manifest,
+        "--java",
+        java,
+        "--proguard",
+        rules,
+    ]
+    versions = {
+        "--min-sdk-version": MIN_SDK,
+        "--target-sdk-version": TARGET_SDK,
+        "--version-code": VERSION_CODE,
+        "--version-name": __version__,
+    }
+    options = [str(part) for pair in versions.items() for part in pair]
+    run_step([*link, *options, "-o", linked, compiled], step=step, folder=folder)
+    with zipfile.ZipFile(linked) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    return LinkedResources(files=files, java=java, rules=rules)

@@ -1,0 +1,48 @@
+"""Runs a program of a build step; what it says when it fails is the reader's."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_export.errors import AppBuildError
+
+Words = list[str | Path]
+"""A command, or a part of one."""
+
+SHOWN_LINES = 12
+
+JAVA = ("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g")
+"""How Java programs start that live for seconds."""
+
+
+def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
+    """Run a program to its end.
+
+    Args:
+        command: its name and arguments.
+        step: what it does, for a person: "compile the app's Kotlin".
+        folder: where it runs.
+
+    Returns:
+        What it printed on stdout.
+
+    Raises:
+        AppBuildError: it failed.
+    """
+    done = subprocess.run(
+        [str(part) for part in command], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip() and not _is_trace(line)]
+        said = "\n".join(lines[:SHOWN_LINES]) or f"nothing, and ended with {done.returncode}"
+        raise AppBuildError(
+            f"Could not {step}. If the sources in android_demo were edited, mend them; if not, use the versions that "
+            f"docs/android.md names. {Path(command[0]).name} says:\n{said}"
+        )
+    return done.stdout
+
+
+def _is_trace(line: str) -> bool:
+    return line.lstrip().startswith(("at ", "... "))
