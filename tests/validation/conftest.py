@@ -5,22 +5,21 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from toys import CONFIG, random_model, save_checkpoint
 
 from ofa_export.backends.converters import SECOND_CONVERTERS, SecondConverter
 from ofa_export.backends.registry import GROUP, get_backend
-from ofa_export.bundle.order import plane_order
 from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
 from ofa_export.content_cache import ContentCache
-from ofa_export.graphs.device import device_graphs
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
@@ -40,8 +39,6 @@ from ofa_export.validation.score_sample import ScoreSample
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 
-CONFIG = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3)
-PROBES = 24
 ROOMY = 10_000_000
 
 
@@ -70,54 +67,9 @@ def torch_program_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     sys.modules.pop("torch_program", None)
 
 
-def random_model(seed: int, config: ModelConfig = CONFIG) -> AdaptiveRecommender:
-    """Random weights whose gates differ between histories and whose thetas matter."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        model = AdaptiveRecommender(config).eval().requires_grad_(False)
-        for generator in model.mapper.generators:
-            generator.out.weight.normal_(0, 0.05)
-            generator.out.bias.normal_(0, 0.05)
-        model.controller.head_out.weight.normal_(0, 1.5)
-        model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
-    return model
-
-
-def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
-    """Write a checkpoint with random probes."""
-    rng = np.random.default_rng(3)
-    histories = np.full((PROBES, CONFIG.history_length), -1, np.int32)
-    targets = np.empty(PROBES, np.int32)
-    for probe in range(PROBES):
-        length = 1 + probe % CONFIG.history_length
-        *history, targets[probe] = rng.permutation(CONFIG.items)[: length + 1]
-        histories[probe, -length:] = history
-    groups, blocks = CONFIG.item_groups, CONFIG.embedding_blocks
-    files = checkpoint_files(
-        Checkpoint(
-            config=CheckpointConfig(
-                model=model.config,
-                data=DataCard(name="toy", licence="CC0", attribution="nobody", exclude_history=True),
-                order="planes",
-            ),
-            model=model,
-            importance=np.ones((1, groups, blocks), np.float32),
-            tile_orders=(plane_order(groups, blocks),),
-            centroids=np.zeros((1, CONFIG.width), np.float32),
-            item_keys=tuple(f"K{row}" for row in range(CONFIG.items)),
-            item_titles=tuple(f"Title {row}" for row in range(CONFIG.items)),
-            probes=Probes(histories=histories, targets=targets, user_groups=np.zeros(PROBES, np.int32)),
-        )
-    )
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
 @pytest.fixture(scope="session")
 def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed=8))
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed=30))
 
 
 @pytest.fixture(scope="session")
@@ -146,16 +98,14 @@ class Workshop:
     store: ContentCache
     folder: Path
 
-    def master(
-        self, *, backend: str = "torch-program", precision: str = "int8", items: int | None = None
-    ) -> BundleContents:
+    def master(self, *, backend: str = "torch-program", precision: str = "int8", **choices: Any) -> BundleContents:
         floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 5.0}[precision]
         recipe = BundleRecipe(
             description="toy",
             precision=precision,
-            items=items,
             candidates=25,
             selftest=SelfTestRecipe(min_snr_db=floor_db),
+            **choices,
         )
         return measured_master(self.checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=self.store)
 
@@ -189,20 +139,26 @@ class Workshop:
         changed = copy.deepcopy(self.checkpoint.model)
         with torch.no_grad():
             breakage(changed)
-        converter = get_backend(backend)
-        graphs = converter.convert(device_graphs(changed, candidates=25), precision=parse_precision(precision))
-        return self.report(replace(self.master(backend=backend, precision=precision), graphs=graphs), **options)
+        graphs = device_graphs(changed, candidates=25)
+        return self.with_graphs(graphs, backend=backend, precision=precision, **options)
+
+    def with_graphs(
+        self, graphs: Sequence[DeviceGraph], *, backend: str = "torch-program", precision: str = "int8", **options: Any
+    ) -> Report:
+        """The report on a bundle with other graphs, and nothing else is changed."""
+        content = get_backend(backend).convert(graphs, precision=parse_precision(precision))
+        return self.report(replace(self.master(backend=backend, precision=precision), graphs=content), **options)
 
 
 @pytest.fixture
 def workshop_of(
     tolerance: TolerancePolicy, store: ContentCache, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Workshop]:
-    """A workshop for a checkpoint with other sizes: workshop_of(backbone="gated-convolution")."""
+    """A workshop for a checkpoint with other weights or sizes: workshop_of(seed=3, backbone="gated-convolution")."""
 
-    def make(**changes: Any) -> Workshop:
+    def make(seed: int = 8, **changes: Any) -> Workshop:
         config = ModelConfig.model_validate({**CONFIG.model_dump(), **changes})
-        folder = save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(8, config))
+        folder = save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", random_model(seed, config))
         return Workshop(
             checkpoint=load_checkpoint(folder),
             checkpoint_folder=folder,

@@ -146,6 +146,8 @@ def test_reversed_scores_fail_as_scores_and_as_rankings(workshop: Any) -> None:
     report = workshop.report(replace(workshop.master(), graphs=graphs))
     assert workshop.failed(report) == {
         "quantisation.score.scores.snr_db",
+        "rounding.score.scores.snr_db",
+        "faint.score.scores.snr_db",
         "session.scores.snr_db",
         "ranking.top10.overlap_share",
         "ranking.ndcg10.drop",

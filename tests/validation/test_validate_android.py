@@ -14,6 +14,8 @@ import pytest
 from ai_edge_quantizer import quantizer
 from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 from ai_edge_quantizer.recipe_manager import RecipeManager
+from file_defects import FILE_DEFECTS, Constants
+from found import assert_found
 from numpy.typing import NDArray
 
 from ofa_export.backends.registry import get_backend
@@ -30,6 +32,7 @@ def sentence(report: Report, assertion: str) -> str:
     return next(finding.sentence for finding in report.findings if finding.assertion == assertion)
 
 
+SMALL = {"zero point of one output moved by one step", "scale of one output of int8 weights off by 1 %"}
 BUNDLES = [("litert", "fp32"), ("litert", "int8"), ("executorch", "fp32"), ("executorch", "int8")]
 
 
@@ -49,6 +52,19 @@ def test_int4_of_litert_is_taken_by_the_phone_s_library_and_no_worse_there(works
     host, phone = workshop.validate(path), workshop.validate(path, runtime="android")
     assert workshop.failed(phone) == workshop.failed(host)
     assert next(finding for finding in phone.findings if finding.assertion == "runtime.runs").status == "pass"
+
+
+@pytest.mark.parametrize("backend", ["litert", "executorch"])
+def test_small_defects_are_found_on_the_phone_s_library_too(workshop: Any, backend: str) -> None:
+    defects = [defect for defect in FILE_DEFECTS if defect.name in SMALL]
+    assert len(defects) == len(SMALL)
+    sound = workshop.master(backend=backend)
+    for defect in defects:
+        file = Constants(
+            content=bytearray(sound.graphs), model=workshop.checkpoint.model, rules=get_backend(backend).rules
+        )
+        defect.change(file)
+        assert_found(workshop.report(replace(sound, graphs=bytes(file.content)), runtime="android"), defect)
 
 
 def fp32_graphs(workshop: Any, backend: str) -> tuple[bytes, list[GraphSpec]]:

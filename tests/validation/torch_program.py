@@ -1,4 +1,4 @@
-"""A third-party backend: PyTorch itself as the runtime, with weights that are rounded to int8 if asked to.
+"""A third-party backend: PyTorch itself as the runtime, with layers that are rounded if asked to.
 
 It takes milliseconds where a real converter takes half a minute, so every way of breaking a bundle can be tried.
 """
@@ -18,21 +18,21 @@ from ofa_export.backends.agreement import check_inputs
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import BundleError
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.precision import INT8, Precision
-from ofa_export.quantisation_rules import CHANNELWISE
+from ofa_export.model.fake_quantised import QuantisedLinear
+from ofa_export.precision import Precision
+from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
 
 
 class TorchProgramBackend:
     name = "torch-program"
     entry_name = "graphs.torch"
-    schemes: ClassVar = {"fp32": "2.0", "int8": "2.0"}
+    schemes: ClassVar = {"fp32": "2.0", "int8": "2.0", "int4": "2.0"}
     rules = CHANNELWISE
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         modules = {graph.spec.name: copy.deepcopy(graph.module) for graph in graphs}
-        if precision == INT8:
-            for module in modules.values():
-                round_weights(module)
+        for graph in graphs:
+            round_layers(modules[graph.spec.name], graph.spec.name, precision, self.rules)
         stream = io.BytesIO()
         torch.save(modules, stream)
         return stream.getvalue()
@@ -72,9 +72,10 @@ class TorchProgramRunner:
         self._modules = {}
 
 
-def round_weights(module: nn.Module) -> None:
-    """Channelwise int8: each row of a matrix to 255 levels."""
-    for weight in module.parameters():
-        if weight.ndim == 2:
-            scale = weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
-            weight.copy_((weight / scale).round() * scale)
+def round_layers(module: nn.Module, graph: str, precision: Precision, rules: QuantisationRules) -> None:
+    """Quantise weights and activations of every linear layer as the rules say."""
+    layers = {path: layer for path, layer in module.named_modules() if isinstance(layer, nn.Linear)}
+    for path, layer in layers.items():
+        scheme = precision.scheme_of(f"{graph}.{path}")
+        if scheme != "fp32":
+            module.set_submodule(path, QuantisedLinear(layer, scheme, rules))

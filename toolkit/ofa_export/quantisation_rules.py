@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ofa_export.precision import Scheme
+
+ActivationRounding = Literal["range", "symmetric"]
+"""How int8 activations are rounded: from the smallest to the largest of a row, or as far below zero as above."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ofa_export.android.artifacts import Artifact
+from ofa_export.quantisation_rules import ActivationRounding
 
 HOST_ABI = "x86_64"
 """Whose native libraries run on this computer."""
@@ -59,12 +60,14 @@ class PhoneLibrary:
         artifacts: the packages; the first is the runtime itself.
         program: our Java class that runs graphs with it.
         abis: that it has native libraries for, as Android names them.
+        activations: how it rounds the inputs of quantised layers.
     """
 
     title: str
     artifacts: tuple[Artifact, ...]
     program: str
     abis: tuple[str, ...]
+    activations: ActivationRounding
 
 
 PHONE_LIBRARIES = {
@@ -73,12 +76,15 @@ PHONE_LIBRARIES = {
         artifacts=(TENSORFLOW_LITE, TENSORFLOW_LITE_API),
         program="LiteRt",
         abis=("arm64-v8a", "armeabi-v7a", "x86", "x86_64"),
+        # Its own kernel computes quantised layers; XNNPACK, which has a range for every row, does so in later releases.
+        activations="symmetric",
     ),
     "executorch": PhoneLibrary(
         title="ExecuTorch for Android (react-native-executorch 0.8.5)",
         artifacts=(EXECUTORCH, FBJNI, NATIVE_LOADER),
         program="Executorch",
         abis=("arm64-v8a", "x86_64"),
+        activations="range",
     ),
 }
 """Name of the backend that loads the files -> its library."""

@@ -13,6 +13,7 @@ from ofa_export.backends.protocol import Backend, GraphRunner
 from ofa_export.content_cache import default_cache_root
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import ConfigError
+from ofa_export.quantisation_rules import ActivationRounding
 from ofa_export.runtimes.child_process import ChildProcess, last_lines, memory_file
 from ofa_export.runtimes.measuring_runner import MeasuringRunner
 
@@ -69,6 +70,10 @@ class AndroidRuntime:
                 pass_fds=[descriptor],
             )
         return MeasuringRunner(child, contract, entry=backend.entry_name, file_bytes=len(graphs))
+
+    def activations(self, backend: Backend) -> ActivationRounding:
+        """As the phone's library does."""
+        return phone_library(backend).activations
 
     def versions(self, backend: Backend) -> dict[str, str]:
         """Versions of the packages that hold the phone's library."""

@@ -15,6 +15,7 @@ from ofa_export.backends.protocol import Backend, GraphRunner
 from ofa_export.content_cache import default_cache_root
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import ConfigError
+from ofa_export.quantisation_rules import ActivationRounding
 from ofa_export.runtimes.child_process import ChildProcess, last_lines, memory_file
 from ofa_export.runtimes.child_runner import ChildRunner
 
@@ -56,6 +57,10 @@ class Arm64Runtime:
                 pass_fds=[descriptor],
             )
         return ChildRunner(child, contract, entry=backend.entry_name)
+
+    def activations(self, backend: Backend) -> ActivationRounding:
+        """As on the host: the same release, XNNPACK in both."""
+        return "range"
 
     def versions(self, backend: Backend) -> dict[str, str]:
         """Versions of the wheels, and of qemu, which has its own bugs."""

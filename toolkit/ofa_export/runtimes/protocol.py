@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ofa_export.backends.protocol import Backend, GraphRunner
 from ofa_export.contract import GraphSpec
+from ofa_export.quantisation_rules import ActivationRounding
 
 
 class Runtime(Protocol):
@@ -36,6 +37,10 @@ class Runtime(Protocol):
             ConfigError: the runtime does not run here, or not for this backend.
             MissingToolError: something that it needs is not installed, or cannot be fetched.
         """
+        ...
+
+    def activations(self, backend: Backend) -> ActivationRounding:
+        """How its release of a backend's runtime rounds the inputs of quantised layers; weights follow `rules`."""
         ...
 
     def versions(self, backend: Backend) -> dict[str, str]:

@@ -31,6 +31,11 @@ class Deviation:
         """Largest absolute difference of all histories; NaN where a value is not finite."""
         return float(self.abs_err.max())
 
+    @property
+    def median_snr_db(self) -> float:
+        """Signal-to-noise ratio of the middle history, the lower of two, in decibels."""
+        return float(np.sort(self.snr_db)[(len(self.snr_db) - 1) // 2])
+
 
 def deviation(reference: NDArray[np.float32], value: NDArray[np.float32]) -> Deviation:
     """Compare outputs with their reference: snr_db_h = 10 log10(mean over histories of sum r^2 / sum (v_h - r_h)^2).

@@ -125,5 +125,18 @@ def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, backend: Back
         yield f"item groups have {manifest.embeddings.group_sizes} items, the checkpoint's {config.model.group_sizes}"
     if manifest.ranking.exclude_history != config.data.exclude_history:
         yield f"exclude_history is {manifest.ranking.exclude_history}, the checkpoint says otherwise"
+    yield from _recipe_problems(manifest)
     if manifest.entries[0].name != backend.entry_name:
         yield f"the graphs are in {manifest.entries[0].name}, {backend.name} reads {backend.entry_name}"
+
+
+def _recipe_problems(manifest: Manifest) -> Iterator[str]:
+    try:
+        recipe = BundleRecipe.model_validate(manifest.recipe)
+    except ValidationError as error:
+        yield f"the recipe is none ({error.error_count()} mistakes), so what the graphs should be is not known"
+        return
+    if manifest.precision != recipe.precision.name:
+        yield f"precision is {manifest.precision}, the recipe's {recipe.precision.name}"
+    if manifest.selftest.min_snr_db < recipe.selftest_snr_db:
+        yield f"the self-test asks for {manifest.selftest.min_snr_db:g} dB, the recipe for {recipe.selftest_snr_db:g}"

@@ -80,6 +80,25 @@ def run_reference(graphs: Sequence[DeviceGraph], *, rows: NDArray[np.int32], tab
     return Reference(inputs=_arrays(inputs), outputs=_arrays(outputs))
 
 
+@torch.no_grad()
+def run_modules(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
+    """Run the PyTorch modules of all graphs on given inputs, each graph alone.
+
+    Args:
+        graphs: as `device_graphs` gives them.
+        inputs: graph -> input -> values `[H, ...]`, in the order of the contract.
+
+    Returns:
+        graph -> output -> values `[H, ...]`.
+    """
+    outputs: dict[str, dict[str, Tensor]] = {}
+    for graph in graphs:
+        names = [tensor.name for tensor in graph.spec.outputs]
+        values = [torch.from_numpy(np.ascontiguousarray(value)) for value in inputs[graph.spec.name].values()]
+        outputs[graph.spec.name] = dict(zip(names, graph.module(*values), strict=True))
+    return _arrays(outputs)
+
+
 def _spread(table: Tensor, count: int) -> Tensor:
     rows = torch.from_numpy(np.unique(np.linspace(0, len(table) - 1, count).astype(np.int64)))
     return torch.nn.functional.pad(table[rows], (0, 0, 0, count - len(rows)))

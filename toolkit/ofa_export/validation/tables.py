@@ -7,10 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from ofa_export.bundle.codes import EncodedTable
-from ofa_export.bundle.order import TileOrder, prefix_bytes
+from ofa_export.bundle.order import TileOrder
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.validation.finding import Finding, at_most
+from ofa_export.validation.tile_cause import tile_cause, tile_name, wrong_tiles
 from ofa_export.validation.tolerance import TolerancePolicy
+
+NAMED = 2
+"""Wrong tiles that a sentence names before it only counts."""
 
 
 def expected_table(encoded: EncodedTable, table: ElasticTable) -> ElasticTable:
@@ -37,23 +41,24 @@ def table_findings(
     Yields:
         `table.scales.max_abs_err`, `table.tiles.differing_bytes`, `table.order.differing_count`.
     """
-    scales = np.abs(table.rms - expected.rms).max()
+    scales = np.abs(table.rms - expected.rms)
     book = np.abs(table.book.values - expected.book.values).max()
     yield at_most(
         "table.scales.max_abs_err",
-        float(max(scales, book)),
+        float(max(scales.max(), book)),
         policy.scale_max_abs_err.limit,
         "abs",
-        f"Scales (up to {scales:.1e} off) and decoding tables (up to {book:.1e} off) against the checkpoint's table.",
+        f"Scales (up to {scales.max():.1e} off{_worst_scale(table, expected)}) and decoding tables (up to {book:.1e} "
+        "off) against the checkpoint's table.",
     )
-    wrong = np.flatnonzero(table.tiles != expected.tiles)
+    wrong = wrong_tiles(table, expected)
     yield at_most(
         "table.tiles.differing_bytes",
-        len(wrong),
+        int(np.count_nonzero(table.tiles != expected.tiles)),
         policy.tile_bytes.limit,
         "bytes",
         f"Bytes of {table.tile_count} tiles that are not those of the checkpoint's table"
-        + (f"; the first differs in {_tile_name(table, int(wrong[0]))}." if len(wrong) else ": none."),
+        f"{_named(table, expected, wrong)}",
     )
     if table.order.name == order.name:
         differing = int(np.count_nonzero(table.order.tiles != order.tiles))
@@ -66,9 +71,21 @@ def table_findings(
         )
 
 
-def _tile_name(table: ElasticTable, byte: int) -> str:
-    starts = prefix_bytes(table.order, table.group_sizes)
-    place = int(np.searchsorted(starts, byte, side="right")) - 1
-    block, plane = divmod(int(table.order.tiles[place]), 8)
-    group, n = divmod(block, table.order.blocks)
-    return f"tile {place}: item group {group}, block {n}, plane {plane}"
+def _worst_scale(table: ElasticTable, expected: ElasticTable) -> str:
+    difference = np.abs(table.rms - expected.rms)
+    group, block = np.unravel_index(int(difference.argmax()), difference.shape)
+    if not difference[group, block] or not expected.rms[group, block]:
+        return ""
+    times = table.rms[group, block] / expected.rms[group, block]
+    return f": that of item group {group}, block {block} is {times:.3f} times the right one"
+
+
+def _named(table: ElasticTable, expected: ElasticTable, wrong: list[int]) -> str:
+    if not wrong:
+        return ": none."
+    texts = []
+    for place in wrong[:NAMED]:
+        cause = tile_cause(table, expected, place)
+        texts.append(f"tile {place}: {tile_name(table, place)}" + (f": {cause}" if cause else ""))
+    more = f" and {len(wrong) - NAMED} more tiles" if len(wrong) > NAMED else ""
+    return f"; {'; '.join(texts)}{more}."

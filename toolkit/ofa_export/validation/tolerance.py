@@ -64,6 +64,12 @@ class TolerancePolicy(_Model):
         scale_max_abs_err: limit of the scales and decoding tables of the item table.
         tile_bytes: bytes of the tiles that may differ from the checkpoint's table.
         selftest_max_abs_err: limit of the self-test's expected values against the recomputed ones.
+        rounding_snr_db: floor of the median history of every graph output against PyTorch that rounds as the runtime
+            does, in decibels; None does not compare them.
+        faint_snr_db: the same on hidden states that are as small as the epsilon of a normalisation; None does not try
+            any.
+        scale_error_share: largest error of a scale of a linear layer that is certain; None does not look for any.
+        quality_ndcg_err: limit of the manifest's NDCG@10 against the recomputed one; None does not measure it again.
         budget_ndcg_drop: largest loss of NDCG@10 that the budget may cost; None only reports it.
         precisions: limits by the precision of the bundle's graphs.
     """
@@ -76,6 +82,10 @@ class TolerancePolicy(_Model):
     scale_max_abs_err: Limit
     tile_bytes: Limit
     selftest_max_abs_err: Limit
+    rounding_snr_db: Limit | None = None
+    faint_snr_db: Limit | None = None
+    scale_error_share: Limit | None = None
+    quality_ndcg_err: Limit | None = None
     budget_ndcg_drop: Limit | None = None
     precisions: dict[str, PrecisionLimits] = Field(min_length=1)
 

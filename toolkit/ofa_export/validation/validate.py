@@ -9,7 +9,7 @@ they are compared beside run in this process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from ofa_export.content_cache import ContentCache
 from ofa_export.errors import BundleError, NumericsError, RuntimeFailedError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fake_quantised import fake_quantised
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
 from ofa_export.runtimes.protocol import Runtime
@@ -37,6 +39,7 @@ from ofa_export.validation import provenance
 from ofa_export.validation.byte_parts import byte_parts
 from ofa_export.validation.conversion import conversion_findings
 from ofa_export.validation.cross import cross_findings
+from ofa_export.validation.decisions import decision_findings
 from ofa_export.validation.environment import environment
 from ofa_export.validation.expected_quality import expected_quality
 from ofa_export.validation.finding import Finding, at_most
@@ -44,7 +47,10 @@ from ofa_export.validation.finite import finite_findings
 from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
+from ofa_export.validation.imitation import imitable, imitation
+from ofa_export.validation.imitation_findings import imitation_findings
 from ofa_export.validation.latency import latencies
+from ofa_export.validation.promised_quality import quality_finding
 from ofa_export.validation.quantisation import quantisation_findings
 from ofa_export.validation.ranking import ranking_findings
 from ofa_export.validation.reference import Reference, Tensors, run_reference
@@ -142,6 +148,7 @@ def _bundle_findings(
     yield from provenance.item_findings(bundle, checkpoint)
     comparison = _Comparison(
         bundle=bundle,
+        runtime=runtime,
         checkpoint=checkpoint,
         trained=trained,
         group=group,
@@ -173,6 +180,7 @@ class _Comparison:
     """A bundle that fits its checkpoint, cut as the bundle's recipe says, and what both are compared on."""
 
     bundle: Bundle
+    runtime: Runtime
     checkpoint: Checkpoint
     trained: Checkpoint
     group: int
@@ -185,6 +193,23 @@ class _Comparison:
     @cached_property
     def graphs(self) -> tuple[DeviceGraph, ...]:
         return device_graphs(self.checkpoint.model, candidates=self.bundle.manifest.shapes.candidates)
+
+    @cached_property
+    def precision(self) -> Precision:
+        return Precision.model_validate(self.bundle.manifest.recipe["precision"])
+
+    @cached_property
+    def rounded(self) -> AdaptiveRecommender:
+        """The reference that rounds as the backend's runtime does on the host, as when quality was measured."""
+        return fake_quantised(self.checkpoint.model, self.precision, backend=self.backend)
+
+    @cached_property
+    def imitation(self) -> tuple[DeviceGraph, ...]:
+        """Graphs that round as those of the bundle's converter do on the runtime that was asked for."""
+        converter, activations = self.backend.name, self.runtime.activations(self.backend)
+        model = imitation(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
+        graphs = device_graphs(model, candidates=self.bundle.manifest.shapes.candidates)
+        return imitable(graphs, converter=converter)
 
     @cached_property
     def encoded(self) -> EncodedTable:
@@ -208,6 +233,15 @@ class _Comparison:
     def findings(self, runner: GraphRunner, store: ContentCache, shown: dict[str, Any]) -> Iterator[Finding]:
         order = self.checkpoint.tile_orders[self.group]
         yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
+        if self.policy.quality_ndcg_err is not None:
+            yield quality_finding(
+                self.bundle.manifest,
+                trained=self.trained,
+                rounded=replace(self.checkpoint, model=self.rounded),
+                table=self.table,
+                precision=self.precision,
+                limit=self.policy.quality_ndcg_err,
+            )
         yield from self._graph_findings(runner, store)
         device = Device(self.bundle, runner)
         try:
@@ -224,6 +258,18 @@ class _Comparison:
         specs = [graph.spec for graph in self.graphs]
         own = run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
         yield from finite_findings(own, self.histories)
+        controller = self.checkpoint.model.controller
+        inputs, expected = (each["adapt"] for each in (self.reference.inputs, self.reference.outputs))
+        yield from decision_findings(runner, controller, inputs, own["adapt"], expected=expected)
+        yield from imitation_findings(
+            runner,
+            own,
+            self.graphs,
+            self.imitation,
+            self.reference.inputs,
+            policy=self.policy,
+            entry=self.backend.entry_name,
+        )
         if self.other is not None:
             yield from self._cross_findings(self.other, own, store)
         if self.limits.graph_snr_db is None:
@@ -240,8 +286,7 @@ class _Comparison:
         )
 
     def _cross_findings(self, other: Backend, own: Mapping[str, Tensors], store: ContentCache) -> Iterator[Finding]:
-        precision = Precision.model_validate(self.bundle.manifest.recipe["precision"])
-        outputs = self._outputs(other, precision, store)
+        outputs = self._outputs(other, self.precision, store)
         yield from cross_findings(
             own, outputs, self.reference, self.histories, policy=self.policy, limits=self.limits, other_name=other.name
         )

@@ -1,0 +1,64 @@
+"""Small checkpoints with random weights, for whatever has to convert real graphs in a test or a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ofa_export.bundle.order import plane_order
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.config import ModelConfig
+from ofa_export.model.network import AdaptiveRecommender
+
+CONFIG = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3)
+PROBES = 24
+
+
+def random_model(seed: int, config: ModelConfig = CONFIG) -> AdaptiveRecommender:
+    """Random weights whose gates differ between histories and whose thetas matter; no bias is 0 and no gain 1."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = AdaptiveRecommender(config).eval().requires_grad_(False)
+        for parameter in model.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        for generator in model.mapper.generators:
+            generator.out.weight.normal_(0, 0.05)
+            generator.out.bias.normal_(0, 0.05)
+        model.controller.head_out.weight.normal_(0, 1.5)
+        model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
+    return model
+
+
+def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
+    """Write a checkpoint with random probes."""
+    rng = np.random.default_rng(3)
+    histories = np.full((PROBES, CONFIG.history_length), -1, np.int32)
+    targets = np.empty(PROBES, np.int32)
+    for probe in range(PROBES):
+        length = 1 + probe % CONFIG.history_length
+        *history, targets[probe] = rng.permutation(CONFIG.items)[: length + 1]
+        histories[probe, -length:] = history
+    groups, blocks = CONFIG.item_groups, CONFIG.embedding_blocks
+    files = checkpoint_files(
+        Checkpoint(
+            config=CheckpointConfig(
+                model=model.config,
+                data=DataCard(name="toy", licence="CC0", attribution="nobody", exclude_history=True),
+                order="planes",
+            ),
+            model=model,
+            importance=np.ones((1, groups, blocks), np.float32),
+            tile_orders=(plane_order(groups, blocks),),
+            centroids=np.zeros((1, CONFIG.width), np.float32),
+            item_keys=tuple(f"K{row}" for row in range(CONFIG.items)),
+            item_titles=tuple(f"Title {row}" for row in range(CONFIG.items)),
+            probes=Probes(histories=histories, targets=targets, user_groups=np.zeros(PROBES, np.int32)),
+        )
+    )
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder

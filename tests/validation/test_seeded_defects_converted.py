@@ -1,0 +1,32 @@
+"""Defects of converted files are found on the real runtimes, and real files of other networks pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from file_defects import FILE_DEFECTS, Constants, FileDefect
+from found import assert_found
+
+from ofa_export.backends.registry import get_backend
+
+pytestmark = pytest.mark.integration
+
+CASES = [(backend, defect) for defect in FILE_DEFECTS for backend in defect.backends]
+
+
+@pytest.mark.parametrize(("backend", "defect"), CASES, ids=[f"{backend}-{defect.name}" for backend, defect in CASES])
+def test_a_broken_file_is_found(workshop: Any, backend: str, defect: FileDefect) -> None:
+    sound = workshop.master(backend=backend, precision=defect.precision)
+    file = Constants(content=bytearray(sound.graphs), model=workshop.checkpoint.model, rules=get_backend(backend).rules)
+    defect.change(file)
+    assert_found(workshop.report(replace(sound, graphs=bytes(file.content))), defect)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2])
+def test_real_files_of_other_networks_pass(workshop_of: Callable[..., Any], seed: int) -> None:
+    workshop = workshop_of(seed=seed)
+    assert workshop.failed(workshop.report(workshop.master(backend="litert"))) == set()
