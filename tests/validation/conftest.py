@@ -48,9 +48,9 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def torch_program_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Install the backend beside this file as any distribution would: with an entry point."""
+    """Install the backend beside this file as any distribution would, and remove it: other tests list what there is."""
     site = tmp_path_factory.mktemp("site")
     (site / "torch_program.py").write_bytes((Path(__file__).parent / "torch_program.py").read_bytes())
     info = site / "torch_program-1.0.dist-info"
