@@ -13,7 +13,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from maven import DEMO, run_maven
 from numpy.typing import NDArray
 
 from ofa_export.android.installation import installation
@@ -49,9 +49,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "android_demo"
 GOLDEN = ROOT / "artifacts/golden"
-SECONDS = 500
 REPORTS = "surefire-reports/TEST-*.xml"
 
 
@@ -173,27 +171,8 @@ def maven(folder: Path, bundles: Path, *options: str) -> None:
         "ofa.golden": golden,
         "build.folder": made,
     }
-    done = subprocess.run(
-        [
-            "mvn",
-            "--quiet",
-            "--batch-mode",
-            "--no-transfer-progress",
-            "-f",
-            DEMO / "pom.xml",
-            "-pl",
-            "app",
-            "-am",
-            "test",
-        ]
-        # Each class of the core's tests is a test of test_core.py.
-        + ["-Dcore.tests.skip=true", *options]
-        + [f"-D{name}={value}" for name, value in properties.items()],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    # With the core; each class of the core's tests is a test of test_core.py.
+    done = run_maven("app", "-am", "-Dcore.tests.skip=true", *options, properties=properties)
     if done.returncode or len(list(made.rglob(REPORTS))) < len(list((DEMO / "app/src/test").rglob("*Test.kt"))):
         pytest.fail(failures(made) or f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}", pytrace=False)
 

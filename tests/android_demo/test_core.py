@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from golden import CORPUS, ROOT, write_golden
+from golden import CORPUS, write_golden
+from maven import DEMO, run_maven
 
-DEMO = ROOT / "android_demo"
 SUITES = sorted(path.stem for path in (DEMO / "core" / "src" / "test").rglob("*Test.kt"))
-SECONDS = 900
 
 pytestmark = pytest.mark.android
 
@@ -33,26 +31,7 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Suite]:
     golden, build = tmp_path_factory.mktemp("golden"), tmp_path_factory.mktemp("core")
     write_golden(golden)
     properties = {"build.folder": build, "ofa.golden": golden, "ofa.corpus": CORPUS}
-    done = subprocess.run(
-        [
-            *(
-                "mvn",
-                "--quiet",
-                "--batch-mode",
-                "--no-transfer-progress",
-                "-f",
-                DEMO / "pom.xml",
-                "-pl",
-                "core",
-                "test",
-            ),
-            *(f"-D{name}={value}" for name, value in properties.items()),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    done = run_maven("core", properties=properties)
     reports = {path.stem.rpartition(".")[2]: _read(path) for path in (build / "core").rglob("TEST-*.xml")}
     if not reports:
         pytest.fail(f"Maven ran no test:\n{(done.stdout + done.stderr)[-6000:]}", pytrace=False)

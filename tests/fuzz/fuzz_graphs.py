@@ -27,6 +27,7 @@ from ofa_export.benchmark.protocol import LIBRARIES
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.selftest_run import run_selftest
 from ofa_export.errors import OfaExportError
+from ofa_export.runtimes.host import HOST
 from ofa_export.session import open_device
 
 REFUSED, PASSED, FAILED, DEFECT = 10, 11, 12, 13
@@ -43,7 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     base = read_base(arguments.bundle)
     with Bundle.open(CORPUS / arguments.bundle) as bundle:
-        for library in LIBRARIES[bundle.manifest.runtime.name]:
+        for library in LIBRARIES[HOST, bundle.manifest.runtime.name]:
             importlib.import_module(library)
     endings = [ending(base.data, limit=arguments.limit)]
     assert endings == ["self-test passed"], endings

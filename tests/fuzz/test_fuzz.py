@@ -41,9 +41,10 @@ def test_a_few_mutants_through_the_readers() -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_mutants_through_the_readers() -> None:
-    found = summary("fuzz.py", "--count", "10000", "--seed", "many")
+    found = summary("fuzz.py", "--count", "12500", "--seed", "many")
     assert_sound(found)
-    assert found["count"] == 10_000
+    # Of which every fifth is a session pack or a delta.
+    assert found["count"] == 12_500
     # Mutants that all die at the first check would prove nothing.
     assert found["reasons"] > 150
     taken = {name for name, outcome in found["outcomes"].items() if outcome.get("accepted")}

@@ -16,6 +16,7 @@ from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 from ai_edge_quantizer.recipe_manager import RecipeManager
 from file_defects import FILE_DEFECTS, Constants
 from found import assert_found
+from graph_inputs import random_inputs
 from numpy.typing import NDArray
 
 from ofa_export.backends.registry import get_backend
@@ -70,16 +71,6 @@ def test_small_defects_are_found_on_the_phone_s_library_too(workshop: Any, backe
 def fp32_graphs(workshop: Any, backend: str) -> tuple[bytes, list[GraphSpec]]:
     contract = [graph.spec for graph in device_graphs(workshop.checkpoint.model, candidates=25)]
     return bytes(workshop.master(backend=backend, precision="fp32").graphs), contract
-
-
-def random_inputs(graph: GraphSpec) -> dict[str, NDArray[Any]]:
-    generator = np.random.default_rng(5)
-    return {
-        tensor.name: np.array([3], np.int32)
-        if tensor.dtype == "int32"
-        else generator.normal(size=tensor.shape).astype(np.float32)
-        for tensor in graph.inputs
-    }
 
 
 def noise_db(found: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]]) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graph_inputs import random_inputs
 from numpy.typing import NDArray
 
 from ofa_export.arm64.builds import LITERT
@@ -44,16 +45,6 @@ def test_a_sound_bundle_passes_on_every_processor(workshop: Any, runtime: str, p
 
 def contract_of(workshop: Any) -> list[GraphSpec]:
     return [graph.spec for graph in device_graphs(workshop.checkpoint.model, candidates=25)]
-
-
-def random_inputs(graph: GraphSpec) -> dict[str, NDArray[Any]]:
-    generator = np.random.default_rng(5)
-    return {
-        tensor.name: np.array([3], np.int32)
-        if tensor.dtype == "int32"
-        else generator.normal(size=tensor.shape).astype(np.float32)
-        for tensor in graph.inputs
-    }
 
 
 def relative_error(found: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]]) -> float:
