@@ -29,6 +29,9 @@ from ofa_export.precision import FP32, INT8
 from ofa_export.validation.finding import Finding
 from ofa_export.validation.report import Report, exit_code
 
+# A second or more each, of which some forty are too many for the fast tier.
+pytestmark = pytest.mark.integration
+
 Break = Callable[[AdaptiveRecommender], None]
 
 
