@@ -106,3 +106,8 @@ def test_a_table_that_is_coded_in_pieces_is_the_same_table(monkeypatch: pytest.M
     assert np.array_equal(pieces.rms, whole.rms)
     # Means are added up in another order.
     assert np.allclose(pieces.book.values, whole.book.values, rtol=1e-6)
+
+
+def test_a_clip_that_no_quotient_is_finite_for_limits_all_the_same() -> None:
+    encoded = encode(_table(1), group_sizes=(40,), clip=5e-324)
+    assert set(np.unique(encoded.codes)) == {0, 255}

@@ -94,7 +94,9 @@ def encode(
     for rows in row_pieces(len(table)):
         scale = np.repeat(rms[groups[rows]], BLOCK_WIDTH, axis=1)
         normal = np.divide(table[rows], scale, out=np.zeros(scale.shape), where=scale > 0, dtype=np.float64)
-        inside = np.clip(normal / clip, -1, 1)
+        # The clip of a forged bundle may be so small that the quotient is infinite; it is limited all the same.
+        with np.errstate(over="ignore"):
+            inside = np.clip(normal / clip, -1, 1)
         found = np.clip(np.floor(128 * (1 + np.sign(inside) * np.abs(inside) ** exponent)), 0, 255).astype(np.uint8)
         codes[rows], used = found, scale > 0
         counts += np.bincount(found[used], minlength=2**PLANES)
