@@ -155,8 +155,8 @@ def prepare(golden: Path, bundles: Mapping[str, Path]) -> None:
         (golden / f"{name}.ofab").write_bytes(data)
 
 
-def maven(folder: Path, bundles: Path, *options: str) -> None:
-    """Compile the app and run its tests."""
+def problems(folder: Path, bundles: Path, *options: str) -> str:
+    """Compile the app and run its tests: what went wrong, nothing if all of them passed."""
     litert, executorch = (
         installation(PHONE_LIBRARIES[name], default_cache_root()) for name in ("litert", "executorch")
     )
@@ -174,7 +174,8 @@ def maven(folder: Path, bundles: Path, *options: str) -> None:
     # With the core; each class of the core's tests is a test of test_core.py.
     done = run_maven("app", "-am", "-Dcore.tests.skip=true", *options, properties=properties)
     if done.returncode or len(list(made.rglob(REPORTS))) < len(list((DEMO / "app/src/test").rglob("*Test.kt"))):
-        pytest.fail(failures(made) or f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}", pytrace=False)
+        return failures(made) or f"Maven ended with {done.returncode}:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
+    return ""
 
 
 def failures(made: Path) -> str:
@@ -190,9 +191,10 @@ def failures(made: Path) -> str:
 
 
 def test_the_app_adapts_ranks_refuses_and_survives_on_both_native_runtimes(tmp_path: Path) -> None:
-    maven(tmp_path, GOLDEN)
+    assert not (found := problems(tmp_path, GOLDEN)), found
 
 
 @pytest.mark.skipif("OFA_SCREENSHOTS" not in os.environ, reason="draws pictures only when it is asked to")
 def test_screenshots(tmp_path: Path) -> None:
-    maven(tmp_path, Path(os.environ["OFA_SCREENSHOTS"]), f"-Dscreenshots={DEMO / 'screenshots'}")
+    bundles = Path(os.environ["OFA_SCREENSHOTS"])
+    assert not (found := problems(tmp_path, bundles, f"-Dscreenshots={DEMO / 'screenshots'}")), found

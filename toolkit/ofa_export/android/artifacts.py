@@ -15,6 +15,10 @@ from ofa_export.output import atomic_write
 from ofa_export.system_tools import require_tools
 
 FETCH_SECONDS = 900
+
+FOLDER, LOCK = "android-packages", "android.lock"
+"""Where the cache keeps what was fetched, and what one process at a time holds while it fetches."""
+
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ofa_export.android.artifacts import fetch, fetching_tools
+from ofa_export.android.artifacts import FOLDER, LOCK, fetch, fetching_tools
 from ofa_export.android.elf import without_android
 from ofa_export.android.libraries import PhoneLibrary, unpacked
 from ofa_export.errors import ConfigError
@@ -40,7 +40,7 @@ def installation(library: PhoneLibrary, root: Path) -> Path:
         OutputError: the folder could not be written.
     """
     check_computer()
-    folder, packages = root / f"android-{library.program.lower()}-{_key(library)[:16]}", root / "android-packages"
+    folder, packages = root / f"android-{library.program.lower()}-{_key(library)[:16]}", root / FOLDER
     if folder.is_dir():
         require_tools("android", "java")
         return folder
@@ -48,7 +48,7 @@ def installation(library: PhoneLibrary, root: Path) -> Path:
     require_tools("android", "java", "javac", "gcc", *fetching_tools(library.artifacts, packages))
     packages.mkdir(parents=True, exist_ok=True)
     # One for all libraries: mvn's own folder bears one process at a time.
-    with FileLock(root / "android.lock"):
+    with FileLock(root / LOCK):
         if not folder.is_dir():
             with atomic_folder(folder) as part:
                 _fill(part, library, packages)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import subprocess
 import tempfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
-from ofa_export.android.artifacts import Artifact, fetch, fetching_tools
+from ofa_export.android.artifacts import FOLDER, LOCK, Artifact, fetch, fetching_tools
 from ofa_export.android.libraries import unpacked
 from ofa_export.apk.app_classes import compile_app
 from ofa_export.apk.app_resources import link_resources
+from ofa_export.apk.kept_files import kept_files
 from ofa_export.apk.packages import (
     ANDROID,
     APP_LIBRARIES,
@@ -55,10 +54,7 @@ def app_code(sources: AppSources, *, cache: ContentCache, say: Say) -> dict[str,
         ConfigError: sources are missing, or do not build.
         MissingToolError: a tool is not installed, or a package could not be fetched.
     """
-    key = _key(sources)
-    content = cache.get_or_make(f"{key}.app", lambda: _packed(_build(sources, cache.root, say)))
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    return kept_files(cache, f"{_key(sources)}.app", lambda: _build(sources, cache.root, say))
 
 
 def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
@@ -72,20 +68,19 @@ def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES)
         MissingToolError: a tool is not installed, or a package could not be fetched.
         OutputError: the folder cannot be written.
     """
-    folder = root / "android-packages"
+    folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     # The lock of the runtime android, too: mvn's own folder bears one process at a time.
-    with FileLock(root / "android.lock"):
+    with FileLock(root / LOCK):
         return fetch(artifacts, folder, purpose="apk")
 
 
 def packages_tools(root: Path) -> list[str]:
     """The tools that fetching all packages would need now."""
-    return fetching_tools(BUILD_PACKAGES, root / "android-packages")
+    return fetching_tools(BUILD_PACKAGES, root / FOLDER)
 
 
 def _build(sources: AppSources, root: Path, say: Say) -> dict[str, bytes]:
-    require_tools("apk", *TOOLS, *packages_tools(root))
     say("fetching packages")
     packages = build_packages(root)
     with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name, PlatformClasses(packages[ANDROID]) as platform:
@@ -117,14 +112,6 @@ def _runtime_classes(packages: dict[Artifact, Path], folder: Path) -> list[Path]
                 (folder / name).write_bytes(content)
                 jars.append(folder / name)
     return jars
-
-
-def _packed(files: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return packed.getvalue()
 
 
 def _key(sources: AppSources) -> str:

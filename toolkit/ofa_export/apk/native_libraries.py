@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.android.artifacts import Artifact
 from ofa_export.android.libraries import PHONE_LIBRARIES, PhoneLibrary, unpacked
+from ofa_export.apk.kept_files import kept_files
 from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError, UnknownNameError
 
@@ -90,16 +89,13 @@ def native_libraries(
 def _files(library: PhoneLibrary, abi: str, packages: Packages, cache: ContentCache) -> dict[str, bytes]:
     # Taking a library out of its package takes seconds: everything before it has to be unpacked.
     name = "-".join((library.program.lower(), abi, *(artifact.sha256[:16] for artifact in library.artifacts)))
-    content = cache.get_or_make(f"{name}.libraries", lambda: _taken_out(library, abi, packages))
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {entry: archive.read(entry) for entry in archive.namelist()}
+    return kept_files(cache, f"{name}.libraries", lambda: _taken_out(library, abi, packages))
 
 
-def _taken_out(library: PhoneLibrary, abi: str, packages: Packages) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for artifact, path in packages(library.artifacts).items():
-            for name, file in unpacked(artifact, path.read_bytes(), abi=abi).items():
-                if name.endswith(".so"):
-                    archive.writestr(name, file)
-    return content.getvalue()
+def _taken_out(library: PhoneLibrary, abi: str, packages: Packages) -> dict[str, bytes]:
+    return {
+        name: file
+        for artifact, path in packages(library.artifacts).items()
+        for name, file in unpacked(artifact, path.read_bytes(), abi=abi).items()
+        if name.endswith(".so")
+    }
