@@ -23,7 +23,7 @@ from ofa_export.errors import DeltaError
 
 Archive = Callable[[Mapping[str, bytes]], memoryview]
 Fields = dict[str, Any]
-unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.bundle.archive import write_archive
@@ -40,7 +40,6 @@ def sent(delta: Delta) -> Delta:
     return Delta.from_bytes(memoryview(stream.getvalue()))
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(FLOOR, ALL), st.integers(FLOOR, ALL), st.integers(9_000, 2_000_000), st.integers(9_000, 2_000_000))
 def test_a_delta_makes_the_second_bundle_of_the_first_up_and_down(
     contents: BundleContents, bundle_of, tiles_a: int, tiles_b: int, budget_a: int, budget_b: int
