@@ -94,7 +94,7 @@ def test_versions_that_share_work_score_as_each_would_alone(
     values = [torch.from_numpy(table.all_rows()) for table in tables]
     for choices in VERSIONS:
         chosen = BundleRecipe.model_validate({**dict(recipe), **choices})
-        cut = bundled(checkpoint, group=GROUP, recipe=chosen)
+        cut = bundled(checkpoint, recipe=chosen)
         rounded = fake_quantised(cut.model, chosen.precision, backend=backend)
         qualities, executed = shared.qualities(rounded, chosen.precision)
         alone = [table_quality(replace(cut, model=rounded), table) for table in values]

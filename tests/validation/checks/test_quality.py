@@ -29,7 +29,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 def rounded(workshop: Any, contents: BundleContents) -> Checkpoint:
     """The checkpoint as the recipe cuts and rounds it."""
     recipe = BundleRecipe.model_validate(contents.fields.recipe)
-    cut = bundled(workshop.checkpoint, group=0, recipe=recipe)
+    cut = bundled(workshop.checkpoint, recipe=recipe)
     model = fake_quantised(cut.model, recipe.precision, backend=get_backend("torch-program"))
     return replace(cut, model=model)
 

@@ -5,7 +5,6 @@ What a precision costs can then be measured on whole validation sets without con
 
 from __future__ import annotations
 
-import copy
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ofa_export.contract import block_name
+from ofa_export.model.exact import own_copy
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import Precision, Scheme, check_layers
 from ofa_export.quantisation_rules import QuantisationRules
@@ -66,9 +66,7 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend:
     Raises:
         ConfigError: the precision names a layer that the network does not have.
     """
-    # The item tables, which no linear layer touches, may be larger than everything else: they are not copied.
-    tables = nn.Parameter(model.tables.detach(), requires_grad=False)
-    made = copy.deepcopy(model, {id(model.tables): tables}).eval().requires_grad_(False)
+    made = own_copy(model)
     layers = {path: module for path, module in made.named_modules() if isinstance(module, nn.Linear)}
     check_layers(precision, (device_layer(path) for path in layers))
     for path, linear in layers.items():

@@ -81,7 +81,7 @@ class AdaptiveRecommender(nn.Module):
 
     def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
         """Which positions are real, [B] -> [B, T] of 0 and 1."""
-        return valid_positions(length, self.config.history_length)
+        return valid_positions(length, self.config.history_length, dtype=self.position.dtype)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
         """The input of the first block: embeddings and positions as the backbone joins them, zero where padded.

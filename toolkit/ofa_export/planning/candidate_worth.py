@@ -104,7 +104,7 @@ class WorthSource:
         cut = candidate.model_copy(update={"precision": INT8})
         if cut not in self._models:
             recipe = candidate.resolved(self.recipe)
-            self._models[cut] = bundled(self.selection.checkpoint, group=self.selection.group, recipe=recipe).model
+            self._models[cut] = bundled(self.selection.checkpoint, recipe=recipe).model
         return self._models[cut]
 
 
@@ -137,4 +137,4 @@ def _macs(graphs: tuple[DeviceGraph, ...], executed: NDArray[np.float64]) -> flo
             graph.module(*sample_inputs(graph.spec))
         # PyTorch counts the multiplication and the addition apart.
         counts.append(counter.get_total_flops() / 2)
-    return float(counts[0] + np.dot(executed, counts[1:]))
+    return float(counts[0] + sum(share * count for share, count in zip(executed, counts[1:], strict=True)))

@@ -11,6 +11,7 @@ import torch
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.quality import group_probes
 from ofa_export.planning.recipe import SelfTestRecipe
@@ -32,11 +33,12 @@ TRIED = 100
 def selftest_vectors(
     checkpoint: Checkpoint, *, group: int, recipe: SelfTestRecipe, table: ElasticTable, precision: Precision
 ) -> SelfTest:
-    """Run the reference on a few probes, cut to lengths from one item to a full history.
+    """Run the reference in float64 on a few probes, cut to lengths from one item to a full history.
 
     A device compares gates exactly, so histories are taken whose gates the precision cannot turn, as far as there are.
 
     The inputs are embeddings at full precision, rounded to float16, so that the vectors are the same at every budget.
+    The answers are rounded to float32 at the end, so that they are the same on every processor.
 
     Args:
         checkpoint: reference, table and probes.
@@ -48,17 +50,17 @@ def selftest_vectors(
     Returns:
         The vectors.
     """
-    model, values = checkpoint.model, checkpoint.table(group)
+    model, values = in_float64(checkpoint.model), checkpoint.table(group)
     margin = _margin(precision)
     histories = [
-        _decided(checkpoint, values, drawn, margin=margin)
+        _decided(model, values, drawn, margin=margin)
         for drawn in _histories(checkpoint, group=group, cases=recipe.cases)
     ]
     rows = [_embeddings(values, history) for history in histories]
     V = len(values)
     spread = np.unique(np.linspace(0, V - 1, recipe.candidates).astype(np.int32))
     candidates = values[torch.from_numpy(spread.astype(np.int64))].to(torch.float16)
-    answers = [_answer(model, history.float(), candidates.float()) for history in rows]
+    answers = [_answer(model, history.double(), candidates.double()) for history in rows]
     items = np.unique(np.linspace(0, V - 1, recipe.tile_items).astype(np.int32))
     return SelfTest(
         rows=torch.cat(rows).numpy(),
@@ -98,12 +100,12 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
 
 
 def _decided(
-    checkpoint: Checkpoint, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
+    model: AdaptiveRecommender, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
 ) -> np.ndarray:
     """The first history whose gates stay what they are when logits move by the margin; else the surest."""
     best, surest = None, -1.0
     for history in islice(histories, TRIED):
-        sure = _surety(checkpoint.model, _embeddings(table, history).float())
+        sure = _surety(model, _embeddings(table, history).double())
         if sure > surest:
             best, surest = history, sure
         if surest >= margin:
@@ -141,4 +143,6 @@ def _answer(
     x, valid = _embedded(model, history)
     adaptation = model.adapt(x, valid)
     state = model.states(model.assemble(x, valid, adaptation))[:, -1]
-    return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), (state @ candidates.T).numpy()
+    answer = adaptation.gates, adaptation.keep_logits, state @ candidates.T
+    gates, keep_logits, scores = (values.float().numpy() for values in answer)
+    return gates, keep_logits, scores

@@ -50,7 +50,7 @@ def make_master(
         LoweringError: the converter refused a graph.
     """
     group = selection.group
-    checkpoint = bundled(selection.checkpoint, group=group, recipe=recipe)
+    checkpoint = bundled(selection.checkpoint, recipe=recipe)
     graphs = convert_cached(
         device_graphs(checkpoint.model, candidates=recipe.candidates),
         backend=backend,

@@ -1,4 +1,7 @@
-"""How many versions of one network rank the validation histories; what versions have in common is run once."""
+"""Quality of many versions of one network on the validation histories; what versions have in common is run once.
+
+In float64: what is promised of a bundle must not depend on the processor that measured it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from torch import Tensor, nn
 
 from ofa_export.data.histories import PAD
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.exact import in_float64
 from ofa_export.model.fake_quantised import device_layer
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.network import AdaptiveRecommender, lookup
@@ -76,7 +80,7 @@ class ProbeScores:
             model: a version: `bundled` of the checkpoint's network, fake-quantised.
             precision: of its layers.
         """
-        found, executed = [], np.empty(0)
+        model, found, executed = in_float64(model), [], np.empty(0)
         with counting_threads() as workers:
             for index, table in enumerate(self.tables):
                 states, gates = map(torch.cat, zip(*self._answers(model, precision, index), strict=True))
@@ -111,7 +115,7 @@ class ProbeScores:
 
     def _embedded(self, model: AdaptiveRecommender, index: int) -> Iterator[tuple[Tensor, Tensor]]:
         # Looked up each time: the embeddings of all tables would take several times a table's memory.
-        embeddings = torch.from_numpy(self.tables[index].lookup(self.met))
+        embeddings = torch.from_numpy(self.tables[index].lookup(self.met)).double()
         for start in range(0, len(self.histories), BATCH):
             rows = torch.from_numpy(self.histories[start : start + BATCH].astype(np.int64))
             valid = model.valid((rows >= 0).sum(dim=1))

@@ -100,7 +100,7 @@ def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
     group = user_group(manifest, checkpoint)
     try:
         recipe = BundleRecipe.model_validate(manifest.recipe)
-        return checkpoint if group is None else bundled(checkpoint, group=group, recipe=recipe)
+        return checkpoint if group is None else bundled(checkpoint, recipe=recipe)
     except (ValidationError, ConfigError):
         return checkpoint
 
