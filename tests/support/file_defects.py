@@ -123,6 +123,13 @@ def zero_point_moved(file: Constants) -> None:
     file.replace(codes.tobytes(), moved.tobytes())
 
 
+def one_code_off_by_one(file: Constants) -> None:
+    codes = file.codes(static(file.model, 0, "value"))
+    changed = codes.copy()
+    changed[5, 7] += 1 if codes[5, 7] < 127 else -1
+    file.replace(codes.tobytes(), changed.tobytes())
+
+
 def scale_off(file: Constants) -> None:
     scales = file.scales(file.model.mapper.generators[1].out)
     changed = scales.clone()
@@ -168,6 +175,11 @@ FILE_DEFECTS: tuple[FileDefect, ...] = (
         name="zero point of one output moved by one step",
         change=zero_point_moved,
         found_by=("rounding.adapt.theta_0.snr_db",),
+    ),
+    FileDefect(
+        name="one int8 code of a block off by one",
+        change=one_code_off_by_one,
+        found_by=("rounding.block_0.hidden.snr_db",),
     ),
     FileDefect(
         name="scale of one output of int8 weights off by 1 %",
