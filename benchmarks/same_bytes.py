@@ -1,7 +1,7 @@
 """Bytes of plans and bundles under other instruction sets, libraries' settings and thread counts.
 
     python benchmarks/same_bytes.py                      # the sample, every variant; needs AVX-512, half an hour
-    python benchmarks/same_bytes.py --qemu Haswell       # beside a processor that qemu imitates
+    python benchmarks/same_bytes.py --qemu Haswell       # beside a processor that qemu emulates
 
 Each variant plans and bundles for both runtimes with an empty cache, at three budgets and three precisions, one of
 them with a smaller rank. One line per variant, and one for each file that differs from the first variant's; exit code

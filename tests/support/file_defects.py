@@ -71,7 +71,7 @@ class FileDefect:
         name: what is broken, as the documentation says it.
         found_by: assertions that have to fail, with `*` for any text.
         change: breaks the constants of a sound file.
-        backends: whose files can be broken in this way.
+        converters: whose files can be broken in this way.
         precision: of the file.
         cause: what a finding has to say.
     """
@@ -79,7 +79,7 @@ class FileDefect:
     name: str
     found_by: tuple[str, ...]
     change: Callable[[Constants], None]
-    backends: tuple[str, ...] = BOTH
+    converters: tuple[str, ...] = BOTH
     precision: str = "int8"
     cause: str | None = None
 
@@ -198,14 +198,14 @@ FILE_DEFECTS: tuple[FileDefect, ...] = (
     FileDefect(
         name="epsilons of a converted file 1e-6 instead of 1e-5",
         change=epsilons_changed,
-        found_by=("faint.score.scores.snr_db",),
-        backends=("litert",),
+        found_by=("small_inputs.score.scores.snr_db",),
+        converters=("litert",),
     ),
     FileDefect(
         name="int4 nibbles swapped",
         change=nibbles_swapped,
         found_by=("quantisation.adapt.theta_0.*",),
-        backends=("litert",),
+        converters=("litert",),
         precision="int4",
     ),
 )

@@ -24,7 +24,7 @@ SMALLEST_SCALE = 1e-12
 
 @runtime_checkable
 class HasRules(Protocol):
-    """A backend, as far as fake quantisation cares."""
+    """A converter, as far as fake quantisation cares."""
 
     @property
     def rules(self) -> QuantisationRules: ...
@@ -50,7 +50,7 @@ class QuantisedLinear(nn.Module):
         return F.linear(int8_activations(x), self.weight, self.bias)
 
 
-def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend: HasRules) -> AdaptiveRecommender:
+def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converter: HasRules) -> AdaptiveRecommender:
     """The network that a device has: linear layers quantised and dequantised, in float32.
 
     Matrices that belong to no linear layer stay float; no shipped backbone but RecBole's has one (its positions).
@@ -58,7 +58,7 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend:
     Args:
         model: the reference; left as it is.
         precision: a scheme for every linear layer.
-        backend: whose rules are imitated.
+        converter: whose rules apply.
 
     Returns:
         A network of its own, in evaluation mode, with the methods of the reference.
@@ -70,9 +70,9 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend:
     layers = {path: module for path, module in made.named_modules() if isinstance(module, nn.Linear)}
     check_layers(precision, (device_layer(path) for path in layers))
     for path, linear in layers.items():
-        scheme = backend.rules.applied(precision.scheme_of(device_layer(path)), in_features=linear.in_features)
+        scheme = converter.rules.applied(precision.scheme_of(device_layer(path)), in_features=linear.in_features)
         if scheme != "fp32":
-            made.set_submodule(path, QuantisedLinear(linear, scheme, backend.rules))
+            made.set_submodule(path, QuantisedLinear(linear, scheme, converter.rules))
     return made
 
 

@@ -14,7 +14,7 @@ from ofa_export.model.blocks.backbones import BACKBONES
 from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.controller import StructureController
-from ofa_export.model.initialisation import drawn
+from ofa_export.model.initialisation import initialised
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.theta import ThetaLayout
 
@@ -52,8 +52,8 @@ class AdaptiveRecommender(nn.Module):
         super().__init__()
         self.config = config
         d, L, backbone = config.width, config.depth, BACKBONES[config.backbone]
-        self.tables = nn.Parameter(drawn(config.user_groups, config.items, d, std=d**-0.5))
-        self.position = nn.Parameter(drawn(config.history_length, d, std=0.02))
+        self.tables = nn.Parameter(initialised(config.user_groups, config.items, d, std=d**-0.5))
+        self.position = nn.Parameter(initialised(config.history_length, d, std=0.02))
         self.embedding = backbone.embedding(config)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(backbone.block(config, index, dropout) for index in range(L))

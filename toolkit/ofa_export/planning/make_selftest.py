@@ -13,12 +13,12 @@ from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_probes
+from ofa_export.planning.quality import group_histories
 from ofa_export.planning.recipe import SelfTestRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 
 UNDECIDED: Mapping[Scheme, float] = {"fp32": 1e-4, "int8": 0.03, "int4": 0.5}
-"""What rounding the controller may move the distance of two logits by; a gate nearer than that proves nothing.
+"""What rounding the controller may move a margin by; a gate nearer than that proves nothing.
 
 Measured on the sample: int8 up to .03, int4 up to .22 (docs/precision.md).
 """
@@ -33,7 +33,7 @@ TRIED = 100
 def selftest_vectors(
     checkpoint: Checkpoint, *, group: int, recipe: SelfTestRecipe, table: ElasticTable, precision: Precision
 ) -> SelfTest:
-    """Run the reference in float64 on a few probes, cut to lengths from one item to a full history.
+    """Run the reference in float64 on a few validation histories, cut to lengths from one item to a full history.
 
     A device compares gates exactly, so histories are taken whose gates the precision cannot turn, as far as there are.
 
@@ -41,7 +41,7 @@ def selftest_vectors(
     The answers are rounded to float32 at the end, so that they are the same on every processor.
 
     Args:
-        checkpoint: reference, table and probes.
+        checkpoint: reference, table and validation histories.
         group: user group of the table.
         recipe: how many cases, candidates and items.
         table: with every tile.
@@ -81,18 +81,18 @@ def _margin(precision: Precision) -> float:
 
 
 def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[Iterator[np.ndarray]]:
-    """For each case, histories of the group's longest probes: the first cut to one item, the last as it is.
+    """For each case, the group's longest validation histories: the first cut to one item, the last as it is.
 
-    Each case has a probe of its own; should its history not do, longer ones of the same probe follow, then those of
-    probes that no case has. All histories of one item may have the same gates.
+    Each case has a history of its own; should its beginning not do, longer ones of the same history follow, then those
+    of histories that no case has. All histories of one item may have the same gates.
     """
-    probes, mine = checkpoint.probes, group_probes(checkpoint, group)
-    longest = mine[np.argsort(-probes.lengths[mine], kind="stable")]
+    validation, mine = checkpoint.validation, group_histories(checkpoint, group)
+    longest = mine[np.argsort(-validation.lengths[mine], kind="stable")]
 
     def drawn(case: int) -> Iterator[np.ndarray]:
         own = longest[(cases - 1 - case) % len(longest)]
-        for probe in (own, *longest[cases:]):
-            full = probes.histories[probe][probes.histories[probe] >= 0]
+        for number in (own, *longest[cases:]):
+            full = validation.histories[number][validation.histories[number] >= 0]
             shortest = round(1 + (len(full) - 1) * case / max(cases - 1, 1))
             yield from (full[-length:] for length in range(shortest, len(full) + 1))
 

@@ -20,7 +20,7 @@ from ofa_export.model.exact import in_float64
 from ofa_export.model.fake_quantised import device_layer
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.planning.quality import group_probes, missed_probes
+from ofa_export.planning.quality import group_histories, missed_histories
 from ofa_export.precision import Precision, Scheme
 from ofa_export.ranking.metrics import ndcg
 from ofa_export.ranking.table_ranks import ItemTable, counting_threads, table_ranks
@@ -41,7 +41,7 @@ class Interest:
     z: Tensor
 
 
-class ProbeScores:
+class ValidationScores:
     """The validation histories of a user group against several tables.
 
     Ranks, depth caps and the generators' precision differ between versions; controller and extractors take almost half
@@ -54,9 +54,9 @@ class ProbeScores:
     """
 
     def __init__(self, checkpoint: Checkpoint, *, group: int, tables: Sequence[ItemTable]) -> None:
-        chosen = group_probes(checkpoint, group)
-        histories, self.targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
-        self.users = len(self.targets) + missed_probes(checkpoint, group)
+        chosen = group_histories(checkpoint, group)
+        histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
+        self.users = len(self.targets) + missed_histories(checkpoint, group)
         self.seen = histories if checkpoint.config.data.exclude_history else None
         self.tables = tables
         # Histories name few of many items; only these are looked up.
