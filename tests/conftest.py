@@ -62,7 +62,7 @@ Start = Callable[..., ChildProcess]
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what needs a phone's libraries or kernels where they cannot run; `.ci/run` installs what is missing."""
     if marker := item.get_closest_marker("android"):
-        tools = TOOLS[marker.kwargs.get("runtime", "android")]
+        tools = TOOLS[marker.kwargs.get("target", "android")]
         if missing := [tool for tool in tools if shutil.which(tool) is None]:
             pytest.skip(f"needs {', '.join(missing)}")
 
@@ -118,7 +118,7 @@ def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) 
 def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an untrained checkpoint whose gates differ between histories and whose thetas matter.
 
-    It has two user groups and probes of all lengths; real converters take seconds for it.
+    It has two user groups and validation histories of all lengths; real converters take seconds for it.
     """
     from toys import save_checkpoint, two_group_model
 
