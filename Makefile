@@ -51,7 +51,7 @@ types: $(VENV)/installed
 	$(BIN)/mypy
 
 fast: $(VENV)/installed
-	$(BIN)/pytest -q -n 2 --durations=25 --hypothesis-profile=$(PROPERTIES) \
+	$(BIN)/pytest -q -n 2 --dist worksteal --durations=25 --hypothesis-profile=$(PROPERTIES) \
 	  --jaxtyping-packages=ofa_export.model,beartype.beartype -m "not integration and not slow and not android"
 
 test: $(VENV)/installed ## Everything: the fast tier, then conversions, training, kills and whole commands.
