@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from ofa_export.support.content_cache import ENVIRONMENT_VARIABLE
@@ -57,6 +58,7 @@ def reply(content, status=0):
 """
 
 Start = Callable[..., ChildProcess]
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -102,12 +104,33 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield start_process
 
 
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def made_once(run_folder: Path) -> MadeOnce:
+    """Makes a folder for all workers of this run; they wait for the one that makes it: made_once("trained", train)."""
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        path, unfinished = run_folder / name, run_folder / f"{name}.unfinished"
+        with FileLock(run_folder / f"{name}.lock"):
+            if not path.exists():
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(path)
+        return path
+
+    return made
+
+
 @pytest.fixture(scope="session", autouse=True)
-def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+def cache_of_this_run(run_folder: Path) -> Iterator[None]:
     """A cache for all workers that lasts for this run, unless the environment names one that lasts longer."""
-    run_folder = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
-        run_folder = run_folder.parent
     with pytest.MonkeyPatch.context() as patch:
         if ENVIRONMENT_VARIABLE not in os.environ:
             patch.setenv(ENVIRONMENT_VARIABLE, str(run_folder / "cache"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,19 +41,21 @@ def interactions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def checkpoints(interactions: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def checkpoints(interactions: Path, made_once: Callable[..., Path]) -> tuple[Path, ...]:
     """Folders of two seeds of one recipe."""
-    folder, recipe = tmp_path_factory.mktemp("trained"), TrainRecipe.model_validate(RECIPE)
+    recipe = TrainRecipe.model_validate(RECIPE)
     assert recipe.data is not None
     data = load_dataset(interactions, recipe=recipe.data.resolved())
-    paths = (folder / "seed-0", folder / "seed-1")
-    for seed, path in enumerate(paths):
-        train(data, recipe, path, seed=seed, resume=False, force=False, progress=Silent())
-    return paths
+
+    def train_seeds(folder: Path) -> None:
+        for seed in range(2):
+            train(data, recipe, folder / f"seed-{seed}", seed=seed, resume=False, force=False, progress=Silent())
+
+    return tuple(sorted(made_once("evaluated", train_seeds).iterdir()))
 
 
 @pytest.fixture(scope="session")
-def subjects(checkpoints: tuple[Path, Path], interactions: Path) -> tuple[Subject, ...]:
+def subjects(checkpoints: tuple[Path, ...], interactions: Path) -> tuple[Subject, ...]:
     return tuple(open_subject(load_checkpoint(path), interactions=str(interactions)) for path in checkpoints)
 
 
@@ -62,8 +65,9 @@ def subject(subjects: tuple[Subject, ...]) -> Subject:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ContentCache:
-    return ContentCache(tmp_path_factory.mktemp("controls"))
+def store(run_folder: Path) -> ContentCache:
+    """Control runs that any worker has trained."""
+    return ContentCache(run_folder / "controls")
 
 
 @pytest.fixture(scope="session")
