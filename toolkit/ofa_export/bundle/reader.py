@@ -42,9 +42,12 @@ class Bundle:
     model_card: str
     graphs: memoryview
     size: int
+    path: Path | None
+    """The file that it was opened from."""
 
     def __init__(self, data: memoryview) -> None:
         self._map: mmap.mmap | None = None
+        self.path = None
         self.size = len(data)
         envelope = read_envelope(data)
         self.manifest, entries = envelope.manifest, envelope.entries
@@ -71,7 +74,7 @@ class Bundle:
         """
         mapped = map_bundle(path)
         bundle = cls(memoryview(mapped))
-        bundle._map = mapped
+        bundle._map, bundle.path = mapped, Path(path)
         return bundle
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The histories that are compared: real ones of the checkpoint's validation split, and short and long ones of them."""
+"""Histories to compare on: real ones of the checkpoint's validation split, and short and long ones made of them."""
 
 from __future__ import annotations
 

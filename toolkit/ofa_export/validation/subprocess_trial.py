@@ -1,38 +1,59 @@
-"""The report on a bundle that no validation of ours would survive."""
+"""A trial of a bundle's graphs in a process of their own: native code may end the process that it runs in.
+
+The digests of a bundle tell whether its graphs are those that were put in, not whether a runtime survives them. On this
+computer's builds a few changed bytes in a graph, with a digest that fits, can end the process (`docs/fuzzing.md`).
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 
-from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.targets.host import HOST, HostTarget
-from ofa_export.trial import subprocess_trial
-from ofa_export.validation.checks.bundle import accepted_finding
-from ofa_export.validation.reports.environment import environment
-from ofa_export.validation.reports.report import Report
-from ofa_export.validation.tolerance import TolerancePolicy
+import numpy as np
+
+from ofa_export.bundle.manifest import Shapes
+from ofa_export.bundle.reader import Bundle
+from ofa_export.converters.registry import get_converter
+
+TIME_LIMIT_S = 120
+"""The graphs take milliseconds; importing a runtime on a busy computer takes some ten seconds."""
 
 
-def crash_report(path: Path, checkpoint: Checkpoint, *, tolerance: TolerancePolicy) -> Report | None:
-    """The report on a bundle whose graphs end the process that they run in, on this computer.
+def subprocess_trial(bundle: Bundle) -> str | None:
+    """Run each graph of a bundle once, in a process of its own.
 
     Args:
-        path: the bundle.
-        checkpoint: what it would be compared with.
-        tolerance: the limits that it would be held against.
+        bundle: an open one.
 
     Returns:
-        A report that the bundle was not accepted, or None when the runtime survives it and `validate` can go on.
+        A sentence about how the process ended when that was not by itself; None when the runtime survived the graphs,
+        whatever it answered.
     """
-    sentence = subprocess_trial(path)
-    if sentence is None:
+    shapes = bundle.manifest.shapes.model_dump_json()
+    command = [sys.executable, "-c", f"from {__name__} import main; main()", bundle.manifest.runtime.name, shapes]
+    try:
+        ended = subprocess.run(command, input=bundle.graphs, capture_output=True, check=False, timeout=TIME_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return f"The runtime did not finish the graphs within {TIME_LIMIT_S} seconds."
+    if ended.returncode >= 0:
         return None
-    return Report(
-        bundle=path.name,
-        subject=None,
-        target=HOST,
-        checkpoint_sha256=checkpoint.sha256,
-        tolerance=tolerance.description,
-        environment=environment(HostTarget()),
-        findings=(accepted_finding(sentence),),
-    )
+    said = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    name = signal.Signals(-ended.returncode).name
+    return f"The runtime ended its process ({name}) while it ran the graphs{f': {said[0][:300]}' if said else ''}."
+
+
+def main() -> None:
+    """Load the graphs on the standard input and run each once, on zeros and a history of one item.
+
+    The command line names their runtime and gives their shapes as JSON.
+    """
+    contract = Shapes.model_validate_json(sys.argv[2]).contract()
+    # A refusal, or an exception of a runtime, is for the validation that follows to report.
+    with suppress(Exception):
+        runner = get_converter(sys.argv[1]).load(sys.stdin.buffer.read(), contract)
+        for graph in contract:
+            inputs = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in graph.inputs}
+            inputs |= {"length": np.ones(1, np.int32)} if "length" in inputs else {}
+            runner.run(graph.name, inputs)

@@ -1,4 +1,4 @@
-"""`validate --attribute`: measures where a bundle's NDCG@10 goes, layer by layer, on all validation histories."""
+"""Measurement of where a bundle's NDCG@10 goes, layer by layer, on all validation histories: `validate --attribute`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,23 +14,17 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
-from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.converters import converter_of
 from ofa_export.converters.protocol import Converter
-from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.configuration_worth import BITS
 from ofa_export.planning.quality import group_histories
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.ranking.metrics import interval, ndcg, target_ranks
 from ofa_export.source_digest import source_digest
-from ofa_export.support.content_cache import ContentCache
-from ofa_export.validation.checks import bundle as provenance
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain, Loss, attribution, kept_at
-from ofa_export.validation.reports.report import Report
 from ofa_export.validation.sessions import VALUES_AT_ONCE
 
 BATCH = 256
@@ -43,50 +36,38 @@ GROUP_DEPTH = 3
 PerUser = NDArray[np.float64]
 
 
-def with_attribution(report: Report, bundle_path: Path, checkpoint: Checkpoint, *, store: ContentCache) -> Report:
-    """The report with its attribution.
+def measure_attribution(comparison: Comparison) -> Attribution:
+    """Measure what each step from the trained network to the bundle costs, and what each layer kept finer brings back.
 
     Args:
-        report: from `validate`; returned as it is where the bundle cannot be run with this checkpoint.
-        bundle_path: the bundle.
-        checkpoint: the reference as it was trained.
-        store: keeps the result, which takes a second or two for each layer.
+        comparison: with a bundle that fits its checkpoint. Its store keeps the result, which takes a second or two for
+            each layer.
 
     Raises:
         ConfigError: the checkpoint has fewer than two validation histories.
     """
-    if not report.comparable:
-        return report
-    with one_torch_thread(), Bundle.open(bundle_path) as bundle:
-        return replace(report, attribution=_cached(bundle, checkpoint, store))
-
-
-def _cached(bundle: Bundle, checkpoint: Checkpoint, store: ContentCache) -> Attribution:
-    manifest = bundle.manifest
-    converter = get_converter(converter_of(manifest.runtime.name, manifest.tools))
-    table = torch.from_numpy(bundle.table.all_rows())
+    manifest, converter = comparison.manifest, comparison.converter
+    table = torch.from_numpy(comparison.bundle.table.all_rows())
     adapter = TypeAdapter(Attribution)
 
     def measure() -> bytes:
-        return adapter.dump_json(_measured(bundle, checkpoint, converter, table))
+        return adapter.dump_json(_measured(comparison, table))
 
-    described = [checkpoint.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
+    described = [comparison.trained.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
     digest = hashlib.sha256(source_digest() + json.dumps(described).encode() + table.numpy().tobytes()).hexdigest()
-    return adapter.validate_json(store.get_or_make(f"{digest}.attribution", measure))
+    return adapter.validate_json(comparison.store.get_or_make(f"{digest}.attribution", measure))
 
 
-def _measured(bundle: Bundle, checkpoint: Checkpoint, converter: Converter, tiles: Tensor) -> Attribution:
-    manifest, group = bundle.manifest, int(bundle.manifest.group)
-    precision = Precision.model_validate(manifest.recipe["precision"])
-    cut = provenance.cut_as_bundled(manifest, checkpoint)
-    validation, full = _Histories(checkpoint, group), checkpoint.table(group)
+def _measured(comparison: Comparison, tiles: Tensor) -> Attribution:
+    checkpoint, cut, precision = comparison.trained, comparison.checkpoint, comparison.recipe.precision
+    histories, full = _Histories(checkpoint, comparison.group), checkpoint.table(comparison.group)
     trained, after_cut, after_tiles = (
-        validation.ndcg(model, table)
+        histories.ndcg(model, table)
         for model, table in ((checkpoint.model, full), (cut.model, full), (cut.model, tiles))
     )
-    layers = _Layers(cut.model, precision, converter)
-    adaptations = list(validation.adaptations(layers.model, tiles))
-    rounded = validation.ndcg(layers.model, tiles, adaptations)
+    layers = _Layers(cut.model, precision, comparison.converter)
+    adaptations = list(histories.adaptations(layers.model, tiles))
+    rounded = histories.ndcg(layers.model, tiles, adaptations)
     return attribution(
         trained=float(trained.mean()),
         losses=(
@@ -94,7 +75,7 @@ def _measured(bundle: Bundle, checkpoint: Checkpoint, converter: Converter, tile
             Loss(step="tiles", ndcg_at_10=float(after_tiles.mean()), cost=interval(after_cut - after_tiles)),
             Loss(step="precision", ndcg_at_10=float(rounded.mean()), cost=interval(after_tiles - rounded)),
         ),
-        gains=tuple(_gains(layers, validation, tiles, adaptations, rounded)),
+        gains=tuple(_gains(layers, histories, tiles, adaptations, rounded)),
         precision=precision,
     )
 
@@ -129,7 +110,7 @@ class _Histories:
 
     @torch.no_grad()
     def adaptations(self, model: AdaptiveRecommender, table: Tensor) -> Iterator[Adaptation]:
-        """Of each batch."""
+        """Adapt to each batch of histories."""
         for _, x, valid in self._batches(model, table):
             yield model.adapt(x, valid)
 
@@ -137,7 +118,7 @@ class _Histories:
     def ndcg(
         self, model: AdaptiveRecommender, table: Tensor, adaptations: Sequence[Adaptation] | None = None
     ) -> PerUser:
-        """NDCG@10 of each history, all items ranked.
+        """Measure NDCG@10 of each history, all items ranked.
 
         Args:
             model: the network.
@@ -184,7 +165,7 @@ class _Layers:
         }
 
     def choices(self) -> Iterator[tuple[str, Scheme]]:
-        """Every layer and group, with every finer scheme that changes it."""
+        """List every layer and group with every finer scheme that changes it."""
         for name, members in self._groups().items():
             present = {self.layers[layer].scheme for layer in members}
             if "int4" in present and "fp32" not in present:
@@ -193,7 +174,7 @@ class _Layers:
                 yield name, "fp32"
 
     def changed(self, name: str, scheme: Scheme) -> dict[str, Scheme]:
-        """The layers of a layer or group that get another scheme when it is kept at one, and which."""
+        """Find the layers of a layer or group that get another scheme when it is kept at one, and that scheme."""
         precision = kept_at(self.precision, name, scheme)
         applied = {
             layer: self.rules.applied(precision.scheme_of(layer), in_features=one.linear.in_features)
@@ -202,7 +183,7 @@ class _Layers:
         return {layer: given for layer, given in applied.items() if given != self.layers[layer].scheme}
 
     def extra_bytes(self, changed: Mapping[str, Scheme]) -> int:
-        """What the weights need more; scales come on top."""
+        """Count the bytes that the weights need more; scales come on top."""
         return sum(
             self.layers[layer].linear.weight.numel() * (BITS[scheme] - BITS[self.layers[layer].scheme]) // 8
             for layer, scheme in changed.items()

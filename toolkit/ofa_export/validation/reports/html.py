@@ -11,8 +11,14 @@ from pathlib import Path
 from ofa_export.reporting.byte_map import NARROW, WIDE, ByteMap, byte_map
 from ofa_export.reporting.html_page import render_page
 from ofa_export.validation.finding import Finding
-from ofa_export.validation.reports.layer_bars import LayerBar, layer_bars
-from ofa_export.validation.reports.plots import QualityPlot, ScatterPlot, quality_plot, scatter_plot
+from ofa_export.validation.reports.plots import (
+    LayerBar,
+    QualityPlot,
+    ScatterPlot,
+    layer_bars,
+    quality_plot,
+    scatter_plot,
+)
 from ofa_export.validation.reports.quantity import limit_text, measured_text
 from ofa_export.validation.reports.report import Report
 
@@ -25,7 +31,7 @@ severity = attrgetter("severity")
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What the page shows of one bundle.
+    """The part of the page about one bundle.
 
     Args:
         report: about it.
@@ -51,7 +57,7 @@ class Section:
 
 
 def validation_html(reports: Sequence[Report]) -> str:
-    """The page: a verdict for each report first, then each in full.
+    """Render the page: a verdict for each report first, then each in full.
 
     Args:
         reports: one for each bundle and target, in the order of the command line; at least one.

@@ -1,13 +1,15 @@
-"""What the page's two plots draw, in the units of their pictures, which fit a phone's screen one to one."""
+"""Plots of the page: scores, NDCG@10 against bytes, errors of layers; in units that fit a phone's screen one to one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ofa_export.reporting.svg_axis import Axis, axis
+from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.expected_quality import ExpectedQuality, QualityPoint
-from ofa_export.validation.score_sample import ScoreSample
+from ofa_export.validation.sessions import ScoreSample
 
 WIDTH, SCATTER_HEIGHT, CURVE_HEIGHT = 340, 320, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 318, 14, 40
@@ -57,6 +59,26 @@ class QualityPlot:
     quality: ExpectedQuality
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayerBar:
+    """The error of a layer as a bar: noise as a share of the signal, because decibels have no zero to start at.
+
+    Args:
+        error: of the layer.
+        noise: amplitude of the noise in its output over that of the signal: 10^(-snr_db / 20); infinite where a value
+            is not finite.
+        own_noise: the same for what the layer itself adds.
+        length: of the bar for `noise`, 0 to 1; 1 for the longest of all.
+        own_length: the same for `own_noise`.
+    """
+
+    error: LayerError
+    noise: float
+    own_noise: float
+    length: float
+    own_length: float
+
+
 def scatter_plot(scores: ScoreSample) -> ScatterPlot:
     """Lay the scatter out.
 
@@ -96,6 +118,32 @@ def quality_plot(quality: ExpectedQuality, *, size_bytes: int) -> QualityPlot:
         full=y.at(quality.full_table),
         quality=quality,
     )
+
+
+def layer_bars(errors: Sequence[LayerError]) -> tuple[LayerBar, ...]:
+    """Lay the bars out on one scale, in the order of the report: the layer that adds most comes first.
+
+    Args:
+        errors: of one bundle.
+    """
+    noises = [(_noise(error, error.snr_db), _noise(error, error.own_snr_db), error) for error in errors]
+    longest = max((value for *pair, _ in noises for value in pair if math.isfinite(value)), default=0.0) or 1.0
+    return tuple(
+        LayerBar(
+            error=error,
+            noise=noise,
+            own_noise=own,
+            length=min(1.0, noise / longest),
+            own_length=min(1.0, own / longest),
+        )
+        for noise, own, error in noises
+    )
+
+
+def _noise(error: LayerError, snr_db: float | None) -> float:
+    if error.max_abs_err is None:
+        return math.inf
+    return 0.0 if snr_db is None else float(10 ** (-snr_db / 20))
 
 
 def _line(places: Iterable[tuple[float, float]]) -> str:

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from ofa_export.validation.layers.error import LayerError
-from ofa_export.validation.reports.layer_bars import layer_bars
+from ofa_export.validation.layers.layer_error import LayerError
+from ofa_export.validation.reports.plots import layer_bars
 
 
 def error(layer: str, *, snr_db: float | None, own_snr_db: float | None, max_abs_err: float | None = 0.1) -> LayerError:
