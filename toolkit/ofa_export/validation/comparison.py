@@ -150,7 +150,7 @@ class Comparison:
 
     @cached_property
     def histories(self) -> ValidationHistories:
-        """What both are run on."""
+        """The histories that both are run on."""
         return validation_histories(self.checkpoint, group=self.group, maximum=self.policy.histories)
 
     @cached_property

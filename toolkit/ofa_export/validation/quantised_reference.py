@@ -99,7 +99,7 @@ def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[De
 
 
 def _moved(model: AdaptiveRecommender, reader: str, read: str | None) -> tuple[Tensor, Tensor]:
-    """What a layer's inputs lack, and its outputs get instead."""
+    """Compute the bias that a layer's inputs lack, and the one that its outputs get instead."""
     layer = model.get_parameter(f"{reader}.weight").detach()
     bias = layer.new_zeros(layer.shape[1]) if read is None else model.get_parameter(f"{read}.bias").detach()
     return bias, layer @ bias

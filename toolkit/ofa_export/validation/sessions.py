@@ -1,4 +1,4 @@
-"""Whole sessions: a device adapts, runs its blocks and scores every item, as a phone would, beside the reference."""
+"""Whole sessions: device and reference adapt, run their blocks and score every item, as a phone would."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TIMED = ("adapt", "blocks", "score")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sessions:
-    """What came of all sessions.
+    """The results of all sessions.
 
     Args:
         gates: the device's decisions, `[H, L]`.
@@ -135,7 +135,7 @@ def run_sessions(
 
 
 def score_sample(sessions: Sessions) -> ScoreSample:
-    """The sample that was taken while the sessions ran.
+    """Take the sample of scores out of the sessions.
 
     Args:
         sessions: from `run_sessions`.
@@ -149,7 +149,7 @@ def score_sample(sessions: Sessions) -> ScoreSample:
 
 
 def latencies(sessions: Sessions) -> tuple[Latency, ...]:
-    """Each part, then the whole session.
+    """Summarise the time of each part, then that of the whole session.
 
     Args:
         sessions: from `run_sessions`.

@@ -1,4 +1,4 @@
-"""Gates of the structure controller: decisions, equal or flipped, and how close they were says what a flip means.
+"""Gates of the structure controller: decisions that are equal or flipped; a flip counts less the closer the decision.
 
 A threshold that was moved a little flips no gate of a real history. So histories are also mixed, two by two, and the
 mixture is bisected until a decision hangs on the last digits of its logits.
@@ -164,7 +164,7 @@ def _named(flips: NDArray[np.intp], reference: Reference, histories: ValidationH
 def _bisected(
     runner: GraphRunner, inputs: Tensors, margins: NDArray[np.float32]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Outputs of mixtures that close in on the place where a block's decision turns, for every block that has one."""
+    """Run mixtures that close in on the place where a block's decision turns, for every block that has such a place."""
     for block in range(margins.shape[1]):
         pair = _opposed(inputs["length"], margins[:, block])
         if pair is None:
@@ -184,7 +184,7 @@ def _bisected(
 
 
 def _opposed(length: NDArray[np.int32], margins: NDArray[np.float32]) -> tuple[int, int] | None:
-    """A history that leaves a block and one of the same length that keeps it, the clearest of each."""
+    """Find a history that leaves a block and one of the same length that keeps it, the clearest of each."""
     for each in sorted(set(length.tolist()), reverse=True):
         same = np.flatnonzero(length == each)
         leave, keep = same[margins[same].argmin()], same[margins[same].argmax()]

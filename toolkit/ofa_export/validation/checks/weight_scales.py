@@ -1,4 +1,4 @@
-"""Scales of the weights of linear layers, estimated from outputs: one that is a little off shows, whatever is rounded.
+"""Scales of the weights of linear layers, estimated from outputs: an error of one percent shows through the rounding.
 
 A scale that is off by one percent drowns in the rounding of int8 when outputs are compared one by one. But rounding
 differs from history to history, and a wrong scale does not: the projection of all deviations onto what a change of
@@ -54,7 +54,7 @@ class ScaleErrors:
 
     @property
     def certain(self) -> NDArray[np.float64]:
-        """What is left of each error's size for sure, `[out]`, not below 0; 0 where the estimate is not used."""
+        """The certain part of the size of each error, `[out]`, at least 0; 0 where the estimate is not used."""
         trusted = self.standard_error <= TRUSTED
         left: NDArray[np.float64] = np.where(trusted, np.abs(self.error) - SURE * self.standard_error, 0)
         return np.maximum(left, 0)

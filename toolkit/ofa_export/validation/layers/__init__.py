@@ -1,1 +1,1 @@
-"""Errors of single layers of a bundle, and where its NDCG@10 goes."""
+"""Errors of single layers of a bundle, and the attribution of its loss of NDCG@10."""

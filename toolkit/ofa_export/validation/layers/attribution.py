@@ -123,7 +123,7 @@ def precision_line(precision: Precision) -> str:
 
 
 def _worth_keeping(gains: tuple[LayerGain, ...], cost: Interval) -> LayerGain | None:
-    """The cheapest that brings back most of a cost that is more than chance: only then are single gains looked at."""
+    """Choose the cheapest gain that brings back most of a cost, if the cost is more than chance."""
     if cost.low <= 0:
         return None
     enough = [gain for gain in gains if gain.gain.low > 0 and gain.gain.mean >= ENOUGH * cost.mean]

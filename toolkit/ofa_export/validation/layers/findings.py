@@ -1,4 +1,4 @@
-"""Findings about the layers of a bundle: they are those that were shipped, and each does as its scheme says.
+"""Findings about the layers of a bundle: that they are those that were shipped, and round as their schemes say.
 
 For `validate --layers` the graphs are converted once more with the outputs of every layer as further outputs, for the
 same runtime and in the same precision. That these are the layers as they were shipped is not taken for granted: the

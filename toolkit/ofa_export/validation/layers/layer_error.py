@@ -57,11 +57,11 @@ class LayerError:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerRun:
-    """What came of running one tapped graph on all histories.
+    """The results of one tapped graph on all histories.
 
     Args:
-        errors: of its layers, in the order in which they finish, and of outputs that no layer gives.
-        outputs: what it gave for the outputs of the contract, each `[H, ...]`.
+        errors: of its layers, in the order in which they finish, and of outputs that no layer computes.
+        outputs: of the contract, each `[H, ...]`.
     """
 
     errors: tuple[LayerError, ...]
@@ -135,7 +135,7 @@ def ratio(snr_db: float | None) -> float:
 
 
 def _compared(tapped: TappedGraph) -> dict[str, str]:
-    """What is compared -> the output that holds it; gates are decisions, not signals, and compared elsewhere."""
+    """Map the name of each layer and rest to the output that holds it; gates are decisions, and compared elsewhere."""
     spec = tapped.graph.spec
     names = {layer.path: layer.output for layer in tapped.layers}
     rest = {tensor.name for tensor in spec.outputs} - set(names.values())
@@ -148,7 +148,7 @@ def _compared(tapped: TappedGraph) -> dict[str, str]:
 def _computed(
     tapped: TappedGraph, module: nn.Module, inputs: Tensors, given: Tensors | None
 ) -> dict[str, NDArray[np.float32]]:
-    """What PyTorch computes for everything that is compared; with `given`, from what the device's layers gave."""
+    """Compute everything that is compared in PyTorch; with `given`, each layer on outputs of the device's layers."""
     instead = None
     if given is not None:
         instead = {

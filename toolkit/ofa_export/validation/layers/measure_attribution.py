@@ -144,7 +144,7 @@ class _Histories:
 
 @dataclass(frozen=True)
 class _Layer:
-    """Where a linear layer is in the network, as it was trained, and what it has in the bundle."""
+    """A linear layer of the trained network: its place, and its scheme in the bundle."""
 
     path: str
     linear: nn.Linear
@@ -152,7 +152,7 @@ class _Layer:
 
 
 class _Layers:
-    """A network rounded as a bundle's, whose layers can be put to another scheme for a while."""
+    """A network that rounds as the bundle's; its layers can be put to another scheme for a while."""
 
     def __init__(self, model: AdaptiveRecommender, precision: Precision, converter: Converter) -> None:
         self.model = fake_quantised(model, precision, converter=converter)

@@ -1,4 +1,4 @@
-"""Reports as one self-contained HTML page, for a person who wants to see where a bundle stands."""
+"""Reports as one self-contained HTML page."""
 
 from __future__ import annotations
 
