@@ -19,6 +19,7 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import parse_precision
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories
+from ofa_export.ranking.validation_scores import ValidationScores
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain
 from ofa_export.validation.layers.measure_attribution import measure_attribution
@@ -119,6 +120,18 @@ def test_the_costs_add_up(attribute: Attribute) -> None:
     # Everything at full precision is the bundle without the last step.
     assert everything.ndcg_at_10 == pytest.approx(found.losses[1].ndcg_at_10)
     assert everything.gain.mean == pytest.approx(found.losses[2].cost.mean)
+
+
+def test_users_whose_next_item_the_bundle_leaves_out_count_as_missed(workshop_of: Callable[..., Any]) -> None:
+    workshop = workshop_of()
+    with workshop.comparison(workshop.complete(items=40)) as comparison:
+        found = measure_attribution(comparison)
+        scores = ValidationScores(comparison.checkpoint, group=0, tables=[comparison.table])
+        ((expected,), _) = scores.qualities(comparison.rounded, comparison.recipe.precision)
+    cut, *_, precision = found.losses
+    assert scores.users == cut.cost.users == len(workshop.checkpoint.validation.targets)
+    assert precision.ndcg_at_10 == pytest.approx(expected, abs=1e-6)
+    assert cut.ndcg_at_10 == pytest.approx(found.trained_ndcg_at_10 - cut.cost.mean)
 
 
 def test_full_precision_is_attributed_too(attribute: Attribute) -> None:

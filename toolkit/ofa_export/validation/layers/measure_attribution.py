@@ -59,12 +59,12 @@ def measure_attribution(comparison: Comparison) -> Attribution:
 
 
 def _measured(comparison: Comparison, tiles: Tensor) -> Attribution:
-    checkpoint, cut, precision = comparison.trained, comparison.checkpoint, comparison.recipe.precision
-    histories, full = _Histories(checkpoint, comparison.group), checkpoint.table(comparison.group)
-    trained, after_cut, after_tiles = (
-        histories.ndcg(model, table)
-        for model, table in ((checkpoint.model, full), (cut.model, full), (cut.model, tiles))
-    )
+    whole, cut, precision = comparison.trained, comparison.checkpoint, comparison.recipe.precision
+    group = comparison.group
+    users = group_histories(whole, group)
+    trained = _Histories(whole, users, users=len(users)).ndcg(whole.model, whole.table(group))
+    histories = _known_histories(whole, cut, users)
+    after_cut, after_tiles = (histories.ndcg(cut.model, table) for table in (cut.table(group), tiles))
     layers = _Layers(cut.model, precision, comparison.converter)
     adaptations = list(histories.adaptations(layers.model, tiles))
     rounded = histories.ndcg(layers.model, tiles, adaptations)
@@ -99,12 +99,36 @@ def _gains(
         )
 
 
-class _Histories:
-    """The validation histories of a user group."""
+def _known_histories(trained: Checkpoint, cut: Checkpoint, users: NDArray[np.intp]) -> _Histories:
+    """Find users in a checkpoint with fewer items: those whose history or answer it does not have count as missed.
 
-    def __init__(self, checkpoint: Checkpoint, group: int) -> None:
-        chosen = group_histories(checkpoint, group)
-        self.histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
+    Args:
+        trained: with all items.
+        cut: with the first of them, and the validation histories that are left.
+        users: rows of the validation set of `trained`.
+    """
+    validation, items = trained.validation, cut.config.model.items
+    met = (validation.histories >= 0) & (validation.histories < items)
+    known = met.any(axis=1) & (validation.targets < items)
+    places = np.flatnonzero(known[users])
+    return _Histories(cut, np.cumsum(known)[users[places]] - 1, users=len(users), places=places)
+
+
+class _Histories:
+    """Validation histories of users, some of whom may count as missed.
+
+    Args:
+        checkpoint: has the histories.
+        rows: of the users in its validation set, those who are missed left out.
+        users: how many there are.
+        places: of `rows` among all users; None when nobody is missed.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, rows: NDArray[np.intp], *, users: int, places: NDArray[np.intp] | None = None
+    ) -> None:
+        self.users, self.places = users, np.arange(users) if places is None else places
+        self.histories, self.targets = checkpoint.validation.histories[rows], checkpoint.validation.targets[rows]
         self.excluded = checkpoint.config.data.exclude_history
         self.batch = min(BATCH, max(1, VALUES_AT_ONCE // checkpoint.config.model.items))
 
@@ -118,21 +142,23 @@ class _Histories:
     def ndcg(
         self, model: AdaptiveRecommender, table: Tensor, adaptations: Sequence[Adaptation] | None = None
     ) -> PerUser:
-        """Measure NDCG@10 of each history, all items ranked.
+        """Measure NDCG@10 of each user, all items ranked; 0 for those who are missed.
 
         Args:
             model: the network.
             table: [V, d].
             adaptations: of each batch where they are known.
         """
-        found = []
+        found = [np.zeros(0)]
         for number, (part, x, valid) in enumerate(self._batches(model, table)):
             adapted = model.adapt(x, valid) if adaptations is None else adaptations[number]
             states = model.states(model.run_blocks(x, valid, adapted.gates, adapted.thetas))
             scores = (states[:, -1] @ table.T).numpy()
             seen = self.histories[part] if self.excluded else None
             found.append(ndcg(target_ranks(scores, self.targets[part], history=seen), 10))
-        return np.concatenate(found)
+        of_users = np.zeros(self.users)
+        of_users[self.places] = np.concatenate(found)
+        return of_users
 
     def _batches(self, model: AdaptiveRecommender, table: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
         for start in range(0, len(self.histories), self.batch):
