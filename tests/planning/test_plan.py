@@ -91,7 +91,8 @@ def test_the_alternatives_are_the_smallest_budgets_of_the_measured_points(
     master: BundleContents, recipe: BundleRecipe
 ) -> None:
     plan = make_plan(master, recipe=recipe, budget=everything(master))
-    assert [(p.tiles, p.ndcg_at_10) for p in plan.alternatives] == list(master.fields.quality.ndcg_at_10.by_tiles)
+    measured = [(each.tiles, each.ndcg_at_10) for each in master.fields.quality.ndcg_at_10.by_tiles]
+    assert [(p.tiles, p.ndcg_at_10) for p in plan.alternatives] == measured
     for point in plan.alternatives:
         assert make_plan(master, recipe=recipe, budget=point.budget_bytes).tiles >= point.tiles
         if point.tiles > master.floor_tiles:

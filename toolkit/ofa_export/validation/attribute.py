@@ -27,6 +27,7 @@ from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.candidate_worth import BITS
 from ofa_export.planning.quality import group_probes
+from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.source_digest import source_digest
 from ofa_export.validation import provenance
@@ -77,7 +78,7 @@ def _cached(bundle: Bundle, checkpoint: Checkpoint, store: ContentCache) -> Attr
 
 def _measured(bundle: Bundle, checkpoint: Checkpoint, backend: Backend, tiles: Tensor) -> Attribution:
     manifest, group = bundle.manifest, int(bundle.manifest.group)
-    precision = Precision.model_validate(manifest.recipe["precision"])
+    precision = BundleRecipe.model_validate_json(manifest.recipe).precision
     cut = provenance.cut_as_bundled(manifest, checkpoint)
     probes, full = _Probes(checkpoint, group), checkpoint.table(group)
     trained, after_cut, after_tiles = (
