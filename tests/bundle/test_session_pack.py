@@ -233,7 +233,7 @@ def test_descriptions_that_lie_are_rejected(parts: dict[str, bytes], archive_of:
 
 def test_a_description_that_is_too_long_or_not_compact(parts: dict[str, bytes], archive_of: Archive) -> None:
     rejected(archive_of({**parts, ENTRY: parts[ENTRY] + b" " * 2**17}), "at most 131,072", ENTRY)
-    rejected(archive_of({**parts, ENTRY: parts[ENTRY].replace(b",", b", ", 1)}), "compact JSON", ENTRY)
+    rejected(archive_of({**parts, ENTRY: parts[ENTRY].replace(b",", b", ", 1)}), "canonical JSON", ENTRY)
 
 
 def test_contents_that_a_forger_signed_off_are_still_checked(parts: dict[str, bytes], archive_of: Archive) -> None:

@@ -23,6 +23,7 @@ from ofa_export.apk.packages import (
     KOTLIN_COMPILER,
     R8,
     RUNTIME_PACKAGES,
+    SERIALIZATION_PLUGIN,
 )
 from ofa_export.apk.platform import PlatformClasses, java_api_table
 from ofa_export.apk.references import unresolved
@@ -91,8 +92,14 @@ def _build(sources: AppSources, root: Path, say: Say) -> dict[str, bytes]:
         libraries = [*runtimes, *(packages[artifact] for artifact in APP_LIBRARIES)]
         say("compiling Kotlin")
         compiler = [packages[artifact] for artifact in KOTLIN_COMPILER]
-        imported = [packages[ANDROID], *libraries]
-        classes = compile_app(sources, generated=resources.java, compiler=compiler, libraries=imported, folder=folder)
+        classes = compile_app(
+            sources,
+            generated=resources.java,
+            compiler=compiler,
+            plugin=packages[SERIALIZATION_PLUGIN],
+            libraries=[packages[ANDROID], *libraries],
+            folder=folder,
+        )
         say("shrinking")
         program = [*classes, *libraries]
         dex = shrink(program, platform=platform, r8=packages[R8], rules=resources.rules, folder=folder)
