@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ofa_export.android.artifacts import Artifact
-from ofa_export.android.libraries import PHONE_LIBRARIES
+from ofa_export.targets.android.artifacts import Artifact
+from ofa_export.targets.android.libraries import PHONE_LIBRARIES
 
 KOTLIN = "2.4.10"
 SERIALIZATION = "1.12.0"
@@ -90,5 +90,7 @@ APP_LIBRARIES = (
 RUNTIME_PACKAGES = tuple(artifact for library in PHONE_LIBRARIES.values() for artifact in library.artifacts)
 """The classes of both runtimes are in every app; it finds out when it runs which native library is there."""
 
-BUILD_PACKAGES = tuple(dict.fromkeys((ANDROID, FRAMEWORK, R8, *KOTLIN_COMPILER, SERIALIZATION_PLUGIN, *APP_LIBRARIES, *RUNTIME_PACKAGES)))
+BUILD_PACKAGES = tuple(
+    dict.fromkeys((ANDROID, FRAMEWORK, R8, *KOTLIN_COMPILER, SERIALIZATION_PLUGIN, *APP_LIBRARIES, *RUNTIME_PACKAGES))
+)
 """All that a build fetches, once."""
