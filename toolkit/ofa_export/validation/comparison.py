@@ -131,7 +131,7 @@ class Comparison:
         Raises:
             ValidationError: the manifest's is none.
         """
-        return BundleRecipe.model_validate(self.manifest.recipe)
+        return BundleRecipe.model_validate_json(self.manifest.recipe)
 
     @cached_property
     def checkpoint(self) -> Checkpoint:

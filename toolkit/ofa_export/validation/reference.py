@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ofa_export.contract import GraphSpec, block_name, theta_name
 from ofa_export.converters.protocol import GraphRunner
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.network import lookup
 
@@ -140,7 +140,7 @@ def _run_graph(runner: GraphRunner, spec: GraphSpec, inputs: Tensors, *, entry: 
             found = outputs[tensor.name].shape if tensor.name in outputs else "nothing"
             if found != tensor.shape:
                 reason = f"graph {spec.name} returned {found} for {tensor.name}; the contract says {tensor.shape}."
-                raise BundleError(reason, entry=entry)
+                raise BundleError(reason, code=RejectionCode.GRAPHS, entry=entry)
             results[tensor.name][index] = outputs[tensor.name][0]
     return results
 

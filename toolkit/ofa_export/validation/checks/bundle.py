@@ -165,10 +165,10 @@ def compare_quality(
         return scores.qualities(rounded.model, precision)[0][0]
 
     found = [("the full table", promised.full_table, again(trained, FullTable(trained.table(group))))]
-    measured = [(count, value) for count, value in promised.by_tiles if count <= table.tile_count]
+    measured = [each for each in promised.by_tiles if each.tiles <= table.tile_count]
     if measured:
-        count, value = measured[-1]
-        found.append((f"{count} tiles", value, again(rounded, table.with_tiles(count))))
+        most = measured[-1]
+        found.append((f"{most.tiles} tiles", most.ndcg_at_10, again(rounded, table.with_tiles(most.tiles))))
     texts = [f"{text} for {name}, measured {value:.4f}" for name, text, value in found]
     return at_most(
         "bundle.quality.max_ndcg_err",
@@ -210,5 +210,5 @@ def _recipe_problems(comparison: Comparison) -> Iterator[str]:
         yield f"the recipe does not fit ({error})"
     if manifest.precision != recipe.precision.name:
         yield f"precision is {manifest.precision}, the recipe's {recipe.precision.name}"
-    if manifest.selftest.min_snr_db < recipe.selftest_snr_db:
-        yield f"the self-test asks for {manifest.selftest.min_snr_db:g} dB, the recipe for {recipe.selftest_snr_db:g}"
+    if float(manifest.selftest.min_snr_db) < recipe.selftest_snr_db:
+        yield f"the self-test asks for {manifest.selftest.min_snr_db} dB, the recipe for {recipe.selftest_snr_db:g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ofa_export.errors import BundleError, RuntimeFailedError
+from ofa_export.errors import BundleError, RejectionCode, RuntimeFailedError
 from ofa_export.targets.host import HOST
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_most
@@ -25,7 +25,7 @@ def load_findings(comparison: Comparison) -> Iterator[Finding]:
     """
     name = comparison.target.name
     if name == HOST and (end := subprocess_trial(comparison.bundle)):
-        raise BundleError(end, entry=comparison.converter.entry_name)
+        raise BundleError(end, code=RejectionCode.GRAPHS, entry=comparison.converter.entry_name)
     sentence, failures = f"The bundle's graphs were loaded by the target {name}.", 0
     try:
         _ = comparison.runner
