@@ -42,6 +42,6 @@ def test_getting_backends_imports_neither_torch_nor_converters(run_python) -> No
         "import sys\n"
         "from ofa_export.backends.registry import backend_names, get_backend\n"
         "for name in backend_names(): get_backend(name).tool_versions()\n"
-        "heavy = {'torch', 'executorch', 'litert_torch', 'ai_edge_quantizer', 'onnx2tf', 'tensorflow', 'onnx'}\n"
+        "heavy = {'torch', 'executorch', 'litert_torch', 'litert_quantizer', 'onnx2tf', 'tensorflow', 'onnx'}\n"
         "assert not heavy & set(sys.modules)"
     )

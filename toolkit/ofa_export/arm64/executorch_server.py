@@ -7,7 +7,7 @@ from typing import Any
 
 # Before the extension, which needs its libraries.
 import torch
-from executorch.extension.pybindings import _portable_lib as runtime
+from executorch.extension.pybindings import _C as runtime
 
 from ofa_export.arm64.graph_server import Contract, Tensors, main
 
