@@ -9,12 +9,12 @@ import pytest
 
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.registry import GROUP
+from ofa_export.validation.checks.runtime import subprocess_trial
 from ofa_export.validation.reports.report import exit_code
-from ofa_export.validation.subprocess_trial import subprocess_trial
 
 pytestmark = pytest.mark.integration
 
-BUNDLE = Path(__file__).parents[1] / "fuzz" / "corpus" / "toy.ofab"
+BUNDLE = Path(__file__).parents[2] / "fuzz" / "corpus" / "toy.ofab"
 CONVERTER = """
 import os, sys
 
