@@ -97,7 +97,7 @@ def validate(
     checkpoint: Checkpoint | Path | str,
     *,
     target: str = "host",
-    tolerance: TolerancePolicy | str = "default",
+    tolerance: TolerancePolicy | Path | str = "default",
     cross: bool = False,
     layers: bool = False,
     attribute: bool = False,
@@ -131,7 +131,9 @@ def validate(
         MissingToolError: a converter, or a tool of the target, is not installed.
     """
     chosen = get_target(target)
-    policy = load_recipe("tolerance", tolerance, TolerancePolicy) if isinstance(tolerance, str) else tolerance
+    policy = tolerance
+    if not isinstance(policy, TolerancePolicy):
+        policy = load_recipe("tolerance", str(policy), TolerancePolicy)
     reference = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(Path(checkpoint))
     with one_torch_thread(), ExitStack() as stack:
         try:
