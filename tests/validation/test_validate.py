@@ -331,8 +331,8 @@ def test_a_manifest_that_does_not_fit_the_checkpoint_is_a_broken_contract(worksh
     assert "user group '7'" in sentence and "exclude_history is False" in sentence
 
 
-def test_an_unknown_runtime_is_a_usage_error(workshop: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"runtime 'phone'.*Valid: .*host"):
+def test_an_unknown_target_is_a_usage_error(workshop: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"target 'phone'.*Valid: .*host"):
         workshop.validate(workshop.folder / "none.ofab", target="phone")
 
 
