@@ -18,7 +18,7 @@ from pathlib import Path
 BARE = """
 import sys
 from pathlib import Path
-from ofa_export.backends.registry import get_backend
+from ofa_export.converters.registry import get_backend
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.precision import INT8

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from memory_watch import WATCH
 
-from ofa_export.bundle.order import plane_order
+from ofa_export.bundle.tile_order import plane_order
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender

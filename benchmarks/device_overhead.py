@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ofa_export.backends.registry import get_backend
-from ofa_export.bundle.device import Device
 from ofa_export.bundle.reader import Bundle
 from ofa_export.contract import block_name, theta_name
+from ofa_export.converters.registry import get_backend
+from ofa_export.device.loop import Device
 
 CANDIDATES = 100
 

@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.codes import EncodedTable, encode
-from ofa_export.bundle.device import Device
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.writer import write_bundle
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.registry import get_backend
+from ofa_export.device.loop import Device
 from ofa_export.evaluation.subject import open_subject
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.recipes import load_recipe
 from ofa_export.resources import shipped
-from ofa_export.session import open_device
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.recipes import load_recipe
+from ofa_export.targets.open_device import open_device
 from ofa_export.training.baselines import MarkovChain
 
 CANDIDATES = 100

@@ -20,21 +20,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from tolerance_spread_check import Measured, derived_limit, quantity_of  # noqa: E402
 from toys import random_model, save_checkpoint  # noqa: E402
 
-from ofa_export.backends.registry import get_backend  # noqa: E402
 from ofa_export.bundle.writer import write_bundle  # noqa: E402
-from ofa_export.content_cache import ContentCache  # noqa: E402
+from ofa_export.converters.registry import get_backend  # noqa: E402
 from ofa_export.model.checkpoint import Checkpoint  # noqa: E402
 from ofa_export.model.checkpoint_reader import load_checkpoint  # noqa: E402
 from ofa_export.model.threads import one_torch_thread  # noqa: E402
-from ofa_export.output import atomic_write  # noqa: E402
 from ofa_export.planning.master import measured_master  # noqa: E402
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.precision import parse_precision  # noqa: E402
-from ofa_export.recipes import load_recipe  # noqa: E402
+from ofa_export.support.content_cache import ContentCache  # noqa: E402
+from ofa_export.support.output import atomic_write  # noqa: E402
+from ofa_export.support.recipes import load_recipe  # noqa: E402
 from ofa_export.validation.finding import Finding  # noqa: E402
-from ofa_export.validation.spread import Measured, derived_limit, quantity_of  # noqa: E402
 from ofa_export.validation.tolerance import TolerancePolicy  # noqa: E402
 from ofa_export.validation.validate import validate  # noqa: E402
 

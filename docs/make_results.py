@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ofa_export.evaluation.plots import bytes_plot, orders_plot, ranking_plot, segments_plot
 from ofa_export.evaluation.summary import ByteRow, FineTunedRow, GroupRow, Row, SegmentRow
-from ofa_export.metrics import Interval
+from ofa_export.ranking.metrics import Interval
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS / "results"

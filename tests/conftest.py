@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from ofa_export.arm64.builds import LITERT
-from ofa_export.bundle.order import plane_order
-from ofa_export.content_cache import ENVIRONMENT_VARIABLE
+from ofa_export.bundle.tile_order import plane_order
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.runtimes.child_process import ChildProcess, last_lines
-from ofa_export.system_tools import PACKAGES
+from ofa_export.support.content_cache import ENVIRONMENT_VARIABLE
+from ofa_export.support.system_tools import PACKAGES
+from ofa_export.targets.arm64.builds import LITERT
+from ofa_export.targets.process.child_process import ChildProcess, last_lines
 
 TOY = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3, user_groups=2)
 TOY_PROBES = 24

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from fuzz import made
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.codes import EncodedTable
-from ofa_export.bundle.device import Device, Ranking
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.selftest_run import run_selftest
 from ofa_export.bundle.session_pack import SessionPack
+from ofa_export.device.loop import Device, Ranking
+from ofa_export.device.selftest import run_selftest
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = {"toy": CORPUS / "toy.ofab", "sample": ROOT / "artifacts" / "golden" / "sample-420KB-litert.ofab"}

@@ -13,8 +13,8 @@ from ofa_export.apk.packages import ANDROID, R8
 from ofa_export.apk.platform import PlatformClasses
 from ofa_export.apk.references import unresolved
 from ofa_export.apk.shrinking import shrink
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import AppBuildError
+from ofa_export.support.content_cache import ContentCache
 
 pytestmark = pytest.mark.android(runtime="apk")
 

@@ -8,7 +8,7 @@ import pytest
 
 from ofa_export.benchmark.child_meter import CALLS_AT_ONCE, ChildMeter
 from ofa_export.contract import GraphSpec, TensorSpec
-from ofa_export.runtimes.measuring_runner import MeasuringRunner
+from ofa_export.targets.process.measuring_runner import MeasuringRunner
 
 CONTRACT = (GraphSpec("score", (TensorSpec("x", (1,)),), (TensorSpec("y", (1,)),)),)
 # Running takes 2 ms; a call is said to have taken as many milliseconds as its input is, half of it on the processor.

@@ -15,7 +15,7 @@ from ofa_export.benchmark.memory import Memory, measure_memory, with_child
 from ofa_export.errors import LoweringError
 from ofa_export.mapped_memory import mapped_bytes
 from ofa_export.peak_memory import peak_bytes
-from ofa_export.runtimes.measuring_runner import ChildMemory
+from ofa_export.targets.process.measuring_runner import ChildMemory
 
 
 def test_the_peak_never_falls() -> None:

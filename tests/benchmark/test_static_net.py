@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ofa_export.benchmark.static_net import StaticNet, static_graph
-from ofa_export.model.adaptive_layers import AdaptiveLinear
-from ofa_export.model.backbones import BACKBONES
+from ofa_export.model.blocks.adaptive_layers import AdaptiveLinear
+from ofa_export.model.blocks.backbones import BACKBONES
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.scoring import score_histories, static_adapt
+from ofa_export.ranking.scoring import score_histories, static_adapt
 
 T, V = 6, 30
 

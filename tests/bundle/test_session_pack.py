@@ -19,10 +19,10 @@ from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.bundle.codes import EncodedTable, encode
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.order import plane_order
 from ofa_export.bundle.session_fields import ENTRY
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.tile_order import plane_order
 from ofa_export.errors import ConfigError, SessionPackError
 
 Archive = Callable[[Mapping[str, bytes]], memoryview]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.bundle.codes import decode, encode
-from ofa_export.bundle.order import block_order, plane_order, prefix_bytes
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.tile_order import block_order, plane_order, prefix_bytes
 from ofa_export.errors import ConfigError
 
 SIZES = (5, 1, 6)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.bundle.codes import EncodedTable, encode
-from ofa_export.bundle.order import TileOrder, block_order, plane_order, planes_of_prefix, prefix_bytes
+from ofa_export.bundle.tile_order import TileOrder, block_order, plane_order, planes_of_prefix, prefix_bytes
 from ofa_export.bundle.tiles import pack_tiles, unpack_tiles
 
 

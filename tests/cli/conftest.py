@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from ofa_export.backends.registry import GROUP
 from ofa_export.cli.app import app
+from ofa_export.converters.registry import GROUP
 
 BUDGET = "1MB"
 

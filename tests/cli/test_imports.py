@@ -119,5 +119,5 @@ def test_running_an_executorch_bundle_loads_torch_only_because_executorch_does(e
     # The Python binding in ExecuTorch's wheel is linked to torch's libraries, so the adapter has to load them first.
     # The exporter and the reference model stay out of it; on a phone the runtime is C++ without torch.
     loaded, importer = loaded_by("run", executorch, "--history", "K1")
-    assert importer == "ofa_export.backends.executorch"
+    assert importer == "ofa_export.converters.executorch.converter"
     assert not loaded & {"tensorflow", "jax", "polars", "executorch.exir", "ofa_export.model", "ofa_export.graphs"}

@@ -8,7 +8,7 @@ from ofa_export.data.histories import build_histories
 from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.sample import SAMPLE_FOLDER, SAMPLES, load_dataset
 from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
-from ofa_export.recipes import load_recipe, recipe_names
+from ofa_export.support.recipes import load_recipe, recipe_names
 from ofa_export.training.recipe import TrainRecipe
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ofa_export.content_cache import ContentCache
 from ofa_export.data.histories import HeldOut, held_out_items
 from ofa_export.data.planted import planted_interactions
 from ofa_export.data.sample import load_dataset
@@ -14,6 +13,7 @@ from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.evaluate import Evaluation, evaluate
 from ofa_export.evaluation.subject import Subject, open_subject
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.support.content_cache import ContentCache
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.run import train

@@ -7,7 +7,7 @@ import torch
 from ofa_export.evaluation.block_orders import RemovalMask, block_orders, greedy_weights, removal_weights
 from ofa_export.evaluation.controls import STARTS, ControlRuns
 from ofa_export.model.config import BLOCK_WIDTH
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 
 
 def test_a_mask_keeps_the_largest_and_learns_near_the_threshold() -> None:

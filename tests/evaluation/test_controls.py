@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ofa_export.content_cache import ContentCache
 from ofa_export.evaluation.controls import STARTS, Control, ControlRuns, depth_control, mapper_controls
 from ofa_export.evaluation.subject import Subject
+from ofa_export.support.content_cache import ContentCache
 from ofa_export.training.progress import Silent
 
 pytestmark = pytest.mark.integration

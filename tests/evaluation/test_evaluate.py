@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ofa_export.cli.evaluation_view import evaluation_text
+from ofa_export.cli.render.evaluation_view import evaluation_text
 from ofa_export.errors import ConfigError
 from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.evaluate import Evaluation, evaluate

@@ -8,7 +8,7 @@ from ofa_export.data.histories import HeldOut
 from ofa_export.evaluation.contenders import network_score
 from ofa_export.evaluation.fine_tuning import FineTuning, fine_tune, fine_tuned_score, time_adaptation
 from ofa_export.evaluation.subject import Subject
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 
 pytestmark = pytest.mark.integration
 HOW = FineTuning(steps=10, learning_rate=1e-3)

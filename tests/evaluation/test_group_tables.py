@@ -9,7 +9,7 @@ from ofa_export.evaluation.contenders import network_score
 from ofa_export.evaluation.controls import STARTS, ControlRuns
 from ofa_export.evaluation.group_tables import GROUP_COUNTS, group_control, group_qualities
 from ofa_export.evaluation.quality import measure
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 
 pytestmark = pytest.mark.integration
 

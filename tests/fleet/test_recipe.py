@@ -7,7 +7,7 @@ import yaml
 
 from ofa_export.errors import ConfigError
 from ofa_export.fleet.recipe import FleetRecipe
-from ofa_export.recipes import load_recipe, recipe_names
+from ofa_export.support.recipes import load_recipe, recipe_names
 
 
 def test_every_shipped_recipe_can_be_loaded() -> None:

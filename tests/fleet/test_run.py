@@ -18,7 +18,7 @@ from ofa_export.fleet.recipe import FleetRecipe
 from ofa_export.fleet.run import check_place, make_fleet
 from ofa_export.fleet.runners import Runner, process_runner
 from ofa_export.fleet.store import FleetStore
-from ofa_export.planning.jobs import Job
+from ofa_export.planning.bundle_job import Job
 
 pytestmark = pytest.mark.integration
 

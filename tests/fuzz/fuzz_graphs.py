@@ -25,10 +25,10 @@ from mutations import flip_bits, overwrite
 from fuzz import limit_memory
 from ofa_export.benchmark.protocol import LIBRARIES
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.selftest_run import run_selftest
+from ofa_export.device.selftest import run_selftest
 from ofa_export.errors import OfaExportError
-from ofa_export.runtimes.host import HOST
-from ofa_export.session import open_device
+from ofa_export.targets.host import HOST
+from ofa_export.targets.open_device import open_device
 
 REFUSED, PASSED, FAILED, DEFECT = 10, 11, 12, 13
 ENDINGS = {REFUSED: "refused", PASSED: "self-test passed", FAILED: "self-test failed", DEFECT: "defect"}

@@ -23,20 +23,20 @@ from files import Base
 from mutations import mutant
 
 from fuzz import limit_memory
-from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import fit_tiles, write_bundle
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.registry import get_backend
 from ofa_export.errors import OfaExportError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.peak_memory import peak_bytes
 from ofa_export.planning.master import measured_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
-from ofa_export.recipes import load_recipe
-from ofa_export.validation.json_report import reports_to_json
-from ofa_export.validation.junit_report import reports_to_junit
-from ofa_export.validation.report import Report, exit_code
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.recipes import load_recipe
+from ofa_export.validation.reports.json import reports_to_json
+from ofa_export.validation.reports.junit import reports_to_junit
+from ofa_export.validation.reports.report import Report, exit_code
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 

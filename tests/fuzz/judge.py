@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.bundle.delta import Delta
-from ofa_export.bundle.device import Device
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.patch import apply_delta
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.selftest_run import run_selftest
 from ofa_export.bundle.session_pack import SessionPack
+from ofa_export.device.loop import Device
+from ofa_export.device.selftest import run_selftest
 from ofa_export.errors import BundleError, DeltaError, OfaExportError, SessionPackError
 
 ERRORS = {"ofab": BundleError, "ofas": SessionPackError, "ofad": DeltaError}

@@ -11,16 +11,16 @@ from judge import StandIn
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.codes import encode
-from ofa_export.bundle.device import Device
 from ofa_export.bundle.difference import make_delta
 from ofa_export.bundle.items import ItemCatalogue, items_entry
 from ofa_export.bundle.manifest import DataSource, ManifestFields, NdcgAt10, Quality, Ranking, Runtime, Shapes
-from ofa_export.bundle.order import plane_order
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.tile_order import plane_order
 from ofa_export.bundle.writer import BundleContents, bundle_entries
+from ofa_export.device.loop import Device
 
 T, d, L, C, P, V = 6, 16, 3, 4, 5, 23
 GROUP_SIZES = (8, 8, 7)

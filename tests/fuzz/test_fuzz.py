@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ofa_export.backends.registry import GROUP
+from ofa_export.converters.registry import GROUP
 
 HERE = Path(__file__).parent
 MOST_SECONDS = 5.0

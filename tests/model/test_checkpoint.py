@@ -7,7 +7,7 @@ import numpy as np
 
 from ofa_export.model.checkpoint import Checkpoint, checkpoint_files, files_digest
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.model.scoring import score_histories
+from ofa_export.ranking.scoring import score_histories
 
 
 def test_what_is_saved_is_what_is_loaded(checkpoint: Checkpoint, folder: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import device_graphs
 from ofa_export.graphs.layers import linear_layers
-from ofa_export.model.backbones import BACKBONES
+from ofa_export.model.blocks.backbones import BACKBONES
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.fake_quantised import (
     QuantisedLinear,
@@ -21,9 +21,9 @@ from ofa_export.model.fake_quantised import (
     int8_weights,
 )
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.scoring import score_histories
 from ofa_export.precision import FP32, INT4, INT8, Precision
 from ofa_export.quantisation_rules import CHANNELWISE, GROUPWISE, QuantisationRules
+from ofa_export.ranking.scoring import score_histories
 
 CONFIG = ModelConfig(items=40, width=32, depth=2, heads=2, history_length=8, rank=2, item_groups=2)
 

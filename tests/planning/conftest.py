@@ -1,70 +1,7 @@
-"""The toy checkpoint, a backend that converts in no time, and the master that both make."""
+"""The toy checkpoint and a converter that takes no time, for tests of planning."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NoReturn
+from toy_planning import backend, checkpoint, master, recipe
 
-import pytest
-
-from ofa_export.bundle.writer import BundleContents
-from ofa_export.content_cache import ContentCache
-from ofa_export.graphs.device import DeviceGraph
-from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.planning.candidate_worth import weights
-from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.master_cache import load_master
-from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
-
-
-@dataclass
-class DigestBackend:
-    """A third-party backend: its "file" is a digest of the weights and as long as they are."""
-
-    name: str = "digest"
-    version: str = "1.0"
-    entry_name: str = "graphs.digest"
-    schemes: Mapping[Scheme, str] = field(default_factory=lambda: {"fp32": "1.0", "int8": "1.2"})
-    rules: QuantisationRules = CHANNELWISE
-    conversions: list[str] = field(default_factory=list)
-
-    def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
-        self.conversions.append(precision.text)
-        digest = hashlib.sha256(precision.text.encode())
-        for graph in graphs:
-            for value in graph.module.state_dict().values():
-                digest.update(value.numpy().tobytes())
-        return digest.digest() + bytes(sum(weights(graphs, precision, self).values()))
-
-    def load(self, graphs: object, contract: object) -> NoReturn:
-        raise NotImplementedError
-
-    def tool_versions(self) -> dict[str, str]:
-        return {"digest": self.version}
-
-
-@pytest.fixture(scope="session")
-def recipe() -> BundleRecipe:
-    return BundleRecipe(description="toy", precision="int8", candidates=25, selftest=SelfTestRecipe(min_snr_db=20.0))
-
-
-@pytest.fixture
-def backend() -> DigestBackend:
-    return DigestBackend()
-
-
-@pytest.fixture(scope="session")
-def checkpoint(toy_checkpoint: Path) -> Checkpoint:
-    return load_checkpoint(toy_checkpoint)
-
-
-@pytest.fixture(scope="session")
-def master(toy_checkpoint: Path, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
-    store = ContentCache(tmp_path_factory.mktemp("masters"))
-    return load_master(ExportSource(toy_checkpoint, group=0), backend=DigestBackend(), recipe=recipe, store=store)
+__all__ = ["backend", "checkpoint", "master", "recipe"]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ofa_export.bundle.writer import smallest_budget, write_bundle
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.budget import UNBOUNDED
@@ -21,6 +20,7 @@ from ofa_export.planning.plan import make_plan
 from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
 from ofa_export.precision import INT8
+from ofa_export.support.content_cache import ContentCache
 
 OPEN = OpenRecipe(
     description="toy", precision="auto", rank="auto", adaptation="auto", candidates=25, selftest=SelfTestRecipe()

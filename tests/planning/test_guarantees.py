@@ -13,9 +13,8 @@ import torch
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from ofa_export.bundle.order import plane_order
+from ofa_export.bundle.tile_order import plane_order
 from ofa_export.bundle.writer import smallest_budget
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
 from ofa_export.model.config import ModelConfig
@@ -28,6 +27,7 @@ from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
+from ofa_export.support.content_cache import ContentCache
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,6 @@ from html import unescape
 import pytest
 
 from ofa_export.bundle.writer import BundleContents, smallest_budget
-from ofa_export.planning.byte_shares import byte_shares
 from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.choose import Choice
 from ofa_export.planning.html_report import plan_html
@@ -14,6 +13,7 @@ from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPo
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import INT8
+from ofa_export.reporting.byte_shares import byte_shares
 
 WEIGHTS = {"adapt.controller": 700, "adapt.mapper.generators.0": 900, "block_0": 300}
 

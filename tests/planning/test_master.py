@@ -7,12 +7,12 @@ import pytest
 
 from ofa_export import __version__
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.support.content_cache import ContentCache
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from safetensors.numpy import load, save
 
 import ofa_export
 from ofa_export.bundle.writer import BundleContents, write_bundle
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import CheckpointError
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import FP32
+from ofa_export.support.content_cache import ContentCache
 
 
 @pytest.fixture

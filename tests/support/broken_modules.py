@@ -9,12 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ofa_export.graphs.device import AdaptGraph, BlockGraph, ScoreGraph
-from ofa_export.model.attention import attend
+from ofa_export.model.blocks.attention import attend
+from ofa_export.model.blocks.masks import causal_bias
+from ofa_export.model.blocks.transformer_block import TransformerBlock
 from ofa_export.model.controller import StructureController
 from ofa_export.model.extractor import PairExtractor
 from ofa_export.model.mapper import Generator
-from ofa_export.model.masks import causal_bias
-from ofa_export.model.transformer_block import TransformerBlock
 
 # A length or a mask that is not used at all would leave the graph, and the contract would be broken, too.
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ofa_export.bundle.codes import encode
 from ofa_export.bundle.items import items_entry
-from ofa_export.bundle.order import TileOrder, prefix_bytes
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.tile_order import TileOrder, prefix_bytes
 from ofa_export.bundle.tiles import pack_tiles
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.model.checkpoint import Checkpoint

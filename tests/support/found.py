@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatch
 from typing import Protocol
 
-from ofa_export.validation.report import Report, exit_code
+from ofa_export.validation.reports.report import Report, exit_code
 
 
 class Defect(Protocol):

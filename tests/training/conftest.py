@@ -15,7 +15,7 @@ from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.data.sample import DataSet
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.session import Session, initial_session
+from ofa_export.training.training_run import Session, initial_session
 
 RECIPE: dict[str, Any] = {
     "description": "For tests, seconds.",

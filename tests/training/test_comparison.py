@@ -8,7 +8,7 @@ import numpy as np
 from ofa_export.data.histories import Histories
 from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.probes import choose_probes
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 
 
 def test_baselines_are_measured_on_the_probes(session_of: Callable[..., Session], histories: Histories) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from ofa_export.training.dropout import set_dropout
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 
 
 def test_the_mapper_has_its_own_share(session_of: Callable[..., Session]) -> None:

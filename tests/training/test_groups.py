@@ -11,8 +11,8 @@ from ofa_export.data.histories import left_pad
 from ofa_export.errors import ConfigError, MissingToolError
 from ofa_export.model.network import lookup
 from ofa_export.training.groups import train_groups, user_vectors
-from ofa_export.training.session import Session
 from ofa_export.training.static import train_static
+from ofa_export.training.training_run import Session
 
 MakeSession = Callable[..., Session]
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from ofa_export.model.caps import with_rank
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
-from ofa_export.model.scoring import static_adapt
+from ofa_export.model.reductions.caps import with_rank
+from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.mapper import (
     adaptive_loss,
     draw_ranks,
@@ -22,7 +22,7 @@ from ofa_export.training.mapper import (
     split_windows,
     train_mapper,
 )
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 from ofa_export.training.windows import Batch
 
 MakeSession = Callable[..., Session]

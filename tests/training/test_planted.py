@@ -12,15 +12,15 @@ from torch import Tensor
 from ofa_export.data.histories import build_histories
 from ofa_export.data.sample import load_dataset
 from ofa_export.model.network import Adaptation
-from ofa_export.model.scoring import static_adapt
-from ofa_export.recipes import load_recipe
+from ofa_export.ranking.scoring import static_adapt
+from ofa_export.support.recipes import load_recipe
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.mapper import fit_adaptive
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import Optimiser, TrainRecipe
-from ofa_export.training.session import Session, initial_session
 from ofa_export.training.static import static_loss, train_static
+from ofa_export.training.training_run import Session, initial_session
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

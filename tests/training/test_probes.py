@@ -6,7 +6,7 @@ import numpy as np
 
 from ofa_export.data.histories import left_pad
 from ofa_export.training.probes import choose_probes
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 
 MakeSession = Callable[..., Session]
 

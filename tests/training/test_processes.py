@@ -13,7 +13,7 @@ import torch
 
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.model.scoring import score_histories
+from ofa_export.ranking.scoring import score_histories
 from ofa_export.training.processes import from_first, gathered, is_first, processes, scattered, share, total
 from ofa_export.training.recipe import TrainRecipe
 

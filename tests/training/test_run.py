@@ -21,7 +21,7 @@ from ofa_export.training import run as run_module
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.run import STAGES, Stage, train
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 from ofa_export.training.weights import train_weights
 
 pytestmark = pytest.mark.integration

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.training.session import Session, mean_cross_entropy
 from ofa_export.training.static import static_loss, train_static
+from ofa_export.training.training_run import Session, mean_cross_entropy
 from ofa_export.training.windows import Batch
 
 MakeSession = Callable[..., Session]

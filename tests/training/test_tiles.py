@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from ofa_export.bundle.order import check_order, floor_tiles, plane_order, planes_of_prefix
+from ofa_export.bundle.tile_order import check_order, floor_tiles, plane_order, planes_of_prefix
 from ofa_export.model.elastic_table import keep_planes
 from ofa_export.model.network import lookup
-from ofa_export.training.session import Session
 from ofa_export.training.tiles import compressed_loss, keep_prefix, random_prefix, random_prefix_table, train_tiles
+from ofa_export.training.training_run import Session
 
 MakeSession = Callable[..., Session]
 

@@ -12,7 +12,7 @@ from ofa_export.data.histories import build_histories
 from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.session import Session, initial_session
+from ofa_export.training.training_run import Session, initial_session
 from ofa_export.training.weights import _split, train_weights
 
 MakeSession = Callable[..., Session]

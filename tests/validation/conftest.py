@@ -14,27 +14,27 @@ import pytest
 import torch
 from toys import CONFIG, random_model, save_checkpoint
 
-from ofa_export.backends.converters import SECOND_CONVERTERS, SecondConverter
-from ofa_export.backends.registry import GROUP, get_backend
 from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.converters import SECOND_CONVERTERS, SecondConverter
+from ofa_export.converters.registry import GROUP, get_backend
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.planning.byte_shares import ByteShare
 from ofa_export.planning.master import measured_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import parse_precision
-from ofa_export.recipes import load_recipe
-from ofa_export.validation.expected_quality import ExpectedQuality, QualityPoint
+from ofa_export.reporting.byte_shares import ByteShare
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.recipes import load_recipe
+from ofa_export.validation.checks.bundle import accepted_finding
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.latency import Latency
-from ofa_export.validation.layer_error import LayerError
-from ofa_export.validation.provenance import accepted_finding
-from ofa_export.validation.report import Report, Subject
+from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.reports.expected_quality import ExpectedQuality, QualityPoint
+from ofa_export.validation.reports.report import Report, Subject
 from ofa_export.validation.score_sample import ScoreSample
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ofa_export.validation.latency import latencies
-from ofa_export.validation.session import Sessions
+from ofa_export.validation.sessions import Sessions
 
 
 def test_parts_and_the_whole_session_each_have_their_own_median() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.scoring import score_histories
+from ofa_export.ranking.scoring import score_histories
 from ofa_export.validation.reference import run_reference
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ofa_export.validation.score_sample import score_sample
-from ofa_export.validation.session import Sessions, _shown
+from ofa_export.validation.sessions import Sessions, _shown
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from file_defects import FILE_DEFECTS, Constants, FileDefect
 from found import assert_found
 
-from ofa_export.backends.registry import get_backend
+from ofa_export.converters.registry import get_backend
 
 pytestmark = pytest.mark.integration
 

@@ -17,17 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.bundle.manifest import ENTRY, Manifest
-from ofa_export.bundle.order import prefix_bytes
+from ofa_export.bundle.tile_order import prefix_bytes
+from ofa_export.converters.registry import get_backend
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import FP32, INT8
 from ofa_export.validation.finding import Finding
-from ofa_export.validation.report import Report, exit_code
+from ofa_export.validation.reports.report import Report, exit_code
 
 # A second or more each, of which some forty are too many for the fast tier.
 pytestmark = pytest.mark.integration

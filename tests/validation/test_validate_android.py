@@ -19,12 +19,12 @@ from found import assert_found
 from graph_inputs import random_inputs
 from numpy.typing import NDArray
 
-from ofa_export.backends.registry import get_backend
 from ofa_export.contract import GraphSpec
+from ofa_export.converters.registry import get_backend
 from ofa_export.errors import BundleError, RuntimeFailedError
 from ofa_export.graphs.device import device_graphs
-from ofa_export.runtimes.android import AndroidRuntime
-from ofa_export.validation.report import Report, exit_code
+from ofa_export.targets.android.runtime import AndroidRuntime
+from ofa_export.validation.reports.report import Report, exit_code
 
 pytestmark = pytest.mark.android
 

@@ -15,18 +15,18 @@ import pytest
 from graph_inputs import random_inputs
 from numpy.typing import NDArray
 
-from ofa_export.arm64.builds import LITERT
-from ofa_export.arm64.cpus import CPUS, Cpu
-from ofa_export.arm64.root_folder import ENVIRONMENT, command, root_folder
-from ofa_export.backends.registry import get_backend
-from ofa_export.content_cache import default_cache_root
 from ofa_export.contract import GraphSpec
+from ofa_export.converters.registry import get_backend
 from ofa_export.errors import BundleError, RuntimeFailedError
 from ofa_export.graphs.device import device_graphs
-from ofa_export.runtimes.child_process import ChildProcess
-from ofa_export.runtimes.child_runner import ChildRunner
-from ofa_export.runtimes.registry import get_runtime, runtime_names
-from ofa_export.validation.report import exit_code
+from ofa_export.support.content_cache import default_cache_root
+from ofa_export.targets.arm64.builds import LITERT
+from ofa_export.targets.arm64.cpus import CPUS, Cpu
+from ofa_export.targets.arm64.root_folder import ENVIRONMENT, command, root_folder
+from ofa_export.targets.process.child_process import ChildProcess
+from ofa_export.targets.process.child_runner import ChildRunner
+from ofa_export.targets.registry import get_runtime, runtime_names
+from ofa_export.validation.reports.report import exit_code
 
 pytestmark = pytest.mark.android(runtime="arm64")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ofa_export.runtimes.registry import runtime_names
-from ofa_export.validation.report import Report, exit_code
+from ofa_export.targets.registry import runtime_names
+from ofa_export.validation.reports.report import Report, exit_code
 
 pytestmark = [pytest.mark.android(runtime="arm64"), pytest.mark.optional]
 

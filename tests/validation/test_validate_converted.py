@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.validation.report import exit_code
+from ofa_export.validation.reports.report import exit_code
 
 pytestmark = pytest.mark.integration
 
@@ -37,9 +37,9 @@ def test_validating_imports_no_converter(workshop: Any) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from ofa_export.content_cache import ContentCache
+from ofa_export.support.content_cache import ContentCache
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.recipes import load_recipe
+from ofa_export.support.recipes import load_recipe
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 report = validate(

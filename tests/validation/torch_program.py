@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ofa_export.backends.agreement import check_inputs
 from ofa_export.contract import GraphSpec
+from ofa_export.converters.agreement import check_inputs
 from ofa_export.errors import BundleError
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.fake_quantised import QuantisedLinear

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.reader import Bundle
+from ofa_export.converters.registry import get_backend
 
 TIME_LIMIT_S = 120
 """The graphs take milliseconds; importing a runtime on a busy computer takes some ten seconds."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ofa_export.android.libraries import PHONE_LIBRARIES
 from ofa_export.bundle.reader import Bundle
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.targets.android.libraries import PHONE_LIBRARIES
 
 SUFFIX = ".ofab"
 

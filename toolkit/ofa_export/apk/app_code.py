@@ -10,8 +10,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ofa_export.android.artifacts import FOLDER, LOCK, Artifact, fetch, fetching_tools
-from ofa_export.android.libraries import unpacked
 from ofa_export.apk.app_classes import compile_app
 from ofa_export.apk.app_resources import link_resources
 from ofa_export.apk.kept_files import kept_files
@@ -28,9 +26,11 @@ from ofa_export.apk.platform import PlatformClasses, java_api_table
 from ofa_export.apk.references import unresolved
 from ofa_export.apk.shrinking import shrink
 from ofa_export.apk.sources import AppSources
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import AppBuildError
-from ofa_export.system_tools import require_tools
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.system_tools import require_tools
+from ofa_export.targets.android.artifacts import FOLDER, LOCK, Artifact, fetch, fetching_tools
+from ofa_export.targets.android.libraries import unpacked
 
 TOOLS = ("java", "javac", "aapt2")
 STEPS = Path(__file__).parent

@@ -18,10 +18,10 @@ from ofa_export.apk.native_libraries import NativeLibrary, native_libraries
 from ofa_export.apk.signing import Signature, sign, verify
 from ofa_export.apk.signing_key import SigningKey
 from ofa_export.apk.sources import AppSources
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import OfaExportError
-from ofa_export.output import atomic_write
-from ofa_export.system_tools import require_tools
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.output import atomic_write
+from ofa_export.support.system_tools import require_tools
 
 TOOLS = ("java", "javac", "keytool", "aapt2", "apksigner")
 STEPS = ("fetching packages", "linking resources", "compiling Kotlin", "shrinking", "packing", "signing", "checking")

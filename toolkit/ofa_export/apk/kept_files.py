@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping
 
-from ofa_export.content_cache import ContentCache
+from ofa_export.support.content_cache import ContentCache
 
 
 def kept_files(cache: ContentCache, name: str, make: Callable[[], Mapping[str, bytes]]) -> dict[str, bytes]:

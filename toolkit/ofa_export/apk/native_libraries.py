@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ofa_export.android.artifacts import Artifact
-from ofa_export.android.libraries import PHONE_LIBRARIES, PhoneLibrary, unpacked
 from ofa_export.apk.kept_files import kept_files
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.targets.android.artifacts import Artifact
+from ofa_export.targets.android.libraries import PHONE_LIBRARIES, PhoneLibrary, unpacked
 
 Packages = Callable[[tuple[Artifact, ...]], dict[Artifact, Path]]
 """Fetches packages."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ofa_export.android.artifacts import Artifact
-from ofa_export.android.libraries import PHONE_LIBRARIES
+from ofa_export.targets.android.artifacts import Artifact
+from ofa_export.targets.android.libraries import PHONE_LIBRARIES
 
 KOTLIN = "2.4.10"
 SERIALIZATION = "1.12.0"

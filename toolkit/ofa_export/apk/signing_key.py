@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from ofa_export.apk.run_tool import Words
 from ofa_export.errors import ConfigError, OutputError
-from ofa_export.system_tools import require_tools
+from ofa_export.support.system_tools import require_tools
 
 PASSWORD_VARIABLE = "OFA_EXPORT_KEYSTORE_PASSWORD"
 """A password on the command line could be read by every user of the computer."""

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.registry import get_backend
 from ofa_export.benchmark.graph_meter import MeteredGraphs
 from ofa_export.benchmark.protocol import LIBRARIES, metered
-from ofa_export.bundle.device import Device
 from ofa_export.bundle.reader import Bundle
+from ofa_export.converters.registry import get_backend
+from ofa_export.device.loop import Device
 
 SHOWN = 10
 """Items of a ranking."""

@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ofa_export.benchmark.graph_meter import GraphTimes
-from ofa_export.runtimes.measuring_runner import Call, ChildMemory, Duration, MeasuringRunner
+from ofa_export.targets.process.measuring_runner import Call, ChildMemory, Duration, MeasuringRunner
 
 WARM_UP_CALLS = 300
 """Before the first that count: Java compiles a method that has been called 200 times."""

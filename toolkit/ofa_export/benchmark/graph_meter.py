@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from ofa_export.backends.protocol import GraphRunner
-from ofa_export.runtimes.measuring_runner import ChildMemory
+from ofa_export.converters.protocol import GraphRunner
+from ofa_export.targets.process.measuring_runner import ChildMemory
 
 
 @dataclass(frozen=True, kw_only=True)

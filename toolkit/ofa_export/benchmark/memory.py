@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ofa_export.benchmark.protocol import Entry
 from ofa_export.mapped_memory import mapped_bytes
-from ofa_export.own_process import run_main
 from ofa_export.peak_memory import peak_bytes
-from ofa_export.runtimes.measuring_runner import ChildMemory
+from ofa_export.support.processes import run_main
+from ofa_export.targets.process.measuring_runner import ChildMemory
 
 
 @dataclass(frozen=True, kw_only=True)

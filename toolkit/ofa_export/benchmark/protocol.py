@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.protocol import Backend
 from ofa_export.benchmark.child_meter import ChildMeter
 from ofa_export.benchmark.graph_meter import GraphMeter, HereMeter, MeteredGraphs
 from ofa_export.contract import GraphSpec
-from ofa_export.runtimes.measuring_runner import MeasuringRunner
-from ofa_export.runtimes.registry import get_runtime
+from ofa_export.converters.protocol import Backend
+from ofa_export.targets.process.measuring_runner import MeasuringRunner
+from ofa_export.targets.registry import get_runtime
 
 RUNTIMES = ("host", "android")
 """Where graphs can be measured: not on a processor that is imitated, whose times say nothing."""
@@ -95,7 +95,7 @@ def metered(
 LIBRARIES = {
     ("host", "litert"): ("ai_edge_litert.interpreter",),
     ("host", "executorch"): ("torch", "executorch.extension.pybindings._portable_lib"),
-    ("android", "litert"): ("ai_edge_litert.interpreter", "ofa_export.runtimes.android"),
-    ("android", "executorch"): ("ofa_export.runtimes.android",),
+    ("android", "litert"): ("ai_edge_litert.interpreter", "ofa_export.targets.android.runtime"),
+    ("android", "executorch"): ("ofa_export.targets.android.runtime",),
 }
 """By runtime and backend, what loading a file imports in this process; nothing where it is not known."""

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.conversion import convert_cached
-from ofa_export.backends.registry import get_backend
 from ofa_export.benchmark.bundle_entry import BundleEntry
 from ofa_export.benchmark.gradient_entry import GradientEntry
 from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, time_in_turn
@@ -23,15 +21,17 @@ from ofa_export.benchmark.static_entry import StaticContender, StaticEntry
 from ofa_export.benchmark.static_net import static_graph
 from ofa_export.benchmark.static_scores import OTHER_NET_DB, scores_snr_db
 from ofa_export.bundle.reader import Bundle
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.conversion import convert_cached
+from ofa_export.converters.registry import get_backend
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, INT8, Precision
-from ofa_export.runtimes import registry
-from ofa_export.validation.provenance import user_group
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.targets import registry
+from ofa_export.validation.checks.bundle import user_group
 
 PRECISIONS = (INT8, FP32)
 """Of the static nets beside the bundles."""

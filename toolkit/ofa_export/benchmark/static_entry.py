@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.backends.registry import get_backend
 from ofa_export.benchmark.graph_meter import MeteredGraphs
 from ofa_export.benchmark.protocol import LIBRARIES, metered
 from ofa_export.contract import GraphSpec
+from ofa_export.converters.registry import get_backend
 
 
 @dataclass(frozen=True, kw_only=True)

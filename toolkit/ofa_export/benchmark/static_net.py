@@ -7,11 +7,11 @@ from torch.nn import functional as F
 
 from ofa_export.contract import GraphSpec, TensorSpec
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.model.adaptive_block import AdaptiveBlock
-from ofa_export.model.adaptive_layers import AdaptiveLayerNorm, AdaptiveLinear
-from ofa_export.model.masks import valid_positions
+from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
+from ofa_export.model.blocks.adaptive_layers import AdaptiveLayerNorm, AdaptiveLinear
+from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.without_adaptation import without_adaptation
+from ofa_export.model.reductions.without_adaptation import without_adaptation
 
 GRAPH = "recommend"
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from ofa_export.bundle.codes import TABLE_VALUES, CodeBook, products_are_finite
 from ofa_export.bundle.manifest import EmbeddingLayout
-from ofa_export.bundle.order import TileOrder, floor_tiles, prefix_bytes
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.tile_order import TileOrder, floor_tiles, prefix_bytes
 from ofa_export.errors import BundleError, ConfigError
 
 ENTRY = "embeddings.bin"

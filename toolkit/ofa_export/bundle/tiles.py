@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
-from ofa_export.bundle.order import TileOrder, prefix_bytes
 from ofa_export.bundle.row_pieces import row_pieces
+from ofa_export.bundle.tile_order import TileOrder, prefix_bytes
 
 
 def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:

@@ -19,12 +19,12 @@ from ofa_export.bundle.archive import Buffer, archive_bytes, write_archive
 from ofa_export.bundle.document import Entry, first_problem
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest, ManifestFields, SelfTestFields, contract_graphs
-from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.tile_order import floor_tiles
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.output import atomic_write, check_output
+from ofa_export.support.output import atomic_write, check_output
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

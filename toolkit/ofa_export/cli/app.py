@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ofa_export import __version__
-from ofa_export.cli import (
+from ofa_export.cli.commands import (
     apk,
     benchmark,
     bundle,

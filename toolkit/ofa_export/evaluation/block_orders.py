@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ofa_export.model.elastic_table import block_rms
 from ofa_export.model.importance import weigh
 from ofa_export.training.loop import Task, optimise, stage_seed
-from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
+from ofa_export.training.training_run import Session
 
 MASK_RATE = 0.02
 """Adam's rate for weights that are learned by removing blocks; they are logits, and start at 0."""

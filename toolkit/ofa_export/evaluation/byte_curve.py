@@ -11,7 +11,7 @@ from ofa_export.evaluation.contenders import network_score
 from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.evaluation.table_methods import TableMethod
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

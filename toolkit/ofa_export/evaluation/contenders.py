@@ -12,7 +12,7 @@ from torch import Tensor
 from ofa_export.data.histories import HeldOut
 from ofa_export.evaluation.quality import Score
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
-from ofa_export.model.scoring import Adapt, score_histories, static_adapt
+from ofa_export.ranking.scoring import Adapt, score_histories, static_adapt
 from ofa_export.training.loop import stage_seed
 
 

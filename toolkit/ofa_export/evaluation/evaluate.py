@@ -18,7 +18,7 @@ from ofa_export.evaluation.group_tables import GroupedQuality, group_qualities
 from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.evaluation.subject import Subject
 from ofa_export.evaluation.table_methods import table_methods
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.baselines import MarkovChain, popularity_scores
 from ofa_export.training.loop import stage_seed
 

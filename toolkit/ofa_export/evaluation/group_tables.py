@@ -11,10 +11,10 @@ from ofa_export.data.histories import HeldOut
 from ofa_export.evaluation.contenders import network_score
 from ofa_export.evaluation.controls import STARTS, Control, ControlRuns, at_the_better_rate
 from ofa_export.evaluation.quality import Quality, measure
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.groups import cluster_users, refine_tables
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 
 GROUP_COUNTS = (1, 2, 4, 8)
 """A device holds the table of its user's group, so all of these need the same bytes there."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ofa_export.evaluation.evaluate import Evaluation
 from ofa_export.evaluation.plots import bytes_plot, orders_plot, ranking_plot, segments_plot
 from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
-from ofa_export.html_page import render_page
+from ofa_export.reporting.html_page import render_page
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 

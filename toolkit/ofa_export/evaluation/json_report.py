@@ -8,7 +8,7 @@ from typing import Any
 
 from ofa_export.evaluation.evaluate import Evaluation
 from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, rows, segment_rows
-from ofa_export.metrics import Interval
+from ofa_export.ranking.metrics import Interval
 
 
 def evaluation_json(evaluations: Sequence[Evaluation]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.data.histories import HeldOut, Histories
-from ofa_export.metrics import Interval, hit_rate, interval, ndcg, target_ranks
+from ofa_export.ranking.metrics import Interval, hit_rate, interval, ndcg, target_ranks
 
 K = 10
 BATCH = 512

@@ -12,7 +12,7 @@ from ofa_export.evaluation.evaluate import Evaluation
 from ofa_export.evaluation.quality import Quality
 from ofa_export.evaluation.table_methods import table_methods
 from ofa_export.evaluation.user_segments import user_segments
-from ofa_export.metrics import Interval
+from ofa_export.ranking.metrics import Interval
 
 SEGMENT_RIVAL = "static_longer"
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from ofa_export.bundle.codes import PLANES
-from ofa_export.bundle.order import block_order, plane_order, planes_of_prefix, prefix_bytes
+from ofa_export.bundle.tile_order import block_order, plane_order, planes_of_prefix, prefix_bytes
 from ofa_export.evaluation.block_orders import BlockOrder, block_orders
 from ofa_export.evaluation.controls import STARTS, Control
 from ofa_export.evaluation.table_codes import ProductCode, uniform_bytes, uniform_code
 from ofa_export.model.importance import weigh
-from ofa_export.training.session import Session
 from ofa_export.training.tiles import fit_compressed, keep_prefix, random_prefix_table
+from ofa_export.training.training_run import Session
 
 SHARES = (0.02, 0.03125, 0.046875, 0.0625, 0.09375, 0.125, 0.1875, 0.25)
 """Bytes as a share of the fp32 table. 1/32 is one bit per value; a code of 8 bits is a quarter."""

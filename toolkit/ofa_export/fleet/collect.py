@@ -9,7 +9,7 @@ from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.errors import FleetError
 from ofa_export.fleet.store import FleetStore
-from ofa_export.output import atomic_write, check_output
+from ofa_export.support.output import atomic_write, check_output
 
 
 def collect(store: FleetStore, name: str, path: Path, *, force: bool) -> Manifest:

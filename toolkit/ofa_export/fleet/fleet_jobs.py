@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ofa_export.errors import ConfigError
 from ofa_export.fleet.recipe import FleetRecipe
-from ofa_export.planning.jobs import Job, make_jobs
+from ofa_export.planning.bundle_job import Job, make_jobs
 from ofa_export.planning.limits import Limits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ofa_export.fleet.index import FleetIndex
-from ofa_export.html_page import render_page
+from ofa_export.reporting.html_page import render_page
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 

@@ -10,7 +10,7 @@ from ofa_export.fleet.index import VERSION, FleetIndex
 from ofa_export.fleet.runners import Runner
 from ofa_export.fleet.store import FleetStore
 from ofa_export.fleet.tasks import Planned, Refusal, Written, plan_bundle, write_bundle_to
-from ofa_export.planning.jobs import Job
+from ofa_export.planning.bundle_job import Job
 
 Told = Callable[[str, int, int], None]
 """What is being done, how many bundles are done, of how many."""

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.writer import bundle_entries
-from ofa_export.content_cache import ContentCache
 from ofa_export.errors import OfaExportError
 from ofa_export.fleet.index import FleetBundle
 from ofa_export.fleet.store import FleetStore
-from ofa_export.planning.jobs import Job
+from ofa_export.planning.bundle_job import Job
 from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.support.content_cache import ContentCache
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, device_contract
-from ofa_export.model.masks import valid_positions
+from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.network import AdaptiveRecommender
 
 

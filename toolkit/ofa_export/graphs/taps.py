@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.contract import TensorSpec
 from ofa_export.graphs.device import DeviceGraph
+from ofa_export.graphs.sample_inputs import sample_inputs
 
 PASSING = (nn.Dropout, nn.Identity)
 """Modules that compute nothing at inference."""

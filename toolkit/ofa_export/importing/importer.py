@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ofa_export import __version__
-from ofa_export.bundle.order import plane_order
+from ofa_export.bundle.tile_order import plane_order
 from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
@@ -21,16 +21,16 @@ from ofa_export.importing.formats import FORMATS
 from ofa_export.importing.item_keys import source_keys
 from ofa_export.importing.state_dict import read_state_dict
 from ofa_export.importing.static_net import StaticNet
-from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.scoring import score_histories
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.output import atomic_folder
+from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.scoring import score_histories
+from ofa_export.support.output import atomic_folder
 from ofa_export.training.comparison import baseline_quality
+from ofa_export.training.imported_base import IMPORTED
 from ofa_export.training.loop import stage_seed
-from ofa_export.training.on_top import IMPORTED
 from ofa_export.training.run import check_free
 
 PROBES = 1000

@@ -18,7 +18,7 @@ from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
 from ofa_export.bundle.layout import OrderName
-from ofa_export.bundle.order import TileOrder
+from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ofa_export.bundle.order import TileOrder
+from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.errors import CheckpointError, ConfigError
 from ofa_export.model.checkpoint import (
     CONFIG,

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ofa_export.model.drawn import drawn
 from ofa_export.model.extractor import PairExtractor
+from ofa_export.model.initialisation import drawn
 
 
 class StructureController(nn.Module):

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ofa_export.model.masks import MASKED
+from ofa_export.model.blocks.masks import MASKED
 
 EXPANSION = 4
 """Products per dimension; with fewer, or with ReLU instead of products, transitions between items are learnt slowly."""

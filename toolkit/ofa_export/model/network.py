@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ofa_export.model.adaptive_block import AdaptiveBlock
-from ofa_export.model.backbones import BACKBONES
+from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
+from ofa_export.model.blocks.backbones import BACKBONES
+from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.controller import StructureController
-from ofa_export.model.drawn import drawn
+from ofa_export.model.initialisation import drawn
 from ofa_export.model.mapper import StructureGuidedMapper
-from ofa_export.model.masks import valid_positions
 from ofa_export.model.theta import ThetaLayout
 
 CERTAIN = 100.0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.writer import BundleContents, smallest_budget
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.protocol import Backend
 from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.footprint import Footprint, footprint
@@ -14,6 +13,7 @@ from ofa_export.planning.limits import Limits
 from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.measured_candidate import MeasuredCandidate
 from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.support.content_cache import ContentCache
 
 
 class CandidateBundles:

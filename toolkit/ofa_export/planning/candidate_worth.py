@@ -11,23 +11,23 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from ofa_export.backends.protocol import Backend
-from ofa_export.backends.sample_inputs import sample_inputs
 from ofa_export.bundle import embeddings
+from ofa_export.converters.protocol import Backend
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
+from ofa_export.graphs.sample_inputs import sample_inputs
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.planning.bundled import bundled
 from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.item_selection import ItemSelection
+from ofa_export.planning.make_selftest import selftest_vectors
 from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint, rising
-from ofa_export.planning.probe_scores import ProbeScores
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
-from ofa_export.planning.selftest_vectors import selftest_vectors
-from ofa_export.planning.table_ranks import FullTable
+from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import INT8, Precision
+from ofa_export.ranking.probe_scores import ProbeScores
+from ofa_export.ranking.table_ranks import FullTable
 
 BITS = {"fp32": 32, "int8": 8, "int4": 4}
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.protocol import Backend
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.candidate_bundles import CandidateBundles
 from ofa_export.planning.candidates import candidates, item_counts
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
-from ofa_export.planning.measure_candidates import Measurements, Told
 from ofa_export.planning.measured_candidate import MeasuredCandidate
+from ofa_export.planning.measurements import Measurements, Told
 from ofa_export.planning.nothing_fits import nothing_fits
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.search import search
+from ofa_export.support.content_cache import ContentCache
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_export.errors import OutputError
-from ofa_export.output import check_output
+from ofa_export.support.output import check_output
 
 
 def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> tuple[Path, ...]:

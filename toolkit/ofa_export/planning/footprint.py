@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ofa_export.backends.protocol import Backend
-from ofa_export.backends.registry import get_backend
-from ofa_export.bundle.device import Device
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, write_bundle
-from ofa_export.content_cache import ContentCache
-from ofa_export.own_process import run_main
+from ofa_export.converters.protocol import Backend
+from ofa_export.converters.registry import get_backend
+from ofa_export.device.loop import Device
 from ofa_export.peak_memory import peak_bytes
 from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.processes import run_main
 
 SESSIONS = 30
 """Sessions whose median counts; the first ones warm up."""

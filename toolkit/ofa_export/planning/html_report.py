@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ofa_export.html_page import render_page
-from ofa_export.planning.byte_map import WIDE, byte_map
-from ofa_export.planning.byte_shares import byte_shares
 from ofa_export.planning.choose import Choice
 from ofa_export.planning.front import front
 from ofa_export.planning.plan import Plan
+from ofa_export.reporting.byte_map import WIDE, byte_map
+from ofa_export.reporting.byte_shares import byte_shares
+from ofa_export.reporting.html_page import render_page
 
 TEMPLATE = Path(__file__).with_name("plan.html.j2")
 

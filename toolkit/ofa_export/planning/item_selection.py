@@ -6,10 +6,10 @@ from functools import cached_property
 
 from ofa_export.bundle.codes import encode
 from ofa_export.bundle.items import items_entry
-from ofa_export.bundle.order import floor_tiles
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.tile_order import floor_tiles
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.fewer_items import with_items
+from ofa_export.model.reductions.fewer_items import with_items
 from ofa_export.planning.quality import check_group, measured_prefixes
 
 

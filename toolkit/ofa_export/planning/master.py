@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from ofa_export import __version__
-from ofa_export.backends.conversion import convert_cached
-from ofa_export.backends.converters import runtime_of
-from ofa_export.backends.protocol import Backend
-from ofa_export.backends.schemes import minimum_runtime
 from ofa_export.bundle.manifest import (
     DataSource,
     ManifestFields,
@@ -17,17 +13,21 @@ from ofa_export.bundle.manifest import (
     Shapes,
 )
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.conversion import convert_cached
+from ofa_export.converters.converters import runtime_of
+from ofa_export.converters.protocol import Backend
+from ofa_export.converters.schemes import minimum_runtime
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.bundled import bundled
 from ofa_export.planning.candidate_worth import WorthSource
 from ofa_export.planning.candidates import candidate_of
 from ofa_export.planning.item_selection import ItemSelection
+from ofa_export.planning.make_selftest import selftest_vectors
 from ofa_export.planning.model_card import model_card
 from ofa_export.planning.quality import QualityCurve
 from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.planning.selftest_vectors import selftest_vectors
+from ofa_export.planning.reduced_checkpoint import bundled
+from ofa_export.support.content_cache import ContentCache
 
 
 def make_master(

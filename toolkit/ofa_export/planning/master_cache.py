@@ -8,15 +8,15 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ofa_export.backends.protocol import Backend
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.protocol import Backend
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.candidates import candidate_of
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.measure_candidates import Measurements
+from ofa_export.planning.measurements import Measurements
 from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.support.content_cache import ContentCache
 
 
 def load_master(source: ExportSource, *, backend: Backend, recipe: BundleRecipe, store: ContentCache) -> BundleContents:

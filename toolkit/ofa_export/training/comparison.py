@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.data.histories import Histories
-from ofa_export.metrics import ndcg, target_ranks
 from ofa_export.model.checkpoint import Probes
+from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.training.baselines import MarkovChain, popularity_scores
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ofa_export.data.histories import left_pad
 from ofa_export.errors import ConfigError, MissingToolError
 from ofa_export.model.network import lookup
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.processes import from_first, gathered, share
 from ofa_export.training.recipe import Optimiser
-from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
+from ofa_export.training.training_run import Session
 
 
 def train_groups(session: Session) -> None:

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from ofa_export.data.histories import PAD
-from ofa_export.model.caps import at_ranks
 from ofa_export.model.controller import sampled_gates
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
-from ofa_export.model.scoring import Adapt, static_adapt
+from ofa_export.model.reductions.caps import at_ranks
+from ofa_export.ranking.scoring import Adapt, static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.processes import scattered, share, total
-from ofa_export.training.session import Session, mean_cross_entropy, mean_divergence
 from ofa_export.training.tiles import random_prefix_table
+from ofa_export.training.training_run import Session, mean_cross_entropy, mean_divergence
 from ofa_export.training.windows import Batch
 
 SHARE_TOLERANCE = 0.1

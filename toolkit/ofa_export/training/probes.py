@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ofa_export.data.histories import held_out_items
 from ofa_export.model.checkpoint import Probes
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 
 
 def choose_probes(session: Session) -> Probes:

@@ -21,20 +21,20 @@ from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.output import atomic_folder, atomic_write
+from ofa_export.support.output import atomic_folder, atomic_write
 from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.groups import check_groups, train_groups
+from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, session_on_top
 from ofa_export.training.mapper import train_mapper
-from ofa_export.training.on_top import keep_table, measure_static, resolved_recipe, session_on_top
 from ofa_export.training.probes import choose_probes
 from ofa_export.training.processes import from_first, is_first, processes, wait
 from ofa_export.training.progress import Progress, Silent
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.session import Session, initial_session
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static import train_static
 from ofa_export.training.tiles import train_tiles
+from ofa_export.training.training_run import Session, initial_session
 from ofa_export.training.weights import train_weights
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from ofa_export import __version__
-from ofa_export.bundle.order import TileOrder
+from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.data.histories import Histories
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.session import Session
+from ofa_export.training.training_run import Session
 
 
 def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
-from ofa_export.training.session import Session, mean_cross_entropy
+from ofa_export.training.training_run import Session, mean_cross_entropy
 from ofa_export.training.windows import Batch
 
 

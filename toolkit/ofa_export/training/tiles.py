@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ofa_export.bundle.order import TileOrder, block_order, floor_tiles, plane_order, planes_of_prefix
+from ofa_export.bundle.tile_order import TileOrder, block_order, floor_tiles, plane_order, planes_of_prefix
 from ofa_export.model.elastic_table import block_rms, keep_planes
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.scoring import static_adapt
+from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.recipe import TilesStage
-from ofa_export.training.session import Session, mean_cross_entropy, mean_divergence
 from ofa_export.training.static import static_loss, static_states
+from ofa_export.training.training_run import Session, mean_cross_entropy, mean_divergence
 from ofa_export.training.windows import Batch
 
 PROBED_PLANES = (1, 2, 3, 4, 8)

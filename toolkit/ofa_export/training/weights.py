@@ -17,8 +17,8 @@ from ofa_export.model.network import lookup
 from ofa_export.training.loop import Task, optimise, stage_seed
 from ofa_export.training.processes import total
 from ofa_export.training.recipe import Optimiser
-from ofa_export.training.session import Session
 from ofa_export.training.static import static_loss
+from ofa_export.training.training_run import Session
 from ofa_export.training.windows import Batch, Windows
 
 CONTROLLER_USERS = 0.1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ofa_export.validation.session import TIMED, Sessions
+from ofa_export.validation.sessions import TIMED, Sessions
 
 
 @dataclass(frozen=True, kw_only=True)

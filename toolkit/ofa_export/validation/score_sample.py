@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ofa_export.validation.session import Sessions
+from ofa_export.validation.sessions import Sessions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,16 +16,15 @@ from typing import Any
 
 import torch
 
-from ofa_export.backends.conversion import convert_cached
-from ofa_export.backends.converters import converter_of, other_converter
-from ofa_export.backends.protocol import Backend, GraphRunner
-from ofa_export.backends.registry import get_backend
 from ofa_export.bundle.codes import EncodedTable, encode
-from ofa_export.bundle.device import Device
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
-from ofa_export.content_cache import ContentCache
+from ofa_export.converters.conversion import convert_cached
+from ofa_export.converters.converters import converter_of, other_converter
+from ofa_export.converters.protocol import Backend, GraphRunner
+from ofa_export.converters.registry import get_backend
+from ofa_export.device.loop import Device
 from ofa_export.errors import BundleError, NumericsError, RuntimeFailedError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
@@ -33,33 +32,34 @@ from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
-from ofa_export.runtimes.protocol import Runtime
-from ofa_export.runtimes.registry import get_runtime
-from ofa_export.validation import provenance
-from ofa_export.validation.byte_parts import byte_parts
-from ofa_export.validation.conversion import conversion_findings
-from ofa_export.validation.cross import cross_findings
-from ofa_export.validation.decisions import decision_findings
-from ofa_export.validation.environment import environment
-from ofa_export.validation.expected_quality import expected_quality
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.targets.protocol import Runtime
+from ofa_export.targets.registry import get_runtime
+from ofa_export.validation.checks import bundle as provenance
+from ofa_export.validation.checks.cross import cross_findings
+from ofa_export.validation.checks.finite import finite_findings
+from ofa_export.validation.checks.gate_decisions import decision_findings
+from ofa_export.validation.checks.gates import gate_findings
+from ofa_export.validation.checks.graphs import conversion_findings
+from ofa_export.validation.checks.imitation_findings import imitation_findings
+from ofa_export.validation.checks.quality import quality_finding
+from ofa_export.validation.checks.quantisation import quantisation_findings
+from ofa_export.validation.checks.ranking import ranking_findings
+from ofa_export.validation.checks.rounded_reference import imitable, imitation
+from ofa_export.validation.checks.runtime import runtime_findings
+from ofa_export.validation.checks.selftest import selftest_expectation_findings, selftest_run_findings
+from ofa_export.validation.checks.table import expected_table, table_findings
 from ofa_export.validation.finding import Finding, at_most
-from ofa_export.validation.finite import finite_findings
-from ofa_export.validation.gates import gate_findings
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import ValidationHistories, validation_histories
-from ofa_export.validation.imitation import imitable, imitation
-from ofa_export.validation.imitation_findings import imitation_findings
 from ofa_export.validation.latency import latencies
-from ofa_export.validation.promised_quality import quality_finding
-from ofa_export.validation.quantisation import quantisation_findings
-from ofa_export.validation.ranking import ranking_findings
 from ofa_export.validation.reference import Reference, Tensors, run_reference
-from ofa_export.validation.report import Report, Subject
-from ofa_export.validation.runtime import runtime_findings
+from ofa_export.validation.reports.byte_parts import byte_parts
+from ofa_export.validation.reports.environment import environment
+from ofa_export.validation.reports.expected_quality import expected_quality
+from ofa_export.validation.reports.report import Report, Subject
 from ofa_export.validation.score_sample import score_sample
-from ofa_export.validation.selftest_vectors import selftest_expectation_findings, selftest_run_findings
-from ofa_export.validation.session import run_sessions, session_findings
-from ofa_export.validation.tables import expected_table, table_findings
+from ofa_export.validation.sessions import run_sessions, session_findings
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
 
 

@@ -1,0 +1,7 @@
+"""The toy bundle, for tests of what runs it."""
+
+from __future__ import annotations
+
+from toy_bundle import archive_of, bundle_data, bundle_path, contents, encoded, entries, fields, network, table
+
+__all__ = ["archive_of", "bundle_data", "bundle_path", "contents", "encoded", "entries", "fields", "network", "table"]

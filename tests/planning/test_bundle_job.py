@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ofa_export.errors import CheckpointError, ConfigError, UnknownNameError
+from ofa_export.planning.bundle_job import Job, make_jobs
+from ofa_export.planning.limits import Limits
+
+
+def jobs(checkpoint: Path, **changes: str | None) -> tuple[Job, ...]:
+    arguments: dict[str, Any] = {"budget": "4MB", "backend": "litert", "group": "0", "recipe": "int8", **changes}
+    return make_jobs(checkpoint, limits=Limits(), **arguments)
+
+
+def test_both_means_one_converter_for_each_runtime_and_all_every_group(toy_checkpoint: Path) -> None:
+    made = jobs(toy_checkpoint, backend="both", group="all")
+    assert [(job.backend.name, job.group) for job in made] == [
+        ("executorch", 0),
+        ("executorch", 1),
+        ("litert", 0),
+        ("litert", 1),
+    ]
+    assert [job.file_name for job in made] == [
+        "toy-4MB-executorch.ofab",
+        "toy-4MB-executorch-g1.ofab",
+        "toy-4MB-litert.ofab",
+        "toy-4MB-litert-g1.ofab",
+    ]
+
+
+def test_a_second_converter_is_used_by_name(toy_checkpoint: Path) -> None:
+    (job,) = jobs(toy_checkpoint, backend="litert-onnx2tf")
+    assert (job.backend.name, job.file_name) == ("litert-onnx2tf", "toy-4MB-litert-onnx2tf.ofab")
+
+
+def test_names_carry_the_budget_as_it_was_written(toy_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs(toy_checkpoint, budget="0.5MiB")[0].file_name == "toy-0.5MiB-litert.ofab"
+    monkeypatch.chdir(toy_checkpoint)
+    assert jobs(Path(), budget="1500000")[0].file_name == "toy-1500000-litert.ofab"
+
+
+@pytest.mark.parametrize("given", ["litrt", "LiteRT"])
+def test_an_unknown_backend_suggests_the_nearest(toy_checkpoint: Path, given: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'litert'\? Valid: both, executorch, litert"):
+        jobs(toy_checkpoint, backend=given)
+
+
+@pytest.mark.parametrize("group", ["-1", "x", "", "1.0", "\u0661", "ALL"])
+def test_a_group_is_all_or_a_number(toy_checkpoint: Path, group: str) -> None:
+    with pytest.raises(ConfigError, match="neither all nor a number"):
+        jobs(toy_checkpoint, group=group)
+
+
+@pytest.mark.parametrize("config", [None, "{", "[]", '{"model": {}}'])
+def test_all_groups_of_something_that_is_no_checkpoint(tmp_path: Path, config: str | None) -> None:
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    with pytest.raises(CheckpointError, match="Checkpoint '"):
+        jobs(tmp_path, group="all")
+
+
+def test_items_replace_what_the_recipe_says(toy_checkpoint: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "pruned.yaml"
+    recipe.write_text("description: d\nprecision: int8\nitems: 20\nselftest: {}\n")
+    assert [jobs(toy_checkpoint, recipe=str(recipe), items=items)[0].recipe.items for items in (None, "all")] == [
+        20,
+        None,
+    ]
+    assert jobs(toy_checkpoint, items="prune-tail")[0].recipe.items == "prune-tail"
+
+
+def test_a_choice_of_items_that_is_none_is_named(toy_checkpoint: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'prune-tail'"):
+        jobs(toy_checkpoint, items="prune_tail")
+
+
+def test_fixed_tiles_and_a_pruned_tail_contradict_each_other(toy_checkpoint: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "tiles.yaml"
+    recipe.write_text("description: d\nprecision: int8\ntiles: 20\nselftest: {}\n")
+    with pytest.raises(ConfigError, match=r"--items prune-tail and `tiles: 20` .* contradict"):
+        jobs(toy_checkpoint, recipe=str(recipe), items="prune-tail")

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from ofa_export.errors import LoweringError
+from ofa_export.support.content_cache import ContentCache, default_cache_root
+
+CONTENT = b"converted graphs " * 1000
+
+
+class Maker:
+    """Makes the content, and counts how often it had to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> bytes:
+        self.calls += 1
+        return CONTENT
+
+
+def refuse() -> bytes:
+    raise LoweringError(backend="litert", stage="lower", graph="adapt", detail="no")
+
+
+def get(root: Path, maker: Maker, name: str = "a.graphs") -> bytes:
+    return ContentCache(root).get_or_make(name, maker)
+
+
+def test_the_second_call_makes_nothing(tmp_path: Path) -> None:
+    maker = Maker()
+    assert get(tmp_path, maker) == get(tmp_path, maker) == CONTENT
+    assert maker.calls == 1
+
+
+def test_another_name_is_another_entry(tmp_path: Path) -> None:
+    maker = Maker()
+    get(tmp_path, maker, "a.graphs")
+    get(tmp_path, maker, "b.graphs")
+    assert maker.calls == 2
+    assert len(list(tmp_path.glob("*.graphs"))) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda stored: stored[:-1],
+        lambda stored: stored[:-1] + b"?",
+        lambda stored: b"",
+        lambda stored: b"?" + stored[1:],
+    ],
+    ids=["truncated", "changed", "empty", "foreign"],
+)
+def test_a_damaged_entry_is_reported_and_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture, damage) -> None:
+    maker = Maker()
+    get(tmp_path, maker)
+    (entry,) = tmp_path.glob("*.graphs")
+    entry.write_bytes(damage(entry.read_bytes()))
+    assert get(tmp_path, maker) == CONTENT
+    assert "damaged" in caplog.text
+    assert get(tmp_path, maker) == CONTENT
+    assert maker.calls == 2
+
+
+def test_an_unusable_folder_means_working_without_a_cache(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    maker = Maker()
+    (tmp_path / "file").write_bytes(b"")
+    assert get(tmp_path / "file" / "cache", maker) == CONTENT
+    assert "working without it" in caplog.text
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+def test_a_refusal_is_passed_on_and_nothing_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(LoweringError, match="adapt"):
+        ContentCache(tmp_path).get_or_make("a.graphs", refuse)
+    assert not list(tmp_path.glob("*.graphs"))
+    assert get(tmp_path, Maker()) == CONTENT
+
+
+def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFA_EXPORT_CACHE", str(tmp_path))
+    assert default_cache_root() == tmp_path
+    monkeypatch.setenv("OFA_EXPORT_CACHE", "")
+    assert default_cache_root().name == "ofa-export"
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from ofa_export.support.content_cache import ContentCache
+
+    def make():
+        print("making", flush=True)
+        time.sleep(float(sys.argv[2]))
+        return {content!r} * 1000
+
+    ContentCache(Path(sys.argv[1])).get_or_make("a.graphs", make)
+    print("done", flush=True)
+    """
+).format(content=CONTENT[:17])
+
+
+def start(root: Path, seconds: float) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(root), str(seconds)], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.integration
+def test_a_second_process_waits_and_reuses(tmp_path: Path) -> None:
+    with start(tmp_path, 2) as first:
+        assert first.stdout is not None and first.stdout.readline() == "making\n"
+        with start(tmp_path, 0) as second:
+            assert second.communicate()[0] == "done\n"
+        assert first.stdout.read() == "done\n"
+
+
+@pytest.mark.integration
+def test_a_process_killed_while_making_leaves_a_cache_that_works(tmp_path: Path) -> None:
+    with start(tmp_path, 60) as process:
+        assert process.stdout is not None and process.stdout.readline() == "making\n"
+        process.send_signal(signal.SIGKILL)
+    maker = Maker()
+    assert get(tmp_path, maker) == CONTENT
+    assert maker.calls == 1
+
+
+@pytest.mark.integration
+def test_a_process_killed_while_writing_leaves_a_cache_that_works(tmp_path: Path) -> None:
+    # Killing itself at each system call of the write is the only way to hit the few microseconds for sure.
+    for call in ("fsync", "replace"):
+        root = tmp_path / call
+        script = f"import os, signal\nos.{call} = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)\n"
+        process = subprocess.run([sys.executable, "-c", script + SCRIPT, str(root), "0"], check=False)
+        assert process.returncode == -signal.SIGKILL
+        assert not list(root.glob("*.graphs"))
+        started = time.monotonic()
+        assert get(root, Maker()) == CONTENT
+        assert time.monotonic() - started < 5

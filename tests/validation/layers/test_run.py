@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from ofa_export.converters.registry import get_backend
+from ofa_export.graphs.device import device_graphs
+from ofa_export.graphs.layers import linear_layers
+from ofa_export.graphs.taps import tapped_graph
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fake_quantised import fake_quantised
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.precision import INT8
+from ofa_export.targets.host import HostRuntime
+from ofa_export.validation.histories import validation_histories
+from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.report import with_layers
+from ofa_export.validation.layers.run import run_layers, worst_first
+from ofa_export.validation.reference import Reference, run_reference
+from ofa_export.validation.reports.json import reports_to_json
+from ofa_export.validation.reports.report import Report
+
+# Seconds each, which the fast tier has no room for.
+pytestmark = pytest.mark.integration
+
+CANDIDATES = 25
+
+
+@pytest.fixture(scope="module")
+def reference(checkpoint: Checkpoint) -> Reference:
+    rows = validation_histories(checkpoint, group=0, maximum=50).rows
+    graphs = device_graphs(checkpoint.model, candidates=CANDIDATES)
+    return run_reference(graphs, rows=rows, table=checkpoint.table(0))
+
+
+def errors_of(
+    checkpoint: Checkpoint,
+    reference: Reference,
+    breakage: Callable[[AdaptiveRecommender], None] = lambda model: None,
+    *,
+    backend: str = "torch-program",
+) -> tuple[LayerError, ...]:
+    """Errors of every layer on a device that has a changed copy of the model, as int8."""
+    converter, changed = get_backend(backend), copy.deepcopy(checkpoint.model)
+    with torch.no_grad():
+        breakage(changed)
+    exact, rounded, device = (
+        device_graphs(model, candidates=CANDIDATES)
+        for model in (checkpoint.model, fake_quantised(checkpoint.model, INT8, backend=converter), changed)
+    )
+    tapped = [tapped_graph(graph) for graph in device]
+    content = converter.convert([each.graph for each in tapped], precision=INT8)
+    runner = converter.load(content, [each.graph.spec for each in tapped])
+    schemes = dict.fromkeys(linear_layers(exact), "int8")
+    errors = [
+        error
+        for graph, each, designed in zip(exact, tapped, rounded, strict=True)
+        for error in run_layers(
+            runner,
+            each,
+            reference.inputs[graph.spec.name],
+            exact=graph.module,
+            rounded=designed.module,
+            schemes=schemes,
+            entry="graphs",
+        ).errors
+    ]
+    runner.close()
+    return worst_first(errors)
+
+
+@pytest.fixture(scope="module")
+def sound(checkpoint: Checkpoint, reference: Reference) -> tuple[LayerError, ...]:
+    return errors_of(checkpoint, reference)
+
+
+def int8(weight: NDArray[np.float32]) -> NDArray[np.float64]:
+    scale = np.abs(weight.astype(np.float64)).max(axis=1, keepdims=True) / 127
+    return np.round(weight / scale) * scale
+
+
+def int8_range(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = np.minimum(x.min(axis=-1, keepdims=True), 0), np.maximum(x.max(axis=-1, keepdims=True), 0)
+    scale = (high - low) / 255
+    zero = np.round(-128 - low / scale)
+    return (np.clip(np.round(x / scale) + zero, -128, 127) - zero) * scale
+
+
+def test_the_numbers_of_a_layer_are_those_of_an_independent_computation(
+    checkpoint: Checkpoint, reference: Reference, sound: tuple[LayerError, ...]
+) -> None:
+    # The query of the first block reads a LayerNorm, which is not rounded, so its input is the reference's.
+    block = checkpoint.model.blocks[0]
+    parts = block.layout.split(torch.from_numpy(reference.inputs["block_0"]["theta_0"]))  # type: ignore[operator]
+    norm, linear = block.norms["attention_norm"], block.linears["query"].static  # type: ignore[index, union-attr]
+    hidden = reference.inputs["block_0"]["hidden"].astype(np.float64)
+    centred = hidden - hidden.mean(axis=-1, keepdims=True)
+    x = centred / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + 1e-5)
+    x = x * (norm.gain.numpy() + parts["attention_norm.gain"].numpy())[:, None, :] + norm.bias.numpy()
+    expected = x @ linear.weight.numpy().T + linear.bias.numpy()
+    noise = int8_range(x) @ int8(linear.weight.numpy()).T + linear.bias.numpy() - expected
+    (error,) = [error for error in sound if error.layer == "block_0.block.linears.query.static"]
+    assert error.max_abs_err == pytest.approx(np.abs(noise).max(), rel=1e-3)
+    signal, worst = np.square(expected).sum(axis=(1, 2)).mean(), np.square(noise).sum(axis=(1, 2)).max()
+    assert error.snr_db == pytest.approx(10 * np.log10(signal / worst), abs=0.01)
+    assert error.own_snr_db == pytest.approx(error.snr_db, abs=0.01)
+    assert (error.graph, error.scheme) == ("block_0", "int8")
+
+
+def test_every_layer_has_its_name_its_scheme_and_its_place(
+    checkpoint: Checkpoint, sound: tuple[LayerError, ...]
+) -> None:
+    schemes = {error.layer: error.scheme for error in sound}
+    assert set(linear_layers(device_graphs(checkpoint.model, candidates=1))) <= set(schemes)
+    assert schemes["adapt.controller.head_in"] == schemes["block_1.block.linears.key"] == "int8"
+    assert schemes["score.final_norm"] == schemes["block_0.block.norms.ffn_norm"] == schemes["score.scores"] == "fp32"
+    own = [np.inf if error.own_snr_db is None else error.own_snr_db for error in sound]
+    assert own == sorted(own)
+
+
+def test_what_is_not_rounded_adds_nothing(sound: tuple[LayerError, ...]) -> None:
+    for error in sound:
+        if error.scheme == "fp32":
+            assert error.own_snr_db is None or error.own_snr_db > 100, error
+
+
+def scale_one_percent(model: AdaptiveRecommender) -> None:
+    model.mapper.extractor.mix.weight[0] *= 1.01
+
+
+def drop_bias(model: AdaptiveRecommender) -> None:
+    model.blocks[1].linears["ffn_in"].static.bias.zero_()  # type: ignore[index, operator, union-attr]
+
+
+def double_scale(model: AdaptiveRecommender) -> None:
+    model.blocks[0].linears["value"].static.weight.mul_(2)  # type: ignore[index, operator, union-attr]
+
+
+def other_epsilon(model: AdaptiveRecommender) -> None:
+    model.blocks[0].norms["ffn_norm"].epsilon = 0.1  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("breakage", "layer"),
+    [
+        (double_scale, "block_0.block.linears.value.static"),
+        (other_epsilon, "block_0.block.norms.ffn_norm"),
+    ],
+)
+def test_a_damaged_layer_comes_first_though_it_spoils_all_after_it(
+    checkpoint: Checkpoint,
+    reference: Reference,
+    sound: tuple[LayerError, ...],
+    breakage: Callable[[AdaptiveRecommender], None],
+    layer: str,
+) -> None:
+    broken = errors_of(checkpoint, reference, breakage)
+    assert broken[0].layer == layer
+    # Twice the signal is twice the rounding in the layers that read it, and no more.
+    before = {error.layer: error.own_snr_db for error in sound}
+    for error in broken[1:]:
+        assert error.own_snr_db is None or error.own_snr_db > min(100, before[error.layer] or 100) - 8
+
+
+def test_nan_is_named_and_comes_first(checkpoint: Checkpoint, reference: Reference) -> None:
+    def poison(model: AdaptiveRecommender) -> None:
+        model.controller.head_out.bias[0] = np.nan
+
+    broken = errors_of(checkpoint, reference, poison)
+    assert broken[0].max_abs_err is None
+    poisoned = {error.layer for error in broken if error.max_abs_err is None}
+    assert "adapt.controller.head_out" in poisoned and "adapt.controller.head_in" not in poisoned
+
+
+def reported_layers(workshop: Any, path: Any, **options: Any) -> Report:
+    report = workshop.validate(path)
+    arguments = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostRuntime().load, **options}
+    return with_layers(report, path, workshop.checkpoint, **arguments)
+
+
+def test_a_report_has_the_layers_and_says_that_they_are_the_bundle_s(workshop: Any) -> None:
+    report = reported_layers(workshop, workshop.write(workshop.master()))
+    assert workshop.failed(report) == set()
+    same = [found for found in report.findings if found.assertion.endswith(".as_shipped")]
+    assert [found.measured for found in same] == [0, 0, 0, 0]
+    assert report.layers == worst_first(report.layers) and len(report.layers) > 40
+    (content,) = json.loads(reports_to_json([report], code=0))["reports"]
+    assert content["layers"][0] == vars(report.layers[0])
+
+
+def test_a_bundle_that_was_changed_is_told_from_its_conversion(workshop: Any) -> None:
+    changed = copy.deepcopy(workshop.checkpoint.model)
+    with torch.no_grad():
+        changed.blocks[1].linears["key"].static.weight[0] *= 1.01
+    graphs = get_backend("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
+    report = reported_layers(workshop, workshop.write(replace(workshop.master(), graphs=graphs)))
+    assert workshop.failed(report) >= {"layers.block_1.as_shipped", "scales.block_1.error_share"}
+    (found,) = [found for found in report.findings if found.assertion == "layers.block_1.as_shipped"]
+    assert "its graphs were not made from this checkpoint" in found.sentence
+
+
+def test_a_bundle_of_other_tools_only_warns(workshop: Any) -> None:
+    changed = copy.deepcopy(workshop.checkpoint.model)
+    with torch.no_grad():
+        changed.blocks[1].linears["key"].static.weight[0] *= 1.01
+    graphs = get_backend("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
+    master = workshop.master()
+    fields = master.fields.model_copy(update={"tools": {**master.fields.tools, "torch": "1.0"}})
+    report = reported_layers(workshop, workshop.write(replace(master, graphs=graphs, fields=fields)))
+    (found,) = [found for found in report.findings if found.assertion == "layers.block_1.as_shipped"]
+    assert found.status == "warn"
+    assert "torch 1.0 (here: " in found.sentence
+
+
+def test_a_bundle_that_cannot_be_run_has_no_layers(workshop: Any, tmp_path: Any) -> None:
+    path = tmp_path / "broken.ofab"
+    path.write_bytes(b"no bundle")
+    report = reported_layers(workshop, path)
+    assert report.layers == () and workshop.failed(report) == {"bundle.accepted"}
+
+
+def load_otherwise(backend: Any, graphs: Any, contract: Any) -> Any:
+    """A runtime whose LayerNorm is not PyTorch's, in one place."""
+    runner = backend.load(graphs, contract)
+    runner._modules["block_1"].get_submodule("block.norms.attention_norm").epsilon = 10.0
+    return runner
+
+
+def test_a_runtime_that_computes_a_layer_otherwise_is_told_by_that_layer(workshop: Any) -> None:
+    report = reported_layers(workshop, workshop.write(workshop.master()), load=load_otherwise)
+    assert workshop.failed(report) == {"layers.block_1.unexplained.snr_db"}
+    (found,) = [found for found in report.findings if found.status == "fail"]
+    assert found.sentence.endswith("the furthest off is block_1.block.norms.attention_norm.")
+
+
+def test_a_tolerance_recipe_of_before_only_reports_what_is_unexplained(workshop: Any) -> None:
+    limits = {
+        name: each.model_copy(update={"layer_unexplained_snr_db": None})
+        for name, each in workshop.tolerance.precisions.items()
+    }
+    tolerance = workshop.tolerance.model_copy(update={"precisions": limits})
+    path = workshop.write(workshop.master())
+    report = reported_layers(workshop, path, load=load_otherwise, tolerance=tolerance)
+    assert workshop.failed(report) == set()
+    found = {found.assertion: found for found in report.findings}["layers.block_1.unexplained.snr_db"]
+    assert found.limit is None and found.measured is not None and found.measured < 20

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+
+from ofa_export.validation.reports.html import validation_html
+from ofa_export.validation.reports.report import Report
+
+
+def test_the_page_stands_alone(full: Report, rejected: Report) -> None:
+    page = validation_html([full, rejected])
+    assert page.lstrip().startswith("<!doctype html>")
+    assert not re.search(r"<(script|link|img|iframe)|@import|url\(|https?://", page)
+
+
+def test_the_verdict_comes_before_everything_else(bad: Report) -> None:
+    body = validation_html([bad]).partition("<body>")[2]
+    first = re.search(r"<h1>(.*?)</h1>", body)
+    assert first is not None and body.strip().startswith("<section")
+    assert re.sub("<[^>]+>", "", first[1]) == "FAIL toy.ofab"
+    # What failed stands above every picture, the worst first, with its number and its sentence.
+    heads = re.findall(r'class="unsettled (\w+)"><strong>([^<]+)</strong> ([^<]+)<p>', body)
+    assert [(status, name) for status, name, _ in heads] == [
+        ("fail", "finite.adapt.nonfinite_count"),
+        ("fail", "quantisation.block_0.hidden.snr_db"),
+        ("warn", "gates.undecided_flipped_count"),
+    ]
+    assert "12.0 dB (≥ 30.0 dB)" in heads[1][2]
+    assert body.index("unsettled fail") < body.index("<h3>")
+
+
+def test_everything_that_was_measured_is_shown(full: Report) -> None:
+    text = unescape(validation_html([full]))
+    for part in (
+        "990,000 bytes of a budget of",
+        "40 of 160 tiles",
+        "NDCG@10 0.1000 expected",
+        "adapt.layer_0",
+        "8 more, which add less",
+        "4 scores of 214 sessions",
+        "sessions whose gates differ: 1.",
+        "160 tiles, 1,200,000 bytes: 0.2000",
+        "unquantised table, 0.2100",
+        "Not a phone's: Linux x86_64, runtime host, 214 sessions",
+        "adapt.mapper.generators.0",
+        "bit plane 0",
+        "2.13.0",
+        "ab" * 32,
+        "For tests.",
+    ):
+        assert part in text, part
+    for finding in full.findings:
+        assert finding.assertion.partition(".")[2] in text
+
+
+def test_every_sampled_score_is_a_dot_and_equal_ones_lie_on_the_diagonal(full: Report) -> None:
+    page = validation_html([full])
+    same = re.search(r'class="dots" d="([^"]*)"', page)
+    other = re.search(r'class="dots others" d="([^"]*)"', page)
+    diagonal = re.search(r'class="dashed" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"', page)
+    assert same and other and diagonal
+    dots = [tuple(map(float, dot)) for dot in re.findall(r"M([\d.]+) ([\d.]+)h0", same[1])]
+    assert (len(dots), other[1].count("M")) == (3, 1)
+    x0, y0, x1, y1 = map(float, diagonal.groups())
+    for (x, y), agrees in zip(dots, (True, False, True), strict=True):
+        assert (abs(y0 + (x - x0) / (x1 - x0) * (y1 - y0) - y) < 0.2) is agrees
+
+
+def test_this_bundle_is_marked_on_the_curve_at_its_own_size(full: Report) -> None:
+    page = validation_html([full])
+    points = [tuple(map(float, point)) for point in re.findall(r'class="mark" cx="([\d.]+)" cy="([\d.]+)"', page)]
+    here = re.search(r'class="heremark" cx="([\d.]+)" cy="([\d.]+)"', page)
+    assert here is not None
+    x, y = map(float, here.groups())
+    # 990,000 of 900,000 to 1,200,000 bytes; what is expected is that of the smaller point.
+    assert (x - points[0][0]) / (points[1][0] - points[0][0]) == pytest.approx(0.3, abs=0.01)
+    assert y == points[0][1] > points[1][1]
+
+
+def test_what_was_not_measured_says_how_to_get_it_or_why(good: Report, rejected: Report) -> None:
+    text = unescape(validation_html([good]))
+    assert "ofa-export validate --layers" in text
+    assert "No session ran to its end" in text
+    assert "<svg" not in text
+    alone = unescape(validation_html([rejected]))
+    assert "REJECTED" in alone and "it is empty" in alone
+    assert "Error per layer" not in alone
+
+
+def test_several_bundles_have_an_index_with_links_to_each(full: Report, bad: Report, rejected: Report) -> None:
+    page = validation_html([full, bad, rejected])
+    heading = re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)
+    assert heading is not None
+    assert re.sub("<[^>]+>", "", heading[1]) == "3 reports: 1 REJECTED, 1 FAIL, 1 PASS"
+    for number in (1, 2, 3):
+        assert f'href="#bundle-{number}"' in page and f'<section id="bundle-{number}"' in page
+    assert page.index('href="#bundle-3"') < page.index('id="bundle-1"')
+
+
+def test_names_and_sentences_are_escaped(full: Report) -> None:
+    odd = replace(
+        full,
+        bundle="<script>alert(1)</script>.ofab",
+        findings=tuple(replace(finding, sentence="<img src=x>") for finding in full.findings),
+    )
+    assert not re.search(r"<(script|img)", validation_html([odd, full]))
+
+
+def test_the_same_reports_give_the_same_page(full: Report) -> None:
+    assert validation_html([full]) == validation_html([full])

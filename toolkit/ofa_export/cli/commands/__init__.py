@@ -1,0 +1,1 @@
+"""Commands: each parses its options, calls the rooms and prints."""

@@ -1,0 +1,83 @@
+"""`ofa-export bundle`: bundles within a byte budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ofa_export.cli.render.options import (
+    SAMPLE_CHECKPOINT,
+    BudgetOption,
+    CheckpointArgument,
+    ForceOption,
+    GroupOption,
+    ItemsOption,
+    JsonOption,
+    LatencyOption,
+    RamOption,
+    RecipeOption,
+    examples,
+)
+from ofa_export.cli.render.outcome import print_json, reports_errors
+
+EPILOG = examples(
+    "ofa-export bundle --budget 4MB",
+    "ofa-export bundle --budget 950KB --backend litert -o small.ofab",
+    "ofa-export bundle --budget 1MiB --group all -o out --force --json",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="bundle", epilog=EPILOG)(bundle)
+
+
+@reports_errors
+def bundle(
+    budget: BudgetOption,
+    checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
+    backend: Annotated[
+        str, typer.Option("--backend", metavar="NAME", help="litert, executorch or both; or litert-onnx2tf.")
+    ] = "both",
+    group: GroupOption = "0",
+    recipe: RecipeOption = "int8",
+    items: ItemsOption = None,
+    ram_budget: RamOption = None,
+    max_latency_ms: LatencyOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="A file for one bundle, a folder for several; default: here."
+        ),
+    ] = None,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Write a bundle per backend and group, none over the budget."""
+    from ofa_export.bundle.writer import write_bundle
+    from ofa_export.cli.render.results import plan_json
+    from ofa_export.cli.render.spinner import planning_bar
+    from ofa_export.cli.render.views import print_bundles
+    from ofa_export.planning.bundle_job import make_jobs
+    from ofa_export.planning.destinations import make_folder, output_paths
+    from ofa_export.planning.limits import parse_limits
+
+    limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
+    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, items=items, limits=limits)
+    paths = output_paths([job.file_name for job in jobs], output, force=force)
+    # All are planned before the first is written: a budget that only one of them meets leaves nothing behind.
+    plans = []
+    for job in jobs:
+        with planning_bar(f"Planning {job.file_name}") as tell:
+            plans.append(job.plan(tell=tell))
+    for path, (_, plan) in zip(paths, plans, strict=True):
+        make_folder(path.parent)
+        write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)
+    if json_output:
+        print_json(
+            [{"path": str(path), **plan_json(plan, choice)} for path, (choice, plan) in zip(paths, plans, strict=True)]
+        )
+    else:
+        print_bundles([(path, plan) for path, (_, plan) in zip(paths, plans, strict=True)])

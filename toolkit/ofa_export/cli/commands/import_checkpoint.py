@@ -1,0 +1,78 @@
+"""`ofa-export import`: a state dict of another code base to a checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ofa_export.cli.render.options import ForceOption, JsonOption, examples
+from ofa_export.cli.render.outcome import print_json, reports_errors
+
+EPILOG = examples(
+    "ofa-export import m.pth --format pmixer --interactions sales.csv -o mine",
+    "ofa-export import m.pth --format recbole --interactions a.csv --heads 4 -o b",
+    "ofa-export import m --format pmixer --interactions a.csv --items i.csv -o b",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="import", epilog=EPILOG)(import_state_dict)
+
+
+@reports_errors
+def import_state_dict(
+    state_dict: Annotated[
+        Path, typer.Argument(metavar="STATE_DICT", help="Tensors by name: safetensors, or torch.save of a state dict.")
+    ],
+    source_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="Where they come from: pmixer, pmixer-unmasked, pmixer-norm-first, pmixer-norm-last or recbole.",
+        ),
+    ],
+    interactions: Annotated[
+        str, typer.Option("--interactions", metavar="DATA", help="As for train: popularity and validation histories.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
+    items: Annotated[
+        Path | None,
+        typer.Option("--items", metavar="FILE", help="CSV or Parquet: source_id, item_id; else ids are the numbers."),
+    ] = None,
+    titles: Annotated[
+        Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option("--heads", min=1, metavar="N", help="Attention heads, which the tensors do not tell.")
+    ] = None,
+    rank: Annotated[
+        int, typer.Option("--rank", min=1, max=256, metavar="R", help="Rank of the weights that training adds later.")
+    ] = 8,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Make a checkpoint of a SASRec that was trained elsewhere."""
+    from ofa_export.data.catalogue import SOURCE_HISTORIES
+    from ofa_export.data.sample import SAMPLES, load_dataset
+    from ofa_export.importing.importer import Source, import_checkpoint
+
+    recipe = None if interactions in SAMPLES else SOURCE_HISTORIES
+    data = load_dataset(interactions, titles=titles, recipe=recipe)
+    source = Source(state_dict=state_dict, format=source_format, heads=heads, items=items)
+    made = import_checkpoint(source, data, output, rank=rank, seed=seed, force=force)
+    for note in (*data.warnings, *made.notes):
+        print(f"Note: {note}", file=sys.stderr)
+    if json_output:
+        from ofa_export.cli.render.results import trained_json
+
+        print_json(trained_json(output, made.checkpoint.config, seed=seed))
+    else:
+        from ofa_export.cli.render.views import print_imported
+
+        print_imported(str(output), made.checkpoint.config)

@@ -1,0 +1,86 @@
+"""`ofa-export plan`: what a budget buys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ofa_export.cli.render.options import (
+    SAMPLE_CHECKPOINT,
+    BudgetOption,
+    CheckpointArgument,
+    ForceOption,
+    GroupOption,
+    ItemsOption,
+    JsonOption,
+    LatencyOption,
+    RamOption,
+    RecipeOption,
+    examples,
+)
+from ofa_export.cli.render.outcome import print_json, reports_errors
+
+EPILOG = examples(
+    "ofa-export plan --budget 1MB",
+    "ofa-export plan --budget 4MB --backend executorch --json",
+    "ofa-export plan --budget 950KB -o plan.yaml --html plan.html --force",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="plan", epilog=EPILOG)(plan)
+
+
+@reports_errors
+def plan(
+    budget: BudgetOption,
+    checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
+    backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="litert or executorch.")] = "litert",
+    group: GroupOption = "0",
+    recipe: RecipeOption = "int8",
+    items: ItemsOption = None,
+    ram_budget: RamOption = None,
+    max_latency_ms: LatencyOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.yaml", help="Write the resolved recipe for `bundle --recipe`."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the plan as one page, with a treemap.")
+    ] = None,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show what a budget buys: bytes per part, quality, alternatives."""
+    from ofa_export.cli.render.results import plan_json
+    from ofa_export.cli.render.spinner import planning_bar
+    from ofa_export.cli.render.views import print_plan
+    from ofa_export.errors import ConfigError
+    from ofa_export.planning.bundle_job import make_jobs
+    from ofa_export.planning.html_report import plan_html
+    from ofa_export.planning.limits import parse_limits
+    from ofa_export.support.output import atomic_write, check_output
+
+    for path in (output, html):
+        if path is not None:
+            check_output(path, force=force)
+    limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
+    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, items=items, limits=limits)
+    if len(jobs) > 1:
+        raise ConfigError("A plan is for one bundle: choose one backend and one group.")
+    (job,) = jobs
+    with planning_bar(f"Planning for {job.backend.name}") as tell:
+        choice, made = job.plan(tell=tell)
+    if output is not None:
+        with atomic_write(output) as file:
+            file.write(made.recipe_yaml().encode())
+    if html is not None:
+        with atomic_write(html) as file:
+            file.write(plan_html(made, choice).encode())
+    if json_output:
+        print_json(plan_json(made, choice))
+    else:
+        print_plan(made, choice)

@@ -1,0 +1,99 @@
+"""`ofa-export train`: interactions to a checkpoint."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ofa_export.cli.render.options import ForceOption, JsonOption, examples
+from ofa_export.cli.render.outcome import print_json, reports_errors
+from ofa_export.errors import OfaExportError
+
+EPILOG = examples(
+    "ofa-export train online-retail -o checkpoint --recipe ci",
+    "ofa-export train online-retail -o checkpoint --recipe ci --resume",
+    "ofa-export train planted -o planted --recipe planted --seed 1 --json",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="train", epilog=EPILOG)(train)
+
+
+@reports_errors
+def train(
+    interactions: Annotated[
+        str,
+        typer.Argument(
+            metavar="INTERACTIONS",
+            help="CSV or Parquet with user_id, item_id, timestamp; or a sample: online-retail, planted, planted-mixed.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe", metavar="NAME|FILE", help="Train recipe: a name from export_recipes/train, or FILE.yaml."
+        ),
+    ] = "base",
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="CHECKPOINT", help="Train on top of what import made; its weights stay."),
+    ] = None,
+    titles: Annotated[
+        Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped, even by a kill.")
+    ] = False,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Train a checkpoint from interactions, in stages."""
+    from ofa_export.support.recipes import load_recipe
+    from ofa_export.training.recipe import TrainRecipe
+
+    resolved = load_recipe("train", recipe, TrainRecipe)
+
+    from ofa_export.cli.render.progress import TrainingBars
+    from ofa_export.data.sample import SAMPLES, load_dataset
+    from ofa_export.training.processes import is_first, processes
+    from ofa_export.training.run import train as train_checkpoint
+
+    files = resolved.data.resolved() if resolved.data else None
+    run = train_checkpoint
+    if start is not None:
+        from ofa_export.data.catalogue import SOURCE_HISTORIES
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+        from ofa_export.training.run import train_on_top
+
+        files = None if interactions in SAMPLES else files or SOURCE_HISTORIES
+        run = partial(train_on_top, load_checkpoint(start))
+    with processes():
+        try:
+            data = load_dataset(interactions, titles=titles, recipe=files)
+            with TrainingBars() as bars:
+                for warning in data.warnings if is_first() else ():
+                    bars.note(f"Note: {warning}")
+                made = run(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+        except OfaExportError as error:
+            if is_first():
+                raise
+            # What stops all processes is said by the first one.
+            raise typer.Exit(error.exit_code) from None
+        speaks = is_first()
+    if not speaks:
+        return
+    if json_output:
+        from ofa_export.cli.render.results import trained_json
+
+        print_json(trained_json(output, made.config, seed=seed))
+    else:
+        from ofa_export.cli.render.views import print_trained
+
+        print_trained(str(output), made.config)

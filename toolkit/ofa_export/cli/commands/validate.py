@@ -1,0 +1,117 @@
+"""`ofa-export validate`: bundles against the PyTorch reference."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ofa_export.cli.render.options import SAMPLE_CHECKPOINT, ForceOption, JsonOption, examples
+from ofa_export.cli.render.outcome import print_json, reports_errors
+
+EPILOG = examples(
+    "ofa-export validate sample-4MB-litert.ofab",
+    "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
+    "ofa-export validate sample-4MB-executorch.ofab --runtime android --json",
+)
+
+LOG_WIDTH = 120
+"""Columns of a report that does not go to a terminal."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(name="validate", epilog=EPILOG)(validate)
+
+
+@reports_errors
+def validate(
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundle files, or patterns in quotes.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Option(
+            "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
+        ),
+    ] = SAMPLE_CHECKPOINT,
+    runtime: Annotated[
+        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host, android or arm64.")
+    ] = "host",
+    tolerance: Annotated[
+        str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
+    ] = "default",
+    cross: Annotated[
+        bool, typer.Option("--cross", help="Also compare with the runtime's other converter (LiteRT has two).")
+    ] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Also the error of every layer of every graph.")] = False,
+    attribute: Annotated[
+        bool, typer.Option("--attribute", help="Also which layer costs how much NDCG@10, and what brings it back.")
+    ] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page, with plots.")
+    ] = None,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Compare bundles with the PyTorch reference."""
+    import json
+    from itertools import product
+
+    from ofa_export.cli.render.bundle_paths import bundle_paths
+    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.recipes import load_recipe
+    from ofa_export.validation.tolerance import TolerancePolicy
+
+    for output in (junit, html):
+        if output is not None:
+            check_output(output, force=force)
+    policy = load_recipe("tolerance", tolerance, TolerancePolicy)
+    paths = bundle_paths(bundles)
+
+    from rich.console import Console
+
+    from ofa_export.cli.render.spinner import spinner
+    from ofa_export.model.checkpoint_reader import load_checkpoint
+    from ofa_export.support.content_cache import ContentCache
+    from ofa_export.targets.host import HOST
+    from ofa_export.targets.registry import get_runtime, runtime_names
+    from ofa_export.validation.layers.measure_attribution import with_attribution
+    from ofa_export.validation.layers.report import with_layers
+    from ofa_export.validation.reports.html import validation_html
+    from ofa_export.validation.reports.json import reports_to_json
+    from ofa_export.validation.reports.junit import reports_to_junit
+    from ofa_export.validation.reports.report import exit_code
+    from ofa_export.validation.reports.terminal import print_report
+    from ofa_export.validation.subprocess_trial import crash_report
+    from ofa_export.validation.validate import validate as validate_bundle
+
+    names = runtime_names(runtime)
+    reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
+    for path, name in product(paths, names):
+        with spinner(f"Validating {path.name}"):
+            # Other runtimes run graphs in a process of their own anyway.
+            crashed = crash_report(path, reference, tolerance=policy) if name == HOST else None
+            reports.append(
+                crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=name, cross=cross)
+            )
+            if layers and not crashed:
+                load = get_runtime(name).load
+                reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store, load=load)
+            if attribute and not crashed:
+                reports[-1] = with_attribution(reports[-1], path, reference, store=store)
+        if not json_output:
+            print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
+    code = exit_code(reports)
+    if junit is not None:
+        with atomic_write(junit) as file:
+            file.write(reports_to_junit(reports))
+    if html is not None:
+        with atomic_write(html) as file:
+            file.write(validation_html(reports).encode())
+    if json_output:
+        print_json(json.loads(reports_to_json(reports, code=code)))
+    raise typer.Exit(code)

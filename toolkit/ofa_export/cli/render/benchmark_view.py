@@ -1,0 +1,82 @@
+"""A benchmark for people and for programs; both show the same numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ofa_export.cli.render.columns import columns
+
+if TYPE_CHECKING:
+    from ofa_export.benchmark.run import Benchmark, Comparison, Measured
+
+PARTS = ("adapt", "block", "score", "session", "processor")
+
+
+def benchmark_json(found: Benchmark) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "machine": asdict(found.machine),
+        "runtime": found.runtime,
+        "repeats": found.repeats,
+        "measured": [
+            {
+                "name": each.name,
+                "label": each.label,
+                "is_bundle": each.bundle,
+                "backend": each.backend,
+                "file_bytes": each.file_bytes,
+                **asdict(each.memory),
+                "scores_snr_db": each.scores_snr_db,
+                "latency_ms": {part: asdict(each.latency[part]) if part in each.latency else None for part in PARTS},
+            }
+            for each in found.measured
+        ],
+        "comparisons": [asdict(each) for each in found.comparisons],
+    }
+
+
+def print_benchmark(found: Benchmark) -> None:
+    """Latencies, memory, and what the others take as a multiple of each bundle."""
+    machine = found.machine
+    print(
+        f"{machine.processor}, {machine.cores} cores, {machine.system}, load {machine.load_average}; runtime "
+        f"{found.runtime}, one thread, {found.repeats} sessions of each in turn\n"
+    )
+    print("Milliseconds, p50 / p90\n")
+    rows = [(each.label, *(_quantiles(each, part) for part in PARTS)) for each in found.measured]
+    print(columns([("", *PARTS), *rows], align="<>>>>>"), end="\n\n")
+    for each in found.measured:
+        if each.is_another_net:
+            print(
+                f"{each.label}: its scores are wrong on this runtime, {each.scores_snr_db:.1f} dB beside the same net "
+                "in PyTorch. What it takes is shown all the same.\n"
+            )
+    print("MB of memory, each in a process of its own, and MB of the file\n")
+    heading = ("", "peak", "above the libraries", "mapped", "file")
+    print(columns([heading, *(_memory_row(each) for each in found.measured)], align="<>>>>"))
+    labels = {each.name: each.label for each in found.measured}
+    for bundle in (each for each in found.measured if each.bundle):
+        print(f"\nAs a multiple of {bundle.label}\n")
+        rows = [_comparison_row(labels, each) for each in found.comparisons if each.bundle == bundle.name]
+        print(columns([("", "session", "processor", "memory", "file"), *rows], align="<>>>>"))
+
+
+def _quantiles(measured: Measured, part: str) -> str:
+    latency = measured.latency.get(part)
+    return f"{latency.p50:.3f} / {latency.p90:.3f}" if latency else "-"
+
+
+def _memory_row(measured: Measured) -> tuple[str, ...]:
+    memory = measured.memory
+    found = (memory.peak_rss_bytes, memory.session_rss_bytes, memory.mapped_bytes, measured.file_bytes)
+    return (measured.label, *("-" if size is None else f"{size / 1e6:.2f}" for size in found))
+
+
+def _comparison_row(labels: dict[str, str], comparison: Comparison) -> tuple[str, ...]:
+    ratios = (comparison.session, comparison.processor, comparison.session_rss, comparison.file)
+    return (labels[comparison.other], *("-" if ratio is None else _ratio(ratio) for ratio in ratios))
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.{2 if ratio >= 0.1 else 3}f} x"

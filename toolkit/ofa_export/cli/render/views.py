@@ -1,0 +1,197 @@
+"""What commands show to people; `results` has the same for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ofa_export.cli.render.columns import columns
+
+if TYPE_CHECKING:
+    from ofa_export.bundle.delta import Delta
+    from ofa_export.bundle.items import KnownHistory
+    from ofa_export.bundle.manifest import Manifest
+    from ofa_export.bundle.session_fields import SessionFields
+    from ofa_export.device.loop import Device, Ranking
+    from ofa_export.model.checkpoint import CheckpointConfig
+    from ofa_export.planning.choose import Choice
+    from ofa_export.planning.plan import Plan
+
+MODELS = {"popularity": "most popular items", "markov": "first-order Markov", "static": "static net"}
+
+BUNDLE_HEADING = ("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
+
+
+def print_bundle(path: str, size: int, manifest: Manifest) -> None:
+    """A bundle's parts, tiles and provenance."""
+    layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
+    facts = {
+        "model": f"{manifest.model_id}, user group {manifest.group}",
+        "runtime": f"{manifest.runtime.name} {manifest.runtime.minimum_version} or newer, {manifest.precision} graphs",
+        "graphs": ", ".join(graph.name for graph in manifest.graphs),
+        "items": f"{layout.items:,} x {layout.width} dimensions in {len(layout.group_sizes)} groups",
+        "tiles": f"{layout.tiles_kept} of {layout.tiles_total}, order {layout.order}",
+        "NDCG@10": f"{quality.expected(layout.tiles_kept)} expected, {quality.full_table} with the unquantised table "
+        f"({manifest.quality.users} validation histories)",
+        "data": f"{manifest.data.name}, {manifest.data.licence}",
+        "checkpoint": manifest.checkpoint_sha256,
+        "made with": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
+    }
+    print(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}\n")
+    print(_parts(manifest.parts(size), size), end="\n\n")
+    print(columns(list(facts.items()), align="<<"))
+
+
+def print_plan(plan: Plan, choice: Choice) -> None:
+    """What was chosen, where the bytes go, and what other budgets would give."""
+    fields = plan.contents.fields
+    considered = len(choice.considered)
+    if considered > 1:
+        print(f"Chosen of {considered} configurations: {choice.chosen.candidate.text}")
+    print(
+        f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
+        f"{plan.tiles} of {plan.contents.table.tile_count} tiles\n"
+        f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table\n"
+    )
+    print(_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), end="\n\n")
+    rows = [
+        (
+            f"{point.budget_bytes:,}",
+            str(point.tiles),
+            point.ndcg_at_10,
+            "<- this plan" if point == plan.reached else "",
+        )
+        for point in plan.alternatives
+    ]
+    print(columns([("budget", "tiles", "NDCG@10", ""), *rows], align=">>><"))
+    if considered > 1:
+        print("\nConfigurations that no other beats; their files are somewhat larger than their weights and tiles\n")
+        print(_front(choice))
+
+
+def _front(choice: Choice) -> str:
+    from ofa_export.planning.front import front
+
+    rows = [
+        (
+            f"{one.bytes_at_least:,}",
+            f"{one.point.ndcg:.4f}",
+            f"{one.candidate.macs / 1e6:.2f} M",
+            str(one.point.tiles),
+            one.candidate.candidate.text,
+        )
+        for one in front(choice.considered)
+    ]
+    return columns([("weights + tiles", "NDCG@10", "MACs", "tiles", "configuration"), *rows], align=">>>><")
+
+
+def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
+    """The bundles that were written."""
+    rows = [
+        (
+            str(path),
+            f"{plan.bytes:,}",
+            f"{plan.budget:,}",
+            f"{plan.tiles}/{plan.contents.table.tile_count}",
+            str(plan.ndcg_at_10),
+            plan.contents.fields.quality.ndcg_at_10.full_table,
+        )
+        for path, plan in made
+    ]
+    print(columns([BUNDLE_HEADING, *rows], align="<>>>>>"))
+
+
+def print_made(path: Path, size: int, manifest: Manifest) -> None:
+    """A bundle that was made of another one, as `print_bundles` shows those made of a checkpoint."""
+    layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
+    row = (
+        str(path),
+        f"{size:,}",
+        f"{manifest.budget_bytes:,}",
+        f"{layout.tiles_kept}/{layout.tiles_total}",
+        str(quality.expected(layout.tiles_kept)),
+        quality.full_table,
+    )
+    print(columns([BUNDLE_HEADING, row], align="<>>>>>"))
+
+
+def print_delta(path: Path, delta: Delta) -> None:
+    """What a delta carries."""
+    result, changes = delta.fields.result, delta.fields.entries
+    rows = [(change.name, f"{change.kept:,}", f"{change.bytes - change.kept:,}") for change in changes]
+    overhead = delta.bytes - sum(change.bytes - change.kept for change in changes)
+    share = f"{delta.bytes / result.bytes:.1%}".replace("%", " %")
+    print(f"{path}: {delta.bytes:,} bytes, {share} of the {result.bytes:,} bytes that it makes\n")
+    print(columns([("entry", "kept", "added"), *rows, ("delta.json and archive", "", f"{overhead:,}")], align="<>>"))
+
+
+def print_session(path: str, size: int, fields: SessionFields) -> None:
+    """A session pack's parts and where its items come from."""
+    listed = [(entry.name, entry.bytes) for entry in fields.entries]
+    overhead = ("session.json and archive", size - sum(count for _, count in listed))
+    layout = fields.candidates
+    facts = {
+        "items": f"{layout.items:,} x {layout.width} dimensions, of {len(layout.group_sizes)} item groups",
+        "user group": fields.group,
+        "checkpoint": fields.checkpoint_sha256,
+    }
+    print(f"{path}: {size:,} bytes, {size / layout.items:,.0f} for each item\n")
+    print(_parts([*listed, overhead], size), end="\n\n")
+    print(columns(list(facts.items()), align="<<"))
+
+
+def print_ranking(device: Device, known: KnownHistory, ranking: Ranking) -> None:
+    """The shopper's history, the blocks that ran, the best items and the time."""
+    items, manifest, adaptation = device.items, device.bundle.manifest, ranking.adaptation
+    seen = known.rows[-manifest.shapes.history_length :]
+    if known.unknown:
+        print(f"Left out, not in this bundle{' or session' if items.pack else ''}: {', '.join(known.unknown)}")
+    if len(seen) < len(known.rows):
+        print(f"Left out, older than the last {len(seen)}: {len(known.rows) - len(seen)} items")
+    print("History, oldest first")
+    print(columns([(f"  {items.key(row)}", items.title(row)) for row in seen], align="<<"), end="\n\n")
+    blocks = ", ".join(
+        f"block_{index} {'on' if gate else 'off'} ({logits[1] - logits[0]:+.2f})"
+        for index, (gate, logits) in enumerate(zip(adaptation.gates, adaptation.keep_logits, strict=True))
+    )
+    spent = ", ".join(f"{name} {value:.2f}" for name, value in ranking.milliseconds.items())
+    print(f"Blocks: {blocks}")
+    print(f"{sum(ranking.milliseconds.values()):.2f} ms on {manifest.runtime.name}: {spent}\n")
+    best = [
+        (str(place), f"{score:.3f}", items.key(row), items.title(row))
+        for place, (row, score) in enumerate(zip(ranking.rows, ranking.scores, strict=True), start=1)
+    ]
+    if items.pack is None:
+        print(columns([("rank", "score", "item", "title"), *best], align=">><<"))
+        return
+    sources = ["session" if sent else "bundle" for sent in items.from_pack(ranking.rows)]
+    print(f"{len(items.pack):,} items of the session, {len(items) - len(items.catalogue):,} not in the bundle\n")
+    rows = [(*cells[:3], source, cells[3]) for cells, source in zip(best, sources, strict=True)]
+    print(columns([("rank", "score", "item", "from", "title"), *rows], align=">><<<"))
+
+
+def print_trained(path: str, config: CheckpointConfig) -> None:
+    """What training made and measured."""
+    training = config.training
+    names = MODELS | {"adapted": f"adapted, {training['measured']['mapper']['executed_share']:.0%} of blocks"}
+    rows = [(names[name], f"{value:.4f}") for name, value in training["probe_ndcg_at_10"].items()]
+    print(f"{path}: {config.model.items:,} items x {config.model.width}, depth {config.model.depth}\n")
+    print(columns([("validation", "NDCG@10"), *rows], align="<>"))
+
+
+def print_imported(path: str, config: CheckpointConfig) -> None:
+    """What an imported checkpoint is, and how good."""
+    rows = [
+        (MODELS[name], f"{value:.4f}") for name, value in config.training["probe_ndcg_at_10"].items() if name in MODELS
+    ]
+    model = config.model
+    print(
+        f"{path}: {model.backbone}, {model.items:,} items x {model.width}, depth {model.depth}, heads {model.heads}\n"
+    )
+    print(columns([("validation", "NDCG@10"), *rows], align="<>"))
+
+
+def _parts(parts: Sequence[tuple[str, int]], total: int) -> str:
+    rows = [(name, f"{count:,}", f"{count / total:.1%}") for name, count in parts]
+    return columns([("part", "bytes", "share"), *rows], align="<>>")

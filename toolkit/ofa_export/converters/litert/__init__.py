@@ -1,0 +1,1 @@
+"""PyTorch to LiteRT, by litert-torch."""

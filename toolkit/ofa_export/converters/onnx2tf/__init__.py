@@ -1,0 +1,1 @@
+"""PyTorch to LiteRT by way of ONNX, by onnx2tf."""

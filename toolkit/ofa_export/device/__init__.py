@@ -1,0 +1,1 @@
+"""The loop that a phone runs, in numpy and a graph runner."""

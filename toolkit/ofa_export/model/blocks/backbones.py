@@ -1,0 +1,106 @@
+"""The backbones by name: what a block is, how histories enter the first one, how states are read from the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
+from ofa_export.model.blocks.gated_convolution_block import GatedConvolutionBlock
+from ofa_export.model.blocks.history_embedding import NormedEmbedding, ScaledEmbedding
+from ofa_export.model.blocks.post_norm_block import PostNormBlock
+from ofa_export.model.blocks.query_norm_block import EPSILON, QueryNormBlock
+from ofa_export.model.blocks.transformer_block import TransformerBlock
+from ofa_export.model.blocks.unmasked_blocks import (
+    UnmaskedNormFirstBlock,
+    UnmaskedNormLastBlock,
+    UnmaskedQueryNormBlock,
+)
+from ofa_export.model.config import BackboneName, ModelConfig
+
+MakeBlock = Callable[[ModelConfig, int, float], AdaptiveBlock]
+"""Builds block number `index` with a dropout rate; every index must give the same `layout`."""
+
+MakeModule = Callable[[ModelConfig], nn.Module]
+"""Builds a part of which a network has one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """What makes one backbone differ from another; the network around it is the same.
+
+    Args:
+        block: builds F_l.
+        embedding: builds what turns (history [B, T, d], position [T, d], valid [B, T]) into [B, T, d].
+        final_norm: builds what turns the last block's output into user states, [.., d] -> [.., d].
+    """
+
+    block: MakeBlock
+    embedding: MakeModule
+    final_norm: MakeModule
+
+
+def _transformer(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return TransformerBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+
+
+def _gated_convolution(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return GatedConvolutionBlock(width=config.width, index=index, rank=config.rank, dropout=dropout)
+
+
+def _query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return QueryNormBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+
+
+def _unmasked_query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return UnmaskedQueryNormBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+
+
+def _norm_first(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return UnmaskedNormFirstBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+
+
+def _norm_last(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return UnmaskedNormLastBlock(
+        width=config.width, inner_width=config.width, heads=config.heads, rank=config.rank, dropout=dropout
+    )
+
+
+def _post_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return PostNormBlock(
+        width=config.width,
+        inner_width=config.inner_width or config.width,
+        heads=config.heads,
+        rank=config.rank,
+        dropout=dropout,
+    )
+
+
+def _scaled(config: ModelConfig) -> nn.Module:
+    return ScaledEmbedding(config.width)
+
+
+def _pmixer_final_norm(config: ModelConfig) -> nn.Module:
+    return nn.LayerNorm(config.width, eps=EPSILON)
+
+
+BACKBONES: Mapping[BackboneName, Backbone] = {
+    "transformer": Backbone(
+        block=_transformer, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+    ),
+    "gated-convolution": Backbone(
+        block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+    ),
+    "pmixer-sasrec": Backbone(block=_query_norm, embedding=_scaled, final_norm=_pmixer_final_norm),
+    "pmixer-sasrec-unmasked": Backbone(block=_unmasked_query_norm, embedding=_scaled, final_norm=_pmixer_final_norm),
+    "pmixer-sasrec-norm-first": Backbone(block=_norm_first, embedding=_scaled, final_norm=_pmixer_final_norm),
+    "pmixer-sasrec-norm-last": Backbone(block=_norm_last, embedding=_scaled, final_norm=_pmixer_final_norm),
+    "recbole-sasrec": Backbone(
+        block=_post_norm,
+        embedding=lambda config: NormedEmbedding(config.width, PostNormBlock.EPSILON),
+        final_norm=lambda config: nn.Identity(),
+    ),
+}
+"""Adding a backbone: a file with its block in this folder, its name in `BackboneName`, and one entry here."""

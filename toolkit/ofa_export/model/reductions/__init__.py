@@ -1,0 +1,1 @@
+"""Smaller versions of a checkpoint: caps, rank order, fewer items, no adaptation."""

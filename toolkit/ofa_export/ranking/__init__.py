@@ -1,0 +1,1 @@
+"""Ranking metrics, scores of histories and ranks over a whole table."""

@@ -1,0 +1,1 @@
+"""Cache, output files, processes, tools and recipes."""

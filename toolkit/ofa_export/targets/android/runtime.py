@@ -1,0 +1,106 @@
+"""The phone's own libraries, as apps carry them, in a Java process on this computer."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from ofa_export.contract import GraphSpec
+from ofa_export.converters.converters import runtime_of
+from ofa_export.converters.protocol import Backend, GraphRunner
+from ofa_export.errors import ConfigError
+from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.support.content_cache import default_cache_root
+from ofa_export.targets.android.installation import SHIM, installation
+from ofa_export.targets.android.libraries import PHONE_LIBRARIES, PhoneLibrary
+from ofa_export.targets.process.child_process import ChildProcess, last_lines, memory_file
+from ofa_export.targets.process.measuring_runner import MeasuringRunner
+
+TIME_LIMIT_SECONDS = 60.0
+"""For one answer: a graph of a bundle takes milliseconds, loading one and starting Java a second."""
+
+OPTIONS = (
+    # It lives for seconds: what starts soonest.
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    # A crash leaves its report in the log, and no file.
+    "-XX:+ErrorFileToStdout",
+    "-XX:-CreateCoredumpOnCrash",
+    # Relative to the installation, so that no character of its path is taken for a separator.
+    "-Djava.library.path=.",
+    "-classpath",
+    ".:*",
+)
+
+FATAL = re.compile(
+    r"^#\s+(?P<signal>SIG\w+) .*?^# Problematic frame:\n#\s+(?:C\s+)?(?P<frame>.*?)$", re.DOTALL | re.MULTILINE
+)
+"""How Java reports a crash of native code."""
+
+IDLE_TALK = ("#", "INFO:", "VERBOSE:")
+"""How lines begin that say nothing about an end."""
+
+
+class AndroidRuntime:
+    """LiteRT and ExecuTorch built for Android on x86-64.
+
+    Args:
+        time_limit_s: seconds for loading a file, and for running a graph.
+    """
+
+    name = "android"
+
+    def __init__(self, *, time_limit_s: float = TIME_LIMIT_SECONDS) -> None:
+        self._time_limit_s = time_limit_s
+
+    def load(self, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
+        """Load a file in a new process; see `Runtime.load`."""
+        library = phone_library(backend)
+        folder = installation(library, default_cache_root())
+        with memory_file(graphs) as descriptor:
+            child = ChildProcess(
+                ["java", *OPTIONS, library.program, f"/proc/self/fd/{descriptor}"],
+                folder=folder,
+                environment=os.environ | {"LD_LIBRARY_PATH": ".", "LD_PRELOAD": f"./{SHIM}"},
+                runtime=library.title,
+                time_limit_s=self._time_limit_s,
+                last_words=crash_or_last_lines,
+                pass_fds=[descriptor],
+            )
+        return MeasuringRunner(child, contract, entry=backend.entry_name, file_bytes=len(graphs))
+
+    def activations(self, backend: Backend) -> ActivationRounding:
+        """As the phone's library does."""
+        return phone_library(backend).activations
+
+    def versions(self, backend: Backend) -> dict[str, str]:
+        """Versions of the packages that hold the phone's library."""
+        return {f"{artifact.name} (android)": artifact.version for artifact in phone_library(backend).artifacts}
+
+
+def phone_library(backend: Backend) -> PhoneLibrary:
+    """The phone's library for the files of a backend.
+
+    Args:
+        backend: what converts them.
+
+    Raises:
+        ConfigError: none is known.
+    """
+    name = runtime_of(backend.name)
+    if name not in PHONE_LIBRARIES:
+        known = ", ".join(sorted(PHONE_LIBRARIES))
+        raise ConfigError(
+            f"The runtime android has no library for the backend {backend.name}, only for {known}: use --runtime host."
+        )
+    return PHONE_LIBRARIES[name]
+
+
+def crash_or_last_lines(log: str) -> str:
+    """What the log of the process says about its end: signal and place of a crash, else its last lines."""
+    crash = FATAL.search(log)
+    said = [line for line in log[: crash.start() if crash else None].splitlines() if not line.startswith(IDLE_TALK)]
+    place = [f"{crash['signal']} in {crash['frame']}"] if crash else []
+    return "\n".join([*place, last_lines("\n".join(said))])

@@ -1,0 +1,1 @@
+"""Graph runners in a child process."""

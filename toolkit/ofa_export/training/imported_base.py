@@ -1,0 +1,109 @@
+"""Training on top of an imported net: whatever adapts is trained, and no imported number changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ofa_export.bundle.tile_order import plane_order
+from ofa_export.data.histories import Histories
+from ofa_export.errors import ConfigError
+from ofa_export.model.blocks.adaptive_layers import AdaptiveLinear
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.ranking.scoring import static_adapt
+from ofa_export.training.progress import Progress
+from ofa_export.training.recipe import Sizes, TrainRecipe
+from ofa_export.training.tiles import mean_quality, order_tiles, probed_prefixes
+from ofa_export.training.training_run import Session
+
+IMPORTED = "imported"
+"""Key under `measured` of a checkpoint that was imported: where it came from."""
+
+
+def freeze_static_net(model: AdaptiveRecommender) -> None:
+    """Leave nothing to train but the controller, the mapper and the bases of the generated weights.
+
+    Args:
+        model: its parameters are marked.
+    """
+    model.requires_grad_(False)
+    adapting = [model.controller, model.mapper]
+    adapting += [layer.basis for layer in model.blocks.modules() if isinstance(layer, AdaptiveLinear)]
+    for module in adapting:
+        module.requires_grad_(True)
+
+
+def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
+    """The recipe with the sizes of the net that is trained on.
+
+    Args:
+        start: an imported checkpoint.
+        recipe: whose `model` does not count.
+
+    Raises:
+        ConfigError: the checkpoint was not imported.
+    """
+    if IMPORTED not in start.config.training.get("measured", {}):
+        raise ConfigError(
+            "--from takes a checkpoint that `ofa-export import` made; this one was trained here and has all of its "
+            "stages. Train again without --from."
+        )
+    sizes = Sizes(**start.config.model.model_dump(exclude={"items"}))
+    return recipe.model_copy(update={"model": sizes})
+
+
+def session_on_top(
+    start: Checkpoint, histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
+) -> Session:
+    """A session that starts from an imported net.
+
+    Args:
+        start: the imported checkpoint; its model is taken over.
+        histories: over the catalogue of the checkpoint, row by row.
+        recipe: from `resolved_recipe`.
+        seed: of everything.
+        folder: where the run keeps its state.
+        progress: who is told.
+    """
+    config = start.config.model
+    freeze_static_net(start.model)
+    return Session(
+        histories=histories,
+        recipe=recipe,
+        seed=seed,
+        folder=folder,
+        progress=progress,
+        model=start.model,
+        importance=np.ones((1, config.item_groups, config.embedding_blocks), np.float32),
+        tile_orders=[plane_order(config.item_groups, config.embedding_blocks)],
+        centroids=np.zeros((1, config.width), np.float32),
+        user_groups=np.zeros(histories.users, np.int32),
+        measured={IMPORTED: start.config.training["measured"][IMPORTED]},
+    )
+
+
+def measure_static(session: Session) -> None:
+    """Stage `static` of a net that is there already: how good it is.
+
+    Args:
+        session: nothing of it is trained.
+    """
+    adapt = static_adapt(session.model)
+    session.measured["static"] = {
+        "best": session.validation_ndcg(adapt, session.full_tables)[0],
+        "probes": session.validation_ndcg(adapt, session.full_tables, users=session.probe_users)[0],
+    }
+
+
+def keep_table(session: Session) -> None:
+    """Stage `tiles` of a table that stays as it is: its order, and how good its prefixes are.
+
+    Args:
+        session: its tile orders are replaced.
+    """
+    order_tiles(session)
+    session.measured["tiles"] = {
+        "best": mean_quality(session, lambda table, group: probed_prefixes(session, table, group))
+    }

@@ -1,0 +1,203 @@
+"""What the stages share while a checkpoint grows: data, recipe, model, and each stage's part of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ofa_export.bundle.tile_order import TileOrder, plane_order
+from ofa_export.data.histories import Histories, held_out_items
+from ofa_export.model.elastic_table import group_of_row
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.scoring import Adapt, score_histories
+from ofa_export.training.loop import stage_seed
+from ofa_export.training.processes import gathered, share, total
+from ofa_export.training.progress import Progress
+from ofa_export.training.recipe import Optimiser, TrainRecipe
+from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
+
+VALIDATION_USERS = 2000
+"""Early stopping looks at no more users than this: enough to choose an epoch, few enough to be quick."""
+
+SCORES = 2**26
+"""Scores that validation holds at a time, a quarter of a gigabyte."""
+
+
+@dataclass
+class Session:
+    """A training run; stages replace its fields in order.
+
+    Args:
+        histories: the data set.
+        recipe: the resolved recipe.
+        seed: of everything.
+        folder: where the run keeps its state.
+        progress: who is told.
+        model: the network, in evaluation mode between optimisations.
+        importance: float32 [G_u, G_v, N], PEEL's block weights.
+        tile_orders: order of the tiles of each group's table, G_u of them.
+        centroids: float32 [G_u, d].
+        user_groups: int32 [U].
+        measured: stage -> what it measured.
+    """
+
+    histories: Histories
+    recipe: TrainRecipe
+    seed: int
+    folder: Path
+    progress: Progress
+    model: AdaptiveRecommender
+    importance: NDArray[np.float32]
+    tile_orders: list[TileOrder]
+    centroids: NDArray[np.float32]
+    user_groups: NDArray[np.int32]
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.item_groups = group_of_row(self.model.config.group_sizes)
+        users = np.arange(self.histories.users)
+        self.windows = cut_windows(self.histories, users, history_length=self.model.config.history_length)
+        chosen = np.random.default_rng(stage_seed(self.seed, "validation")).permutation(self.histories.evaluation_users)
+        self.validation_users = np.sort(chosen[:VALIDATION_USERS])
+        drawn = np.random.default_rng(stage_seed(self.seed, "probes")).permutation(self.histories.evaluation_users)
+        self.probe_users = np.sort(drawn[: self.recipe.probes.users])
+
+    def snapshot(self, stage: str) -> Path:
+        """Where a stage keeps the state of its optimisation."""
+        return self.folder / f"{stage}.running"
+
+    def batches(self, stage: str, settings: Optimiser, windows: Windows) -> Callable[[int], Iterator[Batch]]:
+        """Epoch -> batches, for `Task.batches`."""
+        return lambda epoch: epoch_batches(
+            windows,
+            self.user_groups,
+            batch_size=settings.batch_size,
+            seed=(*stage_seed(self.seed, stage), epoch),
+        )
+
+    def steps_per_epoch(self, settings: Optimiser, windows: Windows) -> int:
+        """Number of batches of an epoch, for `Task.steps_per_epoch`."""
+        return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
+
+    def validation_ndcg(
+        self, adapt: Adapt, tables: Callable[[int], Tensor], *, users: NDArray[np.int64] | None = None
+    ) -> tuple[float, float]:
+        """NDCG@10 on validation items, and the share of blocks that were executed.
+
+        Args:
+            adapt: `model.adapt` or the static control.
+            tables: user group -> item table [V, d].
+            users: whose; those of early stopping when None.
+        """
+        chosen = self.validation_users if users is None else users
+        qualities, gates = [], []
+        for group in range(self.model.config.user_groups):
+            members = chosen[self.user_groups[chosen] == group]
+            if len(members) == 0:
+                continue
+            quality, executed = self._judge(adapt, tables(group), share(members))
+            qualities.append(gathered(quality))
+            gates.append(gathered(executed))
+        return float(np.concatenate(qualities).mean()), float(np.concatenate(gates).mean())
+
+    def _judge(
+        self, adapt: Adapt, table: Tensor, users: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """NDCG@10 [n] and executed share of blocks [n, L] of some users; scores of all items at once would be large."""
+        config = self.model.config
+        step = max(1, min(256, SCORES // config.items))
+        qualities, gates = [np.empty(0)], [np.empty((0, config.depth), np.float32)]
+        for start in range(0, len(users), step):
+            found = held_out_items(
+                self.histories, users[start : start + step], split="validation", history_length=config.history_length
+            )
+            scores, executed = score_histories(self.model, adapt, table, found.history)
+            seen = found.history if self.histories.exclude_history else None
+            per_position = ndcg(target_ranks(scores, found.targets, history=seen), 10)
+            qualities.append(per_position.reshape(-1, self.histories.held_out).mean(axis=1))
+            executed = executed.reshape(-1, self.histories.held_out, config.depth).mean(axis=1)
+            gates.append(executed)
+        return np.concatenate(qualities), np.concatenate(gates)
+
+    def full_tables(self, group: int) -> Tensor:
+        """The full-precision table of a user group, [V, d]."""
+        return self.model.tables[group].detach()
+
+
+def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy over the positions of all processes.
+
+    Args:
+        logits: [n, V].
+        targets: [n].
+
+    Returns:
+        The mean, a scalar.
+    """
+    return mean_over_positions(F.cross_entropy(logits, targets, reduction="sum"), len(targets))
+
+
+def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of a ranking from a better one, over the positions of all processes.
+
+    Args:
+        student: logits [n, V].
+        teacher: logits [n, V], which learn nothing from it.
+
+    Returns:
+        The mean, a scalar.
+    """
+    part = F.kl_div(
+        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="sum"
+    )
+    return mean_over_positions(part, len(student))
+
+
+def mean_over_positions(part: Tensor, positions: int) -> Tensor:
+    """A sum over the positions of this process as the mean over those of all processes.
+
+    Args:
+        part: the sum, a scalar.
+        positions: how many it is over.
+    """
+    return total(part) / total(torch.tensor(float(positions)))
+
+
+def initial_session(
+    histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
+) -> Session:
+    """A session before its first stage.
+
+    Args:
+        histories: the data set.
+        recipe: the resolved recipe.
+        seed: of everything.
+        folder: where the run keeps its state.
+        progress: who is told.
+    """
+    config = recipe.model.for_items(histories.items)
+    torch.manual_seed(int(np.random.default_rng(stage_seed(seed, "initial")).integers(2**62)))
+    G_u, G_v, N = config.user_groups, config.item_groups, config.embedding_blocks
+    return Session(
+        histories=histories,
+        recipe=recipe,
+        seed=seed,
+        folder=folder,
+        progress=progress,
+        model=AdaptiveRecommender(
+            config, dropout=recipe.static.dropout, mapper_dropout=recipe.mapper.mapper_dropout
+        ).eval(),
+        importance=np.ones((G_u, G_v, N), np.float32),
+        tile_orders=[plane_order(G_v, N)] * G_u,
+        centroids=np.zeros((G_u, config.width), np.float32),
+        user_groups=np.zeros(histories.users, np.int32),
+    )

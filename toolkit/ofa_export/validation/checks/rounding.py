@@ -1,0 +1,78 @@
+"""Rounding: the bundle's graphs against PyTorch that rounds weights and activations as the runtime does.
+
+What is left is the order of sums, and single activations half way between two steps, which cost the history that they
+are in 30 to 100 dB. A defect is in every history. So where anything is quantised the median history counts, and smaller
+defects show than quantisation itself would let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from torch import nn
+
+from ofa_export.graphs.device import AdaptGraph, DeviceGraph
+from ofa_export.model.blocks.history_embedding import ScaledEmbedding
+from ofa_export.model.fake_quantised import QuantisedLinear
+from ofa_export.validation.checks.gates import GATES
+from ofa_export.validation.deviation import deviation
+from ofa_export.validation.finding import Finding, at_least
+from ofa_export.validation.reference import Tensors
+from ofa_export.validation.tolerance import Limit
+
+
+def rounding_findings(
+    outputs: Mapping[str, Tensors],
+    imitated: Mapping[str, Tensors],
+    unrounded: Collection[tuple[str, str]],
+    *,
+    floor: Limit,
+) -> Iterator[Finding]:
+    """Signal-to-noise ratio of every output: of the median history, or of the worst where nothing is quantised.
+
+    Args:
+        outputs: of the bundle's graphs, from `run_graphs`.
+        imitated: of the reference with the precision of the bundle, on the same inputs.
+        unrounded: (graph, output) of outputs that no quantised layer has a part in.
+        floor: in decibels; the same at every precision.
+
+    Yields:
+        `rounding.GRAPH.OUTPUT.snr_db`; none of outputs that are silent.
+    """
+    for graph, tensors in imitated.items():
+        for output, expected in tensors.items():
+            difference = deviation(expected, outputs[graph][output])
+            if (graph, output) == GATES or difference.silent:
+                continue
+            exact = (graph, output) in unrounded
+            worst, median = float(difference.snr_db.min()), difference.median_snr_db
+            counts = "nothing is quantised here, so the worst counts" if exact else "the median counts"
+            yield at_least(
+                f"rounding.{graph}.{output}.snr_db",
+                worst if exact else median,
+                floor.limit,
+                "dB",
+                f"Output {output} of graph {graph} in the bundle against PyTorch that rounds as the runtime does; of "
+                f"{len(expected)} histories the worst has {worst:.1f} dB, the median {median:.1f} dB; {counts}.",
+            )
+
+
+def unrounded_outputs(graphs: Sequence[DeviceGraph]) -> list[tuple[str, str]]:
+    """(graph, output) of the outputs that no quantised layer has a part in.
+
+    Args:
+        graphs: of the reference with the precision of the bundle.
+    """
+    return [
+        (graph.spec.name, tensor.name)
+        for graph in graphs
+        for tensor in graph.spec.outputs
+        if not any(isinstance(module, QuantisedLinear) for module in _parts(graph.module, tensor.name).modules())
+    ]
+
+
+def _parts(module: nn.Module, output: str) -> nn.Module:
+    """The part of a graph's module that computes an output; RecBole's positions are a matrix that is quantised too."""
+    if isinstance(module, AdaptGraph) and output == "hidden" and isinstance(module.embedding, ScaledEmbedding):
+        return module.embedding
+    return module

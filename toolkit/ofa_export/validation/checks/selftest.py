@@ -1,0 +1,112 @@
+"""The self-test of a bundle: it passes here, and what it expects is what the checkpoint's reference gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ofa_export.bundle.codes import EncodedTable
+from ofa_export.bundle.selftest import SelfTest
+from ofa_export.device.loop import Device
+from ofa_export.device.selftest import run_selftest
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.validation.finding import Finding, at_least, at_most
+from ofa_export.validation.tolerance import TolerancePolicy
+
+
+def selftest_run_findings(device: Device) -> Iterator[Finding]:
+    """Run the self-test as a phone does before it activates a bundle.
+
+    Args:
+        device: the bundle on a runtime.
+
+    Yields:
+        `selftest.gates.flipped_count`, `selftest.scores.snr_db`, `selftest.tiles.differing_count`.
+
+    Raises:
+        NumericsError: a graph returned values that are not finite.
+    """
+    report = run_selftest(device)
+    flips = ", ".join(f"block {gate.block} of case {gate.case} ({gate.margin:+.4f})" for gate in report.flipped_gates)
+    yield at_most(
+        "selftest.gates.flipped_count",
+        len(report.flipped_gates),
+        0,
+        "count",
+        f"Gates that differ from the self-test's, for which a phone refuses the bundle: {flips or 'none'}.",
+    )
+    yield at_least(
+        "selftest.scores.snr_db",
+        min(report.score_snr_db),
+        report.min_snr_db,
+        "dB",
+        f"Scores of the worst of {len(report.score_snr_db)} cases against those of the self-test, "
+        "with the floor of the manifest.",
+    )
+    rows = ", ".join(map(str, report.wrong_tile_items[:8]))
+    yield at_most(
+        "selftest.tiles.differing_count",
+        len(report.wrong_tile_items),
+        0,
+        "count",
+        f"Items whose codes in the tiles are not the self-test's, by row: {rows or 'none'}.",
+    )
+
+
+def selftest_expectation_findings(
+    test: SelfTest, model: AdaptiveRecommender, encoded: EncodedTable, *, policy: TolerancePolicy
+) -> Iterator[Finding]:
+    """Compute the self-test's expected values again from the checkpoint.
+
+    Args:
+        test: of the bundle.
+        model: the reference.
+        encoded: the checkpoint's table of the bundle's user group.
+        policy: the limits.
+
+    Yields:
+        `selftest.expected.*`.
+    """
+    gates, keep_logits, scores = _answers(test, model)
+    yield at_most(
+        "selftest.expected.gates.differing_count",
+        int(np.count_nonzero(gates != test.gates)),
+        0,
+        "count",
+        f"Expected gates of {test.cases} cases that the checkpoint's reference does not give.",
+    )
+    for name, given, again in (("keep_logits", test.keep_logits, keep_logits), ("scores", test.scores, scores)):
+        yield at_most(
+            f"selftest.expected.{name}.max_abs_err",
+            float(np.abs(given - again).max()),
+            policy.selftest_max_abs_err.limit,
+            "abs",
+            f"Expected {name} of {test.cases} cases against those that the checkpoint's reference gives.",
+        )
+    wrong = (encoded.codes[test.tile_items] != test.tile_codes).any(axis=1)
+    yield at_most(
+        "selftest.expected.tile_codes.differing_count",
+        int(wrong.sum()),
+        0,
+        "count",
+        f"Items, of {len(wrong)}, whose expected codes are not those of the checkpoint's table.",
+    )
+
+
+@torch.no_grad()
+def _answers(
+    test: SelfTest, model: AdaptiveRecommender
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    histories = np.zeros((test.cases, model.config.history_length, model.config.width), np.float32)
+    for case in range(test.cases):
+        rows = test.history(case)
+        histories[case, -len(rows) :] = rows
+    valid = model.valid(torch.from_numpy(test.lengths))
+    x = model.embed(torch.from_numpy(histories), valid)
+    adaptation = model.adapt(x, valid)
+    state = model.states(model.assemble(x, valid, adaptation))[:, -1]
+    scores = state @ torch.from_numpy(test.candidates.astype(np.float32)).T
+    return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), scores.numpy()

@@ -1,0 +1,113 @@
+"""Faint inputs: so small that the epsilon of a normalisation decides, which no real history shows.
+
+On real histories another epsilon moves an output by a millionth of itself, less than one step of int8; on these it
+moves it by its own size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ofa_export.graphs.device import AdaptGraph, DeviceGraph
+from ofa_export.validation.checks.gates import GATES
+from ofa_export.validation.deviation import deviation
+from ofa_export.validation.finding import Finding, at_least
+from ofa_export.validation.reference import Tensors
+from ofa_export.validation.tolerance import Limit
+
+LEVELS = (1e-2, 1e-3)
+"""Root mean squares of a position; their squares lie on both sides of the usual epsilon, 1e-5."""
+
+CASES = 8
+"""Histories that are made faint: the longest, because one item alone moves nothing in the extractors."""
+
+AFFINE = 1e-3
+"""Part of a level by which an embedded history may miss it; one that is normalised cannot be made faint at all."""
+
+
+def faint_inputs(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
+    """The reference's inputs with faint hidden states.
+
+    Args:
+        graphs: as `device_graphs` gives them.
+        inputs: of the reference, graph -> input -> values `[H, ...]`.
+
+    Returns:
+        Some of them, `[levels * cases, ...]`, level by level, for every graph that can have faint inputs: `adapt`
+        cannot where the backbone normalises embedded histories.
+    """
+    chosen = np.sort(np.argsort(-inputs["adapt"]["length"], kind="stable")[:CASES])
+    made = {}
+    for graph in graphs:
+        some = {name: value[chosen] for name, value in inputs[graph.spec.name].items()}
+        (first, hidden), *others = some.items()
+        levels = _histories(graph.module, some) if isinstance(graph.module, AdaptGraph) else _hidden(hidden)
+        if levels:
+            rest = {name: np.concatenate([value] * len(levels)) for name, value in others}
+            made[graph.spec.name] = {first: np.concatenate(levels), **rest}
+    return made
+
+
+def faint_findings(
+    outputs: Mapping[str, Tensors], imitated: Mapping[str, Tensors], *, floor: Limit
+) -> Iterator[Finding]:
+    """Signal-to-noise ratio of every output on faint inputs: of the median history at the worse level.
+
+    Args:
+        outputs: of the bundle's graphs on `faint_inputs`.
+        imitated: of the reference with the precision of the bundle, on the same.
+        floor: in decibels.
+
+    Yields:
+        `faint.GRAPH.OUTPUT.snr_db`.
+    """
+    for graph, tensors in imitated.items():
+        for output, expected in tensors.items():
+            if (graph, output) == GATES:
+                continue
+            cases = len(expected) // len(LEVELS)
+            parts = [slice(start, start + cases) for start in range(0, len(expected), cases)]
+            found = [deviation(expected[part], outputs[graph][output][part]) for part in parts]
+            if any(part.silent for part in found):
+                continue
+            medians = [part.median_snr_db for part in found]
+            worse = int(np.argmin(medians))
+            yield at_least(
+                f"faint.{graph}.{output}.snr_db",
+                medians[worse],
+                floor.limit,
+                "dB",
+                f"Output {output} of graph {graph} in the bundle against PyTorch at its precision, on hidden states so "
+                f"small that the epsilon of a normalisation decides; the worse size is {LEVELS[worse]:g}.",
+            )
+
+
+def _hidden(hidden: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    size = np.sqrt(np.square(hidden).mean(axis=-1, keepdims=True))
+    unit = np.divide(hidden, size, out=np.zeros_like(hidden), where=size > 0)
+    return [(unit * np.float32(level)).astype(np.float32) for level in LEVELS]
+
+
+@torch.no_grad()
+def _histories(adapt: AdaptGraph, inputs: Tensors) -> list[NDArray[np.float32]]:
+    """Histories whose embedding, an affine function of each value, is faint."""
+    history, length = (torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in ("history", "length"))
+
+    def embedded(value: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = adapt(value, length)[0]
+        return hidden
+
+    nothing = embedded(torch.zeros_like(history))
+    slope = embedded(torch.ones_like(history)) - nothing
+    made = []
+    for wanted in map(torch.from_numpy, _hidden(history.numpy())):
+        value = torch.where(slope.abs() > 0, (wanted - nothing) / slope, 0)
+        missed = (embedded(value) - torch.where(slope.abs() > 0, wanted, 0)).abs().max()
+        if not missed <= AFFINE * wanted.abs().max():
+            return []
+        made.append(value.numpy())
+    return made

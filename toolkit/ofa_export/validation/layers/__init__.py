@@ -1,0 +1,1 @@
+"""The per-layer error of a bundle."""

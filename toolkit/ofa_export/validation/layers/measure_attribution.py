@@ -1,0 +1,233 @@
+"""`validate --attribute`: measures where a bundle's NDCG@10 goes, layer by layer, on all validation histories."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from torch import Tensor, nn
+
+from ofa_export.bundle.reader import Bundle
+from ofa_export.converters.converters import converter_of
+from ofa_export.converters.protocol import Backend
+from ofa_export.converters.registry import get_backend
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
+from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
+from ofa_export.model.threads import one_torch_thread
+from ofa_export.planning.candidate_worth import BITS
+from ofa_export.planning.quality import group_probes
+from ofa_export.precision import Precision, Scheme, is_part
+from ofa_export.ranking.metrics import interval, ndcg, target_ranks
+from ofa_export.source_digest import source_digest
+from ofa_export.support.content_cache import ContentCache
+from ofa_export.validation.checks import bundle as provenance
+from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain, Loss, attribution, kept_at
+from ofa_export.validation.reports.report import Report
+from ofa_export.validation.sessions import VALUES_AT_ONCE
+
+BATCH = 256
+"""Histories of one pass, fewer where the catalogue is large."""
+
+GROUP_DEPTH = 3
+"""Steps of the longest name of a group: `adapt.mapper.generators`, not each of them."""
+
+PerUser = NDArray[np.float64]
+
+
+def with_attribution(report: Report, bundle_path: Path, checkpoint: Checkpoint, *, store: ContentCache) -> Report:
+    """The report with its attribution.
+
+    Args:
+        report: from `validate`; returned as it is where the bundle cannot be run with this checkpoint.
+        bundle_path: the bundle.
+        checkpoint: the reference as it was trained.
+        store: keeps the result, which takes a second or two for each layer.
+
+    Raises:
+        ConfigError: the checkpoint has fewer than two validation histories.
+    """
+    if not report.comparable:
+        return report
+    with one_torch_thread(), Bundle.open(bundle_path) as bundle:
+        return replace(report, attribution=_cached(bundle, checkpoint, store))
+
+
+def _cached(bundle: Bundle, checkpoint: Checkpoint, store: ContentCache) -> Attribution:
+    manifest = bundle.manifest
+    backend = get_backend(converter_of(manifest.runtime.name, manifest.tools))
+    table = torch.from_numpy(bundle.table.all_rows())
+    adapter = TypeAdapter(Attribution)
+
+    def measure() -> bytes:
+        return adapter.dump_json(_measured(bundle, checkpoint, backend, table))
+
+    described = [checkpoint.sha256, manifest.group, manifest.recipe, backend.name, repr(backend.rules)]
+    digest = hashlib.sha256(source_digest() + json.dumps(described).encode() + table.numpy().tobytes()).hexdigest()
+    return adapter.validate_json(store.get_or_make(f"{digest}.attribution", measure))
+
+
+def _measured(bundle: Bundle, checkpoint: Checkpoint, backend: Backend, tiles: Tensor) -> Attribution:
+    manifest, group = bundle.manifest, int(bundle.manifest.group)
+    precision = Precision.model_validate(manifest.recipe["precision"])
+    cut = provenance.cut_as_bundled(manifest, checkpoint)
+    probes, full = _Probes(checkpoint, group), checkpoint.table(group)
+    trained, after_cut, after_tiles = (
+        probes.ndcg(model, table) for model, table in ((checkpoint.model, full), (cut.model, full), (cut.model, tiles))
+    )
+    layers = _Layers(cut.model, precision, backend)
+    adaptations = list(probes.adaptations(layers.model, tiles))
+    rounded = probes.ndcg(layers.model, tiles, adaptations)
+    return attribution(
+        trained=float(trained.mean()),
+        losses=(
+            Loss(step="cut", ndcg_at_10=float(after_cut.mean()), cost=interval(trained - after_cut)),
+            Loss(step="tiles", ndcg_at_10=float(after_tiles.mean()), cost=interval(after_cut - after_tiles)),
+            Loss(step="precision", ndcg_at_10=float(rounded.mean()), cost=interval(after_tiles - rounded)),
+        ),
+        gains=tuple(_gains(layers, probes, tiles, adaptations, rounded)),
+        precision=precision,
+    )
+
+
+def _gains(
+    layers: _Layers, probes: _Probes, tiles: Tensor, adaptations: list[Adaptation], rounded: PerUser
+) -> Iterator[LayerGain]:
+    for name, scheme in layers.choices():
+        changed = layers.changed(name, scheme)
+        # Without a change in `adapt` its outputs are the ones before.
+        kept = None if any(is_part(layer, "adapt") for layer in changed) else adaptations
+        with layers.at(changed):
+            found = probes.ndcg(layers.model, tiles, kept)
+        yield LayerGain(
+            layer=name,
+            layers=len(changed),
+            scheme=scheme,
+            ndcg_at_10=float(found.mean()),
+            gain=interval(found - rounded),
+            extra_bytes=layers.extra_bytes(changed),
+        )
+
+
+class _Probes:
+    """The validation histories of a user group."""
+
+    def __init__(self, checkpoint: Checkpoint, group: int) -> None:
+        chosen = group_probes(checkpoint, group)
+        self.histories, self.targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
+        self.excluded = checkpoint.config.data.exclude_history
+        self.batch = min(BATCH, max(1, VALUES_AT_ONCE // checkpoint.config.model.items))
+
+    @torch.no_grad()
+    def adaptations(self, model: AdaptiveRecommender, table: Tensor) -> Iterator[Adaptation]:
+        """Of each batch."""
+        for _, x, valid in self._batches(model, table):
+            yield model.adapt(x, valid)
+
+    @torch.no_grad()
+    def ndcg(
+        self, model: AdaptiveRecommender, table: Tensor, adaptations: Sequence[Adaptation] | None = None
+    ) -> PerUser:
+        """NDCG@10 of each history, all items ranked.
+
+        Args:
+            model: the network.
+            table: [V, d].
+            adaptations: of each batch where they are known.
+        """
+        found = []
+        for number, (part, x, valid) in enumerate(self._batches(model, table)):
+            adapted = model.adapt(x, valid) if adaptations is None else adaptations[number]
+            states = model.states(model.run_blocks(x, valid, adapted.gates, adapted.thetas))
+            scores = (states[:, -1] @ table.T).numpy()
+            seen = self.histories[part] if self.excluded else None
+            found.append(ndcg(target_ranks(scores, self.targets[part], history=seen), 10))
+        return np.concatenate(found)
+
+    def _batches(self, model: AdaptiveRecommender, table: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        for start in range(0, len(self.histories), self.batch):
+            part = slice(start, start + self.batch)
+            rows = torch.from_numpy(self.histories[part].astype(np.int64))
+            valid = model.valid((rows >= 0).sum(dim=1))
+            yield part, model.embed(lookup(table, rows), valid), valid
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Where a linear layer is in the network, as it was trained, and what it has in the bundle."""
+
+    path: str
+    linear: nn.Linear
+    scheme: Scheme
+
+
+class _Layers:
+    """A network rounded as a bundle's, whose layers can be put to another scheme for a while."""
+
+    def __init__(self, model: AdaptiveRecommender, precision: Precision, backend: Backend) -> None:
+        self.model = fake_quantised(model, precision, backend=backend)
+        self.precision, self.rules = precision, backend.rules
+        found = ((path, part) for path, part in model.named_modules() if isinstance(part, nn.Linear))
+        linears = {device_layer(path): (path, part) for path, part in found}
+        self.layers = {
+            name: _Layer(path, linear, self.rules.applied(precision.scheme_of(name), in_features=linear.in_features))
+            for name, (path, linear) in linears.items()
+        }
+
+    def choices(self) -> Iterator[tuple[str, Scheme]]:
+        """Every layer and group, with every finer scheme that changes it."""
+        for name, members in self._groups().items():
+            present = {self.layers[layer].scheme for layer in members}
+            if "int4" in present and "fp32" not in present:
+                yield name, "int8"
+            if present != {"fp32"}:
+                yield name, "fp32"
+
+    def changed(self, name: str, scheme: Scheme) -> dict[str, Scheme]:
+        """The layers of a layer or group that get another scheme when it is kept at one, and which."""
+        precision = kept_at(self.precision, name, scheme)
+        applied = {
+            layer: self.rules.applied(precision.scheme_of(layer), in_features=one.linear.in_features)
+            for layer, one in self.layers.items()
+        }
+        return {layer: given for layer, given in applied.items() if given != self.layers[layer].scheme}
+
+    def extra_bytes(self, changed: Mapping[str, Scheme]) -> int:
+        """What the weights need more; scales come on top."""
+        return sum(
+            self.layers[layer].linear.weight.numel() * (BITS[scheme] - BITS[self.layers[layer].scheme]) // 8
+            for layer, scheme in changed.items()
+        )
+
+    @contextmanager
+    def at(self, changed: Mapping[str, Scheme]) -> Iterator[None]:
+        """Put layers to other schemes, and back."""
+        try:
+            for layer, scheme in changed.items():
+                self._put(self.layers[layer], scheme)
+            yield
+        finally:
+            for layer in changed:
+                self._put(self.layers[layer], self.layers[layer].scheme)
+
+    def _put(self, layer: _Layer, scheme: Scheme) -> None:
+        rounded = layer.linear if scheme == "fp32" else QuantisedLinear(layer.linear, scheme, self.rules)
+        self.model.set_submodule(layer.path, rounded)
+
+    def _groups(self) -> dict[str, tuple[str, ...]]:
+        """Name -> layers in it; of several names for the same layers the shortest."""
+        found: dict[tuple[str, ...], str] = {(layer,): layer for layer in self.layers}
+        for depth in range(1, GROUP_DEPTH + 1):
+            names = dict.fromkeys(".".join(layer.split(".")[:depth]) for layer in self.layers)
+            for name in names:
+                found.setdefault(tuple(layer for layer in self.layers if is_part(layer, name)), name)
+        found[tuple(self.layers)] = EVERYTHING
+        return {name: members for members, name in found.items()}

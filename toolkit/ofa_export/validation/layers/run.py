@@ -1,0 +1,194 @@
+"""Layers of one graph on a runtime: how far each is off, how much of that it adds itself, and what nobody ordered.
+
+Three PyTorch passes are held against the device: the float reference; the float layers, each fed what the layers
+before it gave on the device; and the same with layers that round as their scheme says. What lies between two layers
+(softmax, a product, a mask) counts for the one that reads it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ofa_export.converters.protocol import GraphRunner
+from ofa_export.graphs.taps import TappedGraph, layer_outputs
+from ofa_export.precision import SCHEMES, Scheme, is_part
+from ofa_export.validation.checks.gates import GATES
+from ofa_export.validation.graph_outputs import run_graphs
+from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.reference import Reference, Tensors
+
+AT_ONCE = 32
+"""Histories of one step: what all layers of a graph give is held for so many."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerRun:
+    """What came of running one tapped graph on all histories.
+
+    Args:
+        errors: of its layers, in the order in which they finish, and of outputs that no layer gives.
+        outputs: what it gave for the outputs of the contract, each `[H, ...]`.
+    """
+
+    errors: tuple[LayerError, ...]
+    outputs: Tensors
+
+
+def run_layers(
+    runner: GraphRunner,
+    tapped: TappedGraph,
+    inputs: Tensors,
+    *,
+    exact: nn.Module,
+    rounded: nn.Module,
+    schemes: Mapping[str, Scheme],
+    entry: str,
+) -> LayerRun:
+    """Run a tapped graph on every history, and compare its layers.
+
+    Args:
+        runner: has loaded it.
+        tapped: the graph.
+        inputs: of the reference, by name, each `[H, ...]`.
+        exact: the graph in PyTorch.
+        rounded: the same, its linear layers rounding as their schemes say.
+        schemes: of every linear layer, by GRAPH.MODULE_PATH.
+        entry: the bundle entry that the graph stands for.
+
+    Raises:
+        BundleError: the graph returns another shape than it says.
+    """
+    spec = tapped.graph.spec
+    names = _compared(tapped)
+    tallies, kept = {name: _Tally() for name in names}, []
+    for start in range(0, len(inputs[spec.inputs[0].name]), AT_ONCE):
+        part = {name: np.ascontiguousarray(value[start : start + AT_ONCE]) for name, value in inputs.items()}
+        given = run_graphs(runner, [spec], Reference(inputs={spec.name: part}, outputs={}), entry=entry)[spec.name]
+        expected, own, designed = (
+            _computed(tapped, module, part, given if fed else None)
+            for module, fed in ((exact, False), (exact, True), (rounded, True))
+        )
+        for name, output in names.items():
+            tallies[name].add(given[output], expected=expected[name], own=own[name], designed=designed[name])
+        kept.append(given)
+    return LayerRun(
+        errors=tuple(
+            tally.error(graph=spec.name, layer=f"{spec.name}.{name}", schemes=schemes)
+            for name, tally in tallies.items()
+        ),
+        outputs={name: np.concatenate([each[name] for each in kept]) for name in kept[0]},
+    )
+
+
+def worst_first(errors: Sequence[LayerError]) -> tuple[LayerError, ...]:
+    """Sorted by what each layer adds itself, the most first; what is not finite comes before all, what is equal last.
+
+    Args:
+        errors: of any graphs.
+    """
+
+    return tuple(
+        sorted(
+            errors,
+            key=lambda error: (error.max_abs_err is not None, decibels(error.own_snr_db), decibels(error.snr_db)),
+        )
+    )
+
+
+def decibels(snr_db: float | None) -> float:
+    """A ratio of a `LayerError` as a number: infinite where there is no noise."""
+    return math.inf if snr_db is None else snr_db
+
+
+def _compared(tapped: TappedGraph) -> dict[str, str]:
+    """What is compared -> the output that holds it; gates are decisions, not signals, and compared elsewhere."""
+    spec = tapped.graph.spec
+    names = {layer.path: layer.output for layer in tapped.layers}
+    rest = {tensor.name for tensor in spec.outputs} - set(names.values())
+    return names | {
+        tensor.name: tensor.name for tensor in spec.outputs if tensor.name in rest and (spec.name, tensor.name) != GATES
+    }
+
+
+@torch.no_grad()
+def _computed(
+    tapped: TappedGraph, module: nn.Module, inputs: Tensors, given: Tensors | None
+) -> dict[str, NDArray[np.float32]]:
+    """What PyTorch computes for everything that is compared; with `given`, from what the device's layers gave."""
+    instead = None
+    if given is not None:
+        instead = {
+            layer.index: torch.from_numpy(given[layer.output].reshape(-1, *layer.shape)) for layer in tapped.layers
+        }
+    with layer_outputs(module, instead=instead) as found:
+        outputs = module(*(torch.from_numpy(value) for value in inputs.values()))
+    contract: dict[str, Tensor] = dict(
+        zip((tensor.name for tensor in tapped.graph.spec.outputs), outputs, strict=False)
+    )
+    layers = {layer.path: found[layer.index][1] for layer in tapped.layers}
+    return {name: tensor.numpy() for name, tensor in (contract | layers).items()}
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Powers and largest differences of one layer, history by history."""
+
+    signal: list[NDArray[np.float64]] = field(default_factory=list)
+    abs_err: list[NDArray[np.float64]] = field(default_factory=list)
+    noise: list[NDArray[np.float64]] = field(default_factory=list)
+    own: list[NDArray[np.float64]] = field(default_factory=list)
+    unexplained: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(
+        self,
+        given: NDArray[np.float32],
+        *,
+        expected: NDArray[np.float32],
+        own: NDArray[np.float32],
+        designed: NDArray[np.float32],
+    ) -> None:
+        self.signal.append(_power(expected))
+        with np.errstate(invalid="ignore"):
+            self.abs_err.append(np.abs(_rows(given) - _rows(expected)).max(axis=1))
+            for powers, other in ((self.noise, expected), (self.own, own), (self.unexplained, designed)):
+                powers.append(_power(_rows(given) - _rows(other)))
+
+    def error(self, *, graph: str, layer: str, schemes: Mapping[str, Scheme]) -> LayerError:
+        largest = float(np.concatenate(self.abs_err).max())
+        return LayerError(
+            graph=graph,
+            layer=layer,
+            scheme=_scheme(layer, schemes),
+            max_abs_err=largest if np.isfinite(largest) else None,
+            snr_db=self._snr_db(self.noise),
+            own_snr_db=self._snr_db(self.own),
+            unexplained_snr_db=self._snr_db(self.unexplained),
+        )
+
+    def _snr_db(self, noise: list[NDArray[np.float64]]) -> float | None:
+        """As `deviation` has it: the mean signal of all histories against the noise of the worst."""
+        signal, worst = np.concatenate(self.signal).mean(), np.concatenate(noise).max()
+        # NaN is neither; a layer whose reference is zero has no signal.
+        return float(10 * np.log10(signal / worst)) if np.isfinite(worst) and worst > 0 and signal > 0 else None
+
+
+def _rows(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    return values.reshape(len(values), -1).astype(np.float64)
+
+
+def _power(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    power: NDArray[np.float64] = np.square(_rows(values)).sum(axis=1)
+    return power
+
+
+def _scheme(layer: str, schemes: Mapping[str, Scheme]) -> str:
+    found = {scheme for name, scheme in schemes.items() if is_part(name, layer)}
+    return "+".join(scheme for scheme in SCHEMES if scheme in found) or "fp32"

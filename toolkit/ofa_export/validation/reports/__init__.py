@@ -1,0 +1,1 @@
+"""Reports of a validation, for terminals, programs and browsers."""

@@ -1,0 +1,208 @@
+"""Whole sessions: a device adapts, runs its blocks and scores every item, as a phone would, beside the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ofa_export.bundle.table import ElasticTable
+from ofa_export.device.loop import Device
+from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.ranking.metrics import target_ranks
+from ofa_export.ranking.scoring import score_histories
+from ofa_export.validation.deviation import deviation
+from ofa_export.validation.finding import Finding, at_least, at_most
+from ofa_export.validation.histories import ValidationHistories
+from ofa_export.validation.tolerance import Limit
+
+VALUES_AT_ONCE = 2**24
+"""Scores that are held at once for each of the three models; larger catalogues are compared in more steps."""
+
+TOP = 10
+
+SAMPLED_SCORES, LEAST_SAMPLED = 500, 4
+"""Scores that a report shows of all sessions together, but of each the best, a middling, the last and the worst off."""
+
+TIMED = ("adapt", "blocks", "score")
+"""Parts of a session whose time is taken."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sessions:
+    """What came of all sessions.
+
+    Args:
+        gates: the device's decisions, `[H, L]`.
+        same_gates: histories for which device and reference assembled the same blocks, `[H]`.
+        abs_err: largest absolute difference of the scores of all items, `[H]`.
+        snr_db: signal-to-noise ratio of the scores of all items, in decibels, `[H]`.
+        top10_overlap: share of the reference's ten best items that are among the device's, `[whole]`.
+        device_ranks: rank of the next item on the device, `[whole]`.
+        reference_ranks: the same in the reference with the bundle's tiles.
+        full_ranks: the same in the network as it was trained, with the full, unquantised table.
+        sampled_reference: scores of some items in the reference, from its best item to its last, and of the item whose
+            scores differ most, `[H, S]`.
+        sampled_device: scores of the same items on the device.
+        milliseconds: time that the device took for each part of `TIMED`, `[H, 3]`.
+    """
+
+    gates: NDArray[np.float32]
+    same_gates: NDArray[np.bool_]
+    abs_err: NDArray[np.float64]
+    snr_db: NDArray[np.float64]
+    top10_overlap: NDArray[np.float64]
+    device_ranks: NDArray[np.int64]
+    reference_ranks: NDArray[np.int64]
+    full_ranks: NDArray[np.int64]
+    sampled_reference: NDArray[np.float32]
+    sampled_device: NDArray[np.float32]
+    milliseconds: NDArray[np.float64]
+
+
+def run_sessions(
+    device: Device,
+    checkpoint: Checkpoint,
+    histories: ValidationHistories,
+    *,
+    group: int,
+    table: ElasticTable,
+    trained: Checkpoint,
+) -> Sessions:
+    """Run all histories on the device and in the reference.
+
+    Args:
+        device: the bundle on a runtime.
+        checkpoint: the reference, cut as the bundle's recipe says.
+        histories: what to run.
+        group: user group of the bundle.
+        table: the table that the bundle has to hold.
+        trained: the checkpoint as it was trained, with its full table: what a budget is measured against.
+
+    Raises:
+        NumericsError: a graph returned values that are not finite.
+    """
+    tiles = torch.from_numpy(table.all_rows())
+    step = max(1, VALUES_AT_ONCE // len(tiles))
+    sampled = max(LEAST_SAMPLED, SAMPLED_SCORES // len(histories))
+    parts = [
+        _some(
+            device,
+            checkpoint,
+            trained,
+            histories,
+            slice(start, start + step),
+            full=trained.table(group),
+            tiles=tiles,
+            sampled=sampled,
+        )
+        for start in range(0, len(histories), step)
+    ]
+    names = Sessions.__dataclass_fields__
+    return Sessions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def session_findings(sessions: Sessions, histories: ValidationHistories, *, floor: Limit) -> Iterator[Finding]:
+    """Scores after adapt and all blocks, where errors of the graphs add up.
+
+    Args:
+        sessions: from `run_sessions`.
+        histories: names for what stands out.
+        floor: of the signal-to-noise ratio, in decibels.
+
+    Yields:
+        `session.scores.snr_db` over the histories whose gates agree (the others are the gates' own finding).
+    """
+    same = np.flatnonzero(sessions.same_gates)
+    if not len(same):
+        yield at_most(
+            "session.flipped_count",
+            len(histories),
+            0,
+            "count",
+            "Histories for which the device assembled other blocks than the reference: all, so no scores compare.",
+        )
+        return
+    worst = same[sessions.snr_db[same].argmin()]
+    yield at_least(
+        "session.scores.snr_db",
+        float(sessions.snr_db[worst]),
+        floor.limit,
+        "dB",
+        f"Scores of all items against the reference with the same tiles; the worst of {len(same)} histories with the "
+        f"same gates is {histories.names[worst]}, with an absolute error of up to {sessions.abs_err[worst]:.2e}.",
+    )
+
+
+def _some(
+    device: Device,
+    checkpoint: Checkpoint,
+    trained: Checkpoint,
+    histories: ValidationHistories,
+    part: slice,
+    *,
+    full: torch.Tensor,
+    tiles: torch.Tensor,
+    sampled: int,
+) -> Sessions:
+    model, rows = checkpoint.model, histories.rows[part]
+    reference, reference_gates = score_histories(model, model.adapt, tiles, rows)
+    gates, scores = np.empty_like(reference_gates), np.empty_like(reference)
+    milliseconds = np.empty((len(rows), len(TIMED)))
+    candidates = device.table.all_rows()
+    for index, items in enumerate(histories.items[part]):
+        device.take_milliseconds()
+        gates[index] = device.adapt(items).gates
+        scores[index] = device.score_embeddings(candidates)
+        spent = device.take_milliseconds()
+        milliseconds[index] = [spent[name] for name in TIMED]
+    compared, shown = deviation(reference, scores), _shown(reference, scores, sampled)
+    targets = histories.targets[part]
+    whole = slice(len(targets))
+    seen = rows[whole] if checkpoint.config.data.exclude_history else None
+    full_scores, _ = (
+        score_histories(trained.model, trained.model.adapt, full, rows[whole])
+        if len(targets)
+        else (reference[whole], 0)
+    )
+    return Sessions(
+        gates=gates,
+        same_gates=(gates == reference_gates).all(axis=1),
+        abs_err=compared.abs_err,
+        snr_db=compared.snr_db,
+        top10_overlap=_overlap(scores[whole], reference[whole], seen),
+        device_ranks=target_ranks(scores[whole], targets, history=seen),
+        reference_ranks=target_ranks(reference[whole], targets, history=seen),
+        full_ranks=target_ranks(full_scores, targets, history=seen),
+        sampled_reference=np.take_along_axis(reference, shown, axis=1),
+        sampled_device=np.take_along_axis(scores, shown, axis=1),
+        milliseconds=milliseconds,
+    )
+
+
+def _shown(reference: NDArray[np.float32], scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Items to show of each history, evenly by rank in the reference, and the one that is off most; `[H, count]`."""
+    ranked = np.argsort(-reference, axis=1, kind="stable")
+    even = np.linspace(0, reference.shape[1] - 1, count - 1).round().astype(int)
+    worst = np.abs(scores - reference).argmax(axis=1)
+    return np.concatenate([ranked[:, even], worst[:, None]], axis=1)
+
+
+def _overlap(
+    scores: NDArray[np.float32], reference: NDArray[np.float32], seen: NDArray[np.int32] | None
+) -> NDArray[np.float64]:
+    shares = np.empty(len(scores))
+    for index in range(len(scores)):
+        best = [_best(values[index], None if seen is None else seen[index]) for values in (scores, reference)]
+        shares[index] = len(best[0] & best[1]) / max(1, len(best[1]))
+    return shares
+
+
+def _best(scores: NDArray[np.float32], seen: NDArray[np.int32] | None) -> set[int]:
+    # Stable, so that ties go by row as on the device.
+    order = np.argsort(-scores, kind="stable")
+    kept = order if seen is None else order[~np.isin(order, seen)]
+    return set(kept[:TOP].tolist())
