@@ -22,7 +22,7 @@ def plan_html(plan: Plan, choice: Choice) -> str:
         choice: from what it was chosen.
 
     Raises:
-        MissingToolError: Jinja2 is not installed.
+        MissingToolError: Jinja2, matplotlib or squarify is not installed.
     """
     shares = byte_shares(plan, weights=choice.chosen.weights)
     return render_page(
@@ -31,6 +31,6 @@ def plan_html(plan: Plan, choice: Choice) -> str:
         fields=plan.contents.fields,
         choice=choice,
         shares=shares,
-        map=byte_map(shares, WIDE),
+        map=byte_map(shares, width=WIDE[0], height=WIDE[1]),
         front=front(choice.considered),
     )
