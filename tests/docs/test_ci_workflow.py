@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 WORKFLOW = shipped("docs", "ci", "validate-bundles.yml")
 OWN_WORKFLOW = shipped(".github", "workflows", "ci.yml")
