@@ -1,4 +1,4 @@
-"""Takes the tensors that a format promises out of a state dict, and reports all that is wrong with them together."""
+"""The tensors that a format promises, taken out of a state dict; all that is wrong is reported together."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SourceTensors:
         return found
 
     def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        """A tensor of a known shape; zeros where it cannot be used, which `finish` then reports.
+        """Return a tensor of a known shape; zeros where it cannot be used, which `finish` then reports.
 
         Args:
             name: in the source.

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
-from ofa_export.bundle.layout import OrderName
+from ofa_export.bundle.document import OrderName
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
@@ -97,6 +97,16 @@ class ValidationSet:
         lengths: NDArray[np.int32] = np.sum(self.histories >= 0, axis=1, dtype=np.int32)
         return lengths
 
+    def of_group(self, group: int) -> NDArray[np.int64]:
+        """Return indices of the histories of a user group, `[n]`; of all when the group has none."""
+        mine = np.flatnonzero(self.user_groups == group)
+        return mine if len(mine) else np.arange(len(self.targets))
+
+    def missed_of_group(self, group: int) -> int:
+        """Count the histories of a user group whose answer is not among the items; those of all as in `of_group`."""
+        mine = (self.user_groups == group).any()
+        return int((self.missed_groups == group).sum()) if mine else len(self.missed_groups)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
@@ -125,12 +135,12 @@ class Checkpoint:
     sha256: str = ""
 
     def table(self, group: int) -> Tensor:
-        """The item table of a user group, [V, d]."""
+        """Return the item table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
 def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """The bytes of the four files; the same checkpoint gives the same bytes.
+    """Return the bytes of the four files; the same checkpoint gives the same bytes.
 
     Args:
         checkpoint: what to write.
@@ -162,7 +172,7 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:
-    """SHA-256 over the names and contents of a checkpoint's files, as hex."""
+    """Return SHA-256 over the names and contents of a checkpoint's files, as hex."""
     digest = hashlib.sha256()
     for name, label in DIGESTED.items():
         content = memoryview(files[name])

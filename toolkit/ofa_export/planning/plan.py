@@ -8,7 +8,7 @@ import yaml
 
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Plan:
         return self.tiles < self.contents.table.tile_count
 
     def recipe_yaml(self) -> str:
-        """The resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
+        """Return the resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
         return yaml.safe_dump(self.recipe.plain(), sort_keys=False, width=1000)
 
     @property

@@ -15,11 +15,10 @@ from ofa_export.bundle.codes import EncodedTable, encode
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
-from ofa_export.contract import GraphSpec
+from ofa_export.contract import GraphRunner, GraphSpec
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.converters import converter_of, other_converter
-from ofa_export.converters.protocol import Converter, GraphRunner
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import converter_of, get_converter, other_converter
 from ofa_export.device.loop import Device
 from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
@@ -28,7 +27,7 @@ from ofa_export.graphs.taps import tapped_graph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache

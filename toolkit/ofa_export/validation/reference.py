@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ofa_export.contract import GraphSpec, block_name, theta_name
-from ofa_export.converters.protocol import GraphRunner
+from ofa_export.contract import GraphRunner, GraphSpec, block_name, theta_name
 from ofa_export.errors import BundleError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.network import lookup

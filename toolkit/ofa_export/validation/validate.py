@@ -16,8 +16,8 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.errors import BundleError, RuntimeFailedError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.processes import one_torch_thread
 from ofa_export.support.recipes import load_recipe
 from ofa_export.targets.registry import get_target
 from ofa_export.validation.checks import (

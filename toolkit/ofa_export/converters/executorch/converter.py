@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import NDArray
 
-from ofa_export.contract import DType, GraphSpec, TensorSpec
+from ofa_export.contract import DType, GraphRunner, GraphSpec, TensorSpec
 from ofa_export.converters.agreement import check_agreement, check_inputs
-from ofa_export.converters.protocol import GraphRunner
 from ofa_export.converters.quiet import native_stderr_silenced
 from ofa_export.converters.schemes import check_schemes
 from ofa_export.errors import BundleError, RejectionCode, UnknownNameError
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import GROUPWISE
+from ofa_export.precision import GROUPWISE, Precision, Scheme
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
@@ -49,7 +47,7 @@ class ExecutorchConverter:
         return ExecutorchRunner(bytes(graphs), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name."""
+        """Return versions of the tools that make the file, by distribution name."""
         return {tool: version(tool) for tool in TOOLS}
 
 

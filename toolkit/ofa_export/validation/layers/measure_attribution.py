@@ -19,10 +19,9 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.planning.configuration_worth import BITS
-from ofa_export.planning.quality import group_histories
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.ranking.metrics import interval, ndcg, target_ranks
-from ofa_export.source_digest import source_digest
+from ofa_export.support.content_cache import source_digest
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain, Loss, attribution, kept_at
 from ofa_export.validation.sessions import VALUES_AT_ONCE
@@ -61,7 +60,7 @@ def measure_attribution(comparison: Comparison) -> Attribution:
 def _measured(comparison: Comparison, tiles: Tensor) -> Attribution:
     whole, cut, precision = comparison.trained, comparison.checkpoint, comparison.recipe.precision
     group = comparison.group
-    users = group_histories(whole, group)
+    users = whole.validation.of_group(group)
     trained = _Histories(whole, users, users=len(users)).ndcg(whole.model, whole.table(group))
     histories = _known_histories(whole, cut, users)
     after_cut, after_tiles = (histories.ndcg(cut.model, table) for table in (cut.table(group), tiles))
