@@ -35,10 +35,11 @@ $(BUNDLES) &: $(VENV)/installed
 apk: $(BUNDLES) ## The Android demo app with these bundles inside: artifacts/out/demo.apk.
 	$(BIN)/ofa-export apk $(BUNDLES) -o $(OUT)/demo.apk --force
 
-check: $(VENV)/installed ## Format, lint, types and the fast tests; under two minutes.
+check: $(VENV)/installed ## Format, lint, types, imports and the fast tests; under two minutes.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n 2 --jaxtyping-packages=ofa_export.model,beartype.beartype -m "not integration and not slow and not android"
 
 test: check ## Everything: the fast tier, then conversions, training, kills and whole commands.

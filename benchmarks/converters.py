@@ -19,8 +19,7 @@ import torch
 from ofa_export.bundle.codes import encode
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import plane_order
-from ofa_export.converters.converters import SECOND_CONVERTERS
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.registry import SECOND_CONVERTERS, get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.precision import FP32, INT8

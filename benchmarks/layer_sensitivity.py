@@ -16,13 +16,10 @@ from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_histories
-from ofa_export.precision import INT8, Precision, Scheme
-from ofa_export.quantisation_rules import QuantisationRules
+from ofa_export.precision import INT8, Precision, QuantisationRules, Scheme
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.source_digest import source_digest
-from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.content_cache import ContentCache, source_digest
 
 
 class NamedRules(Protocol):
@@ -94,7 +91,7 @@ def layer_sensitivity(
 def _measure(
     checkpoint: Checkpoint, *, group: int, converter: NamedRules, scheme: Scheme, base: Precision
 ) -> Sequence[LayerSensitivity]:
-    chosen = group_histories(checkpoint, group)
+    chosen = checkpoint.validation.of_group(group)
     histories, targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
     table = checkpoint.table(group)
     seen = histories if checkpoint.config.data.exclude_history else None

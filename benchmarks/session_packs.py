@@ -23,12 +23,12 @@ from ofa_export.device.loop import Device
 from ofa_export.evaluation.subject import open_subject
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.resources import shipped
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.recipes import load_recipe
+from ofa_export.support.resources import shipped
 from ofa_export.targets.open_device import open_device
 from ofa_export.training.baselines import MarkovChain
 

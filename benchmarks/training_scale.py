@@ -73,7 +73,7 @@ import numpy as np
 import torch
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.training.static import static_loss
+from ofa_export.training.static_stage import static_loss
 from ofa_export.training.windows import Batch
 items, windows = int(sys.argv[1]), int(sys.argv[2])
 config = ModelConfig(items=items, width=64, depth=2, heads=2, history_length=50, rank=8, item_groups=20)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 GOLDEN = shipped("artifacts", "golden")
 LITERT, EXECUTORCH = (GOLDEN / f"sample-420KB-{runtime}.ofab" for runtime in ("litert", "executorch"))

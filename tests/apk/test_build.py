@@ -17,8 +17,8 @@ from ofa_export.apk.dex_file import parse_dex
 from ofa_export.apk.packages import ANDROID, KOTLIN_STDLIB
 from ofa_export.apk.platform import PlatformClasses
 from ofa_export.apk.references import unresolved
-from ofa_export.resources import shipped
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.resources import shipped
 
 pytestmark = pytest.mark.android(target="apk")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 pytestmark = pytest.mark.integration
 
 CONVERTER = """
-from ofa_export.quantisation_rules import CHANNELWISE
+from ofa_export.precision import CHANNELWISE
 
 class {name}:
     name, entry_name, schemes, rules = "{lower}", "graphs.{lower}", {{"fp32": "1", "int8": "1"}}, CHANNELWISE

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 FILE = shipped("docs", "ci", "validate-bundles.yml")
 GOLDEN = shipped("artifacts", "golden")

@@ -14,9 +14,8 @@ from files import Base, digest
 from numpy.typing import NDArray
 
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.delta import Delta
+from ofa_export.bundle.delta import Delta, apply_delta
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.patch import apply_delta
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.device.loop import Device

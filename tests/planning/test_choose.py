@@ -11,13 +11,12 @@ import pytest
 from ofa_export.bundle.writer import smallest_budget, write_bundle
 from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.limits import Limits
+from ofa_export.planning.limits import UNBOUNDED, Limits
 from ofa_export.planning.plan import make_plan
-from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
 from ofa_export.precision import INT8
 from ofa_export.support.content_cache import ContentCache

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, smallest_budget, write_bundle
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.planning.plan import make_plan
-from ofa_export.planning.recipe import BundleRecipe
 
 
 def everything(complete: BundleContents) -> int:

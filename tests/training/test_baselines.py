@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import PAD, Histories, build_histories
-from ofa_export.data.recipe import HistoryRecipe
-from ofa_export.training.baselines import MarkovChain, popularity_scores
+from ofa_export.training.baselines import MarkovChain, baseline_quality, popularity_scores
+from ofa_export.training.training_run import TrainingRun, choose_validation
 
 
 def histories_of(*texts: str) -> Histories:
@@ -66,3 +70,27 @@ def test_markov_does_not_join_the_end_of_one_history_to_the_start_of_the_next() 
 def test_scores_do_not_change_the_chain(histories: Histories) -> None:
     chain, newest = MarkovChain.fit(histories), np.array([[0]])
     assert (chain.scores(newest) == chain.scores(newest)).all()
+
+
+def test_baselines_are_measured_on_the_validation_histories(
+    run_of: Callable[..., TrainingRun], histories: Histories
+) -> None:
+    validation = choose_validation(run_of(probes={"users": 60}))
+    measured = baseline_quality(histories, validation)
+    # What follows an item decides in this data set; how often it occurs does not.
+    assert measured["markov"] > 1.5 * measured["popularity"] > 0
+    first = replace(validation, targets=np.zeros_like(validation.targets))
+    assert baseline_quality(histories, first)["popularity"] == 1
+
+
+def test_what_was_seen_is_left_out_where_items_are_bought_once(
+    run_of: Callable[..., TrainingRun], histories: Histories
+) -> None:
+    validation = choose_validation(run_of())
+    once = replace(histories, exclude_history=True)
+    assert baseline_quality(once, validation)["popularity"] >= baseline_quality(histories, validation)["popularity"]
+    seen = replace(
+        validation, histories=np.tile(np.arange(6, dtype=np.int32), (20, 1)), targets=np.full(20, 6, np.int32)
+    )
+    assert baseline_quality(once, seen)["popularity"] == 1
+    assert baseline_quality(histories, seen)["popularity"] < 0.5

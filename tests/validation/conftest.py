@@ -15,19 +15,18 @@ import torch
 from toys import CONFIG, random_model, save_checkpoint
 
 from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
-from ofa_export.converters.converters import SECOND_CONVERTERS, SecondConverter
-from ofa_export.converters.registry import GROUP, get_converter
+from ofa_export.converters.registry import GROUP, SECOND_CONVERTERS, SecondConverter, get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
+from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.planning.complete_bundle import measured_complete_bundle
-from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import parse_precision
 from ofa_export.reporting.byte_shares import ByteShare
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.processes import one_torch_thread
 from ofa_export.support.recipes import load_recipe
 from ofa_export.validation.checks.bundle import accepted_finding
 from ofa_export.validation.finding import Finding, at_least, at_most, reported

@@ -1,4 +1,4 @@
-"""Every error that a user can meet, and the exit code it ends the command with.
+"""The errors that a user can meet, and the exit code that each ends the command with.
 
 OfaExportError                 1  a defect of ours when nothing more specific fits
 ├── ConfigError                2  wrong usage, recipe or option

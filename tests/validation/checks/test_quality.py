@@ -10,7 +10,7 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.validation.checks.quality import quality_finding
 from ofa_export.validation.finding import Finding

@@ -1,4 +1,4 @@
-"""What an APK says of itself to a phone, read back by aapt2."""
+"""The metadata that an APK shows a phone, read back by aapt2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the bytes of an APK are: every one of them belongs to a part."""
+"""The bytes of an APK, each of which belongs to a part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether everything that dex files refer to is there: in them, or on the phone."""
+"""Unresolved references of dex files: classes and members that are neither in them nor on the phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a program of a build step; what it says when it fails is the reader's."""
+"""A program of a build step, and the error with its output when it fails."""
 
 from __future__ import annotations
 

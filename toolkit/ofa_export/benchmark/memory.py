@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.benchmark.protocol import Entry
-from ofa_export.mapped_memory import mapped_bytes
-from ofa_export.peak_memory import peak_bytes
-from ofa_export.support.processes import run_main
+from ofa_export.support.processes import mapped_bytes, peak_bytes, run_main
 from ofa_export.targets.process.measuring_runner import ChildMemory
 
 

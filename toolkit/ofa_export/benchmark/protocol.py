@@ -1,4 +1,4 @@
-"""What is measured: contenders, which turn a history into scores, and how a process of its own makes one."""
+"""The shape of a contender, which turns a history into scores, and of an entry, which makes one in any process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.benchmark.child_meter import ChildMeter
-from ofa_export.benchmark.graph_meter import GraphMeter, HereMeter, MeteredGraphs
+from ofa_export.benchmark.graph_meter import ChildMeter, GraphMeter, HereMeter, MeteredGraphs
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.protocol import Converter
 from ofa_export.targets.process.measuring_runner import MeasuringRunner

@@ -20,7 +20,7 @@ Source: our choice; the measurements behind it are in the design of the bundle (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import cache
@@ -28,8 +28,16 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.row_pieces import row_pieces
 from ofa_export.errors import ConfigError
+
+ROWS_AT_ONCE = 2**12
+"""Rows of a piece; the float64 values of all rows of a million items would need ten times the table."""
+
+
+def row_pieces(rows: int) -> Iterator[slice]:
+    """The rows 0 to `rows` - 1, `ROWS_AT_ONCE` at a time, both ends given."""
+    return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
+
 
 BLOCK_WIDTH = 8
 PLANES = 8

@@ -10,13 +10,45 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.schema_version import version_problem
 from ofa_export.errors import BundleError
+
+
+class _Version(BaseModel):
+    schema_version: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}$")]
+
+
+def version_problem(text: bytes) -> str | None:
+    """Why JSON of another version cannot be read here.
+
+    Args:
+        text: a JSON object with a `schema_version`; nothing else in it is looked at.
+
+    Returns:
+        A sentence, or None when the major version is 1.
+    """
+    try:
+        version = _Version.model_validate_json(text).schema_version
+    except (ValueError, RecursionError):
+        return "it is not a JSON object with a schema_version such as '1.0'."
+    major = int(version.partition(".")[0])
+    if major > 1:
+        return (
+            f"it was made by a newer version of ofa-export (schema {version}, this one reads 1.x): update ofa-export."
+        )
+    return None if major == 1 else f"its schema version {version} was never released; this version reads 1.x."
+
+
+OrderName = Literal["planes", "peel", "magnitude"]
+"""How an order of tiles was made."""
+
+MAX_TILES = 2**16
+"""A tile index is a uint16."""
+
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Bytes = Annotated[int, Field(ge=0, lt=2**40)]

@@ -6,13 +6,37 @@ That is all that `inspect` needs, and it needs no numpy, whose import takes long
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.bundle.document import read_document
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.mapping import map_file
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, ConfigError, RejectedError
+
+
+def map_file(path: Path | str, *, kind: str, rejected: Callable[[str], RejectedError]) -> mmap.mmap:
+    """Map a file.
+
+    Args:
+        path: the file.
+        kind: what it should be, for the sentence, such as "bundle".
+        rejected: the error of a file that is not one.
+
+    Returns:
+        The map; whoever asked closes it.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+        RejectedError: it is empty.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            if not file.seek(0, 2):
+                raise rejected(f"{path} is empty.")
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise ConfigError(f"The {kind} {path} cannot be read: {error.strerror or error}. Check the path.") from error
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,8 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from ofa_export.bundle.document import Bytes, Digest, Entry, JsonDocument, Name, StrictModel
-from ofa_export.bundle.layout import MAX_TILES, OrderName
+from ofa_export.bundle.document import MAX_TILES, Bytes, Digest, Entry, JsonDocument, Name, OrderName, StrictModel
 from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, device_contract
 
 ENTRY = "manifest.json"

@@ -29,9 +29,9 @@ from ofa_export.bundle import items as item_lists
 from ofa_export.bundle.archive import Buffer, archive_bytes
 from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable, products_are_finite
 from ofa_export.bundle.document import Entry
+from ofa_export.bundle.envelope import map_file
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.mapping import map_file
 from ofa_export.bundle.session_fields import (
     CANDIDATES,
     MAX_SESSION_ITEMS,

@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, CodeBook, EncodedTable
-from ofa_export.bundle.row_pieces import row_pieces
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, CodeBook, EncodedTable, row_pieces
 from ofa_export.bundle.tile_order import TileOrder, planes_of_prefix, prefix_bytes
 from ofa_export.bundle.tiles import codes_of_bytes, pack_tiles, unpack_tiles
 from ofa_export.errors import ConfigError

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ofa_export.bundle.codes import PLANES
-from ofa_export.bundle.layout import MAX_TILES, OrderName
+from ofa_export.bundle.document import MAX_TILES, OrderName
 from ofa_export.errors import ConfigError
 
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
-from ofa_export.bundle.row_pieces import row_pieces
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable, row_pieces
 from ofa_export.bundle.tile_order import TileOrder, prefix_bytes
 
 

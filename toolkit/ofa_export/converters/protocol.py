@@ -1,42 +1,15 @@
-"""What a runtime has to offer; a new one is a class of this shape, registered as an entry point."""
+"""The shape of a converter; a new one is a class of this shape, registered as an entry point."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from numpy.typing import NDArray
-
-from ofa_export.contract import GraphSpec
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import QuantisationRules
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.precision import Precision, QuantisationRules, Scheme
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
-
-
-class GraphRunner(Protocol):
-    """Loaded graphs on the host build of a runtime; one thread, one caller at a time."""
-
-    def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one graph.
-
-        Args:
-            graph: its name.
-            inputs: one array for each input of the contract, by name, in its exact shape and element type.
-
-        Returns:
-            One array for each output, by name; the caller owns them.
-
-        Raises:
-            ConfigError: the graph is unknown, or the inputs are not those of the contract.
-            BundleError: the runtime loaded the graph and cannot run it.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free the runtime's memory; the runner cannot be used afterwards."""
-        ...
 
 
 class Converter(Protocol):

@@ -1,4 +1,4 @@
-"""What a converter can do with the weights of linear layers, and which runtime a phone needs for it (no torch here)."""
+"""The precisions of a converter's linear layers, and the oldest runtime that loads each (no torch here)."""
 
 from __future__ import annotations
 

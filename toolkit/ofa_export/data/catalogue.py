@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from ofa_export.data.data_recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.histories import Histories
-from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.errors import InteractionsError
 
 SOURCE_HISTORIES = DataRecipe(histories=HistoryRecipe(min_count=1, repeats="all"))

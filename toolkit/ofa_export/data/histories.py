@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ofa_export.data.recipe import HistoryRecipe, shortest_history
+from ofa_export.data.data_recipe import HistoryRecipe, shortest_history
 from ofa_export.data.sorted_interactions import SortedInteractions, sort_interactions
 from ofa_export.errors import HistoryError, InteractionsError
 

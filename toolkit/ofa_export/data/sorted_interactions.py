@@ -1,4 +1,4 @@
-"""Interactions as numbers on the disk, in the order of histories: what fits in no memory is sorted in pieces.
+"""Interactions as numbers on the disk, in the order of histories; more than fits in memory is sorted in pieces.
 
 Keys become codes, rows are dealt into pieces of whole users, and each piece is sorted in memory. Memory grows with
 users and items, by their keys and a few bytes each, and hardly with interactions.
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.data_recipe import HistoryRecipe
 
 BLOCK = 2**20
 """Rows that are in memory at a time; those of one user are, however many."""

@@ -1,4 +1,4 @@
-"""Named columns out of a CSV or Parquet file, or a sentence that says why not."""
+"""Named columns of a CSV or Parquet file, or an error that says what is wrong with it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,9 @@ from ofa_export.bundle.items import KnownHistory
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.table import ElasticTable, Rows
-from ofa_export.contract import GraphSpec, block_name, theta_name
+from ofa_export.contract import GraphRunner, GraphSpec, block_name, theta_name
 from ofa_export.device.items import DeviceItems
 from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError
-
-if TYPE_CHECKING:
-    from ofa_export.converters.protocol import GraphRunner
-
 
 CALLS_PER_LOOKUP = 32
 """Calls of `score` whose candidates are looked up together."""

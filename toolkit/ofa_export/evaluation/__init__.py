@@ -1,1 +1,1 @@
-"""How good a checkpoint is: against baselines, controls and other ways to spend the same bytes."""
+"""The quality of a checkpoint: against baselines, controls and other ways to spend the same bytes."""

@@ -13,7 +13,7 @@ from ofa_export.data.histories import HeldOut
 from ofa_export.evaluation.quality import Score
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.ranking.scoring import Adapt, score_histories, static_adapt
-from ofa_export.training.loop import stage_seed
+from ofa_export.training.training_loop import stage_seed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,16 +20,15 @@ from torch import Tensor, nn
 
 from ofa_export.evaluation.subject import Subject
 from ofa_export.model.network import Adaptation, AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.ranking.scoring import Adapt, static_adapt
-from ofa_export.source_digest import source_digest
-from ofa_export.support.content_cache import ContentCache
-from ofa_export.training.mapper import fit_adaptive
-from ofa_export.training.progress import Progress
-from ofa_export.training.recipe import TilesStage, TrainRecipe
-from ofa_export.training.run import STAGES
+from ofa_export.support.content_cache import ContentCache, source_digest
+from ofa_export.support.processes import one_torch_thread
+from ofa_export.training.mapper_stage import fit_adaptive
 from ofa_export.training.state import job_of, restore_state, stored_state
-from ofa_export.training.tiles import fit_compressed, random_prefix_table
+from ofa_export.training.tiles_stage import fit_compressed, random_prefix_table
+from ofa_export.training.train import STAGES
+from ofa_export.training.train_recipe import TilesStage, TrainRecipe
+from ofa_export.training.training_progress import Progress
 from ofa_export.training.training_run import TrainingRun, initial_run
 
 LEARNING_RATES = (3e-4, 1e-3)

@@ -20,7 +20,7 @@ from ofa_export.evaluation.table_methods import table_methods
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.training.baselines import MarkovChain, popularity_scores
-from ofa_export.training.loop import stage_seed
+from ofa_export.training.training_loop import stage_seed
 
 FINE_TUNED_STEPS = (1, 5, 10)
 FINE_TUNED_RATES = (1e-4, 3e-4, 1e-3, 3e-3)

@@ -12,8 +12,8 @@ from ofa_export.evaluation.contenders import network_score
 from ofa_export.evaluation.controls import STARTS, Control, ControlRuns, at_the_better_rate
 from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.ranking.scoring import static_adapt
-from ofa_export.training.groups import cluster_users, refine_tables
-from ofa_export.training.recipe import TrainRecipe
+from ofa_export.training.groups_stage import cluster_users, refine_tables
+from ofa_export.training.train_recipe import TrainRecipe
 from ofa_export.training.training_run import TrainingRun
 
 GROUP_COUNTS = (1, 2, 4, 8)

@@ -1,4 +1,4 @@
-"""How well a way to score ranks held-out items: full ranking, one value per user, intervals and paired differences."""
+"""The quality of a way to score held-out items: full ranking, one value per user, intervals, paired differences."""
 
 from __future__ import annotations
 

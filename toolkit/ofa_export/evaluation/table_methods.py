@@ -15,7 +15,7 @@ from ofa_export.evaluation.block_orders import BlockOrder, block_orders
 from ofa_export.evaluation.controls import STARTS, Control
 from ofa_export.evaluation.table_codes import ProductCode, uniform_bytes, uniform_code
 from ofa_export.model.importance import weigh
-from ofa_export.training.tiles import fit_compressed, keep_prefix, random_prefix_table
+from ofa_export.training.tiles_stage import fit_compressed, keep_prefix, random_prefix_table
 from ofa_export.training.training_run import TrainingRun
 
 SHARES = (0.02, 0.03125, 0.046875, 0.0625, 0.09375, 0.125, 0.1875, 0.25)

@@ -1,4 +1,4 @@
-"""The linear layers of device graphs, by name: what precision is chosen for."""
+"""The linear layers of device graphs by name, for each of which a precision is chosen."""
 
 from __future__ import annotations
 

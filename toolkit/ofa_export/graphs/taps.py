@@ -1,4 +1,4 @@
-"""Device graphs that can be looked into: what each of their layers gives becomes another output."""
+"""Tapped device graphs: the result of each of their layers becomes another output."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ofa_export.contract import TensorSpec
-from ofa_export.graphs.device import DeviceGraph
-from ofa_export.graphs.sample_inputs import sample_inputs
+from ofa_export.graphs.device import DeviceGraph, sample_inputs
 
 PASSING = (nn.Dropout, nn.Identity)
 """Modules that compute nothing at inference."""

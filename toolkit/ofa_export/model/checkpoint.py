@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
-from ofa_export.bundle.layout import OrderName
+from ofa_export.bundle.document import OrderName
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
@@ -96,6 +96,16 @@ class ValidationSet:
         """int32 [P], real items of each history."""
         lengths: NDArray[np.int32] = np.sum(self.histories >= 0, axis=1, dtype=np.int32)
         return lengths
+
+    def of_group(self, group: int) -> NDArray[np.int64]:
+        """Indices of the histories of a user group, `[n]`; of all when the group has none."""
+        mine = np.flatnonzero(self.user_groups == group)
+        return mine if len(mine) else np.arange(len(self.targets))
+
+    def missed_of_group(self, group: int) -> int:
+        """Count the histories of a user group whose answer is not among the items; those of all as in `of_group`."""
+        mine = (self.user_groups == group).any()
+        return int((self.missed_groups == group).sum()) if mine else len(self.missed_groups)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 from ofa_export.contract import DeviceShapes
 
 BLOCK_WIDTH = 8
-"""Dimensions of one embedding block: one byte per bit plane and item (bundle.md)."""
+"""Dimensions of one embedding block: one byte per bit plane and item (docs/bundle-format.md)."""
 
 
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=BLOCK_WIDTH)]

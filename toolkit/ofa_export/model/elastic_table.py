@@ -1,4 +1,4 @@
-"""The item table as a phone with few bytes sees it, differentiable: codes, planes and fitted tables of bundle.md.
+"""The item table as a phone with few bytes sees it, differentiable: codes, planes and fitted tables of a bundle.
 
 `bundle.codes` holds the same arithmetic in numpy for files; a test keeps the two equal.
 """

@@ -15,8 +15,7 @@ from torch.nn import functional as F
 from ofa_export.contract import block_name
 from ofa_export.model.exact import own_copy
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.precision import Precision, Scheme, check_layers
-from ofa_export.quantisation_rules import QuantisationRules
+from ofa_export.precision import Precision, QuantisationRules, Scheme, check_layers
 
 SMALLEST_SCALE = 1e-12
 """Keeps a row of zeros from being divided by zero."""

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.converters.converters import converters_for, runtime_of
 from ofa_export.converters.protocol import Converter
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.registry import converters_for, get_converter, runtime_of
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.model.config import ModelConfig
-from ofa_export.planning.budget import parse_budget
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.limits import Limits
+from ofa_export.planning.limits import Limits, parse_budget
 from ofa_export.planning.plan import Plan, make_plan
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe

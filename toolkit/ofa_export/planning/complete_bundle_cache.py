@@ -11,11 +11,11 @@ from pathlib import Path
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
 from ofa_export.converters.protocol import Converter
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.configurations import configuration_of
 from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.planning.measurements import Measurements
-from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.support.content_cache import ContentCache
 
 

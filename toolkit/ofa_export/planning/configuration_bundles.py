@@ -6,13 +6,11 @@ from functools import cache
 
 from ofa_export.bundle.writer import BundleContents, smallest_budget
 from ofa_export.converters.protocol import Converter
+from ofa_export.planning.bundle_recipe import OpenRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
-from ofa_export.planning.configurations import Configuration
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.footprint import Footprint, footprint
-from ofa_export.planning.limits import Limits
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
-from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.limits import Footprint, Limits, footprint
 from ofa_export.support.content_cache import ContentCache
 
 

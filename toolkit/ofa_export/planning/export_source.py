@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofa_export.planning.source_key import source_key
+from ofa_export.support.content_cache import source_key
 
 if TYPE_CHECKING:
     from ofa_export.model.checkpoint import Checkpoint

@@ -13,8 +13,7 @@ from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_histories
-from ofa_export.planning.recipe import SelfTestRecipe
+from ofa_export.planning.bundle_recipe import SelfTestRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 
 UNDECIDED: Mapping[Scheme, float] = {"fp32": 1e-4, "int8": 0.03, "int4": 0.5}
@@ -86,7 +85,7 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
     Each case has a history of its own; should its beginning not do, longer ones of the same history follow, then those
     of histories that no case has. All histories of one item may have the same gates.
     """
-    validation, mine = checkpoint.validation, group_histories(checkpoint, group)
+    validation, mine = checkpoint.validation, checkpoint.validation.of_group(group)
     longest = mine[np.argsort(-validation.lengths[mine], kind="stable")]
 
     def drawn(case: int) -> Iterator[np.ndarray]:

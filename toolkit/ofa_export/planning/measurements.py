@@ -1,4 +1,4 @@
-"""Measures configurations on the checkpoint's own validation histories, each once and for all budgets."""
+"""Measurements of configurations on the checkpoint's validation histories, each made once for all budgets."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ofa_export.converters.protocol import Converter
-from ofa_export.planning.configurations import Configuration
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback, no_progress
 

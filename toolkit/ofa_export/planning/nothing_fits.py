@@ -1,4 +1,4 @@
-"""What a command says when no configuration fits: by how much, and ways out that work."""
+"""The error when no configuration fits a budget: by how much, and ways out that work."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from ofa_export.errors import BudgetError, ConfigError, LimitsError
+from ofa_export.planning.bundle_recipe import OpenRecipe
 from ofa_export.planning.configuration_bundles import ConfigurationBundles
-from ofa_export.planning.configurations import Configuration
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
-from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
 
 LeastWeights = Callable[[OpenRecipe], int]
 """Bytes of the weights of the smallest configuration of another recipe."""

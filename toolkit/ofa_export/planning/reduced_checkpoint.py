@@ -9,7 +9,7 @@ from ofa_export.model.reductions.caps import with_depth_cap, with_rank
 from ofa_export.model.reductions.fewer_items import with_items
 from ofa_export.model.reductions.rank_order import rank_ordered
 from ofa_export.model.reductions.without_adaptation import without_adaptation
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 
 
 def bundled(checkpoint: Checkpoint, *, recipe: BundleRecipe) -> Checkpoint:

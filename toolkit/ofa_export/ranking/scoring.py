@@ -1,4 +1,4 @@
-"""Scores whole users with the PyTorch reference: the histories of a split against every item."""
+"""Scores of whole users by the PyTorch reference: the histories of a split against every item."""
 
 from __future__ import annotations
 

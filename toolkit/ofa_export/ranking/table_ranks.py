@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ofa_export.bundle.row_pieces import row_pieces
+from ofa_export.bundle.codes import row_pieces
 from ofa_export.bundle.table import Rows
 from ofa_export.errors import NumericsError
 

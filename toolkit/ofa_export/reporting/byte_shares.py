@@ -1,4 +1,4 @@
-"""Where each byte of a bundle goes: its entries, and what is inside graphs and embeddings."""
+"""The shares of a bundle's bytes: its entries, and the contents of graphs and embeddings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ofa_export.bundle import embeddings
 from ofa_export.bundle.codes import PLANES
 from ofa_export.bundle.table import ElasticTable
-from ofa_export.planning.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +24,6 @@ class ByteShare:
     name: str
     bytes: int
     inside: tuple[ByteShare, ...] = ()
-
-
-def byte_shares(plan: Plan, *, weights: Mapping[str, int]) -> tuple[ByteShare, ...]:
-    """The parts of the planned bundle, largest first.
-
-    Args:
-        plan: of the bundle.
-        weights: bytes of the weights of its graphs, by part of the network.
-    """
-    inside = {plan.contents.graph_entry: weights, embeddings.ENTRY: plane_bytes(plan.contents.table, plan.tiles)}
-    return shares([(part.name, part.bytes) for part in plan.parts], inside=inside)
 
 
 def shares(parts: Iterable[tuple[str, int]], *, inside: Mapping[str, Mapping[str, int]]) -> tuple[ByteShare, ...]:

@@ -1,13 +1,16 @@
-"""Keeps what is slow to make, by the digest of everything that decides its bytes."""
+"""A cache of things that are slow to make, by the digest of everything that decides their bytes."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from filelock import FileLock
@@ -99,3 +102,39 @@ class ContentCache:
 
 def _header(content: bytes) -> bytes:
     return MAGIC + hashlib.sha256(content).digest()
+
+
+@cache
+def source_digest() -> bytes:
+    """32 bytes that differ when any file of the package does."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for file in sorted(package.rglob("*.py")):
+        digest.update(str(file.relative_to(package)).encode() + b"\n" + file.read_bytes())
+    return digest.digest()
+
+
+PIECE = 2**20
+"""Bytes that are read at once; a table can be larger than the memory that there is."""
+
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors")
+
+
+def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:
+    """Digest of everything that decides what is made; None when the checkpoint cannot be read, which loading explains.
+
+    Args:
+        checkpoint: its folder.
+        described: whatever else decides it, as plain values.
+    """
+    digest = hashlib.sha256(source_digest())
+    digest.update(json.dumps(described, sort_keys=True).encode())
+    for name in CHECKPOINT_FILES:
+        try:
+            with (checkpoint / name).open("rb") as file:
+                digest.update(f"{name} {os.fstat(file.fileno()).st_size}\n".encode())
+                while piece := file.read(PIECE):
+                    digest.update(piece)
+        except OSError:
+            return None
+    return digest.hexdigest()

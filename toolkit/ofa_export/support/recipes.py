@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ofa_export.errors import ConfigError, UnknownNameError
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 Kind = Literal["train", "bundle", "tolerance", "fleet"]
 RENAMED = {"backend": "runtime", "faint_snr_db": "small_inputs_snr_db"}

@@ -1,4 +1,4 @@
-"""Training on top of an imported net: whatever adapts is trained, and no imported number changes."""
+"""Training on a frozen base: all that adapts is trained, and no imported number changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ofa_export.model.blocks.adaptive_layers import AdaptiveLinear
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.scoring import static_adapt
-from ofa_export.training.progress import Progress
-from ofa_export.training.recipe import Sizes, TrainRecipe
-from ofa_export.training.tiles import mean_quality, order_tiles, watched_prefixes
+from ofa_export.training.tiles_stage import mean_quality, order_tiles, watched_prefixes
+from ofa_export.training.train_recipe import Sizes, TrainRecipe
+from ofa_export.training.training_progress import Progress
 from ofa_export.training.training_run import TrainingRun
 
 IMPORTED = "imported"

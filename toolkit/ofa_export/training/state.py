@@ -1,4 +1,4 @@
-"""What a stage leaves behind as plain values, and the job that it belongs to."""
+"""The state that a stage leaves as plain values, and the job that it belongs to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from ofa_export import __version__
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.data.histories import Histories
-from ofa_export.training.recipe import TrainRecipe
+from ofa_export.training.train_recipe import TrainRecipe
 from ofa_export.training.training_run import TrainingRun
 
 

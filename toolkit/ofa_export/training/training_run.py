@@ -1,4 +1,4 @@
-"""What the stages share while a checkpoint grows: data, recipe, model, and each stage's part of the result."""
+"""The state of a training run: data, recipe, model, and each stage's part of the result."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from torch.nn import functional as F
 
 from ofa_export.bundle.tile_order import TileOrder, plane_order
 from ofa_export.data.histories import Histories, held_out_items
+from ofa_export.model.checkpoint import ValidationSet
 from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import Adapt, score_histories
-from ofa_export.training.loop import stage_seed
-from ofa_export.training.processes import gathered, share, total
-from ofa_export.training.progress import Progress
-from ofa_export.training.recipe import Optimiser, TrainRecipe
+from ofa_export.training.distributed import gathered, share, total
+from ofa_export.training.train_recipe import Optimiser, TrainRecipe
+from ofa_export.training.training_loop import stage_seed
+from ofa_export.training.training_progress import Progress
 from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
 
 VALIDATION_USERS = 2000
@@ -201,3 +202,21 @@ def initial_run(
         centroids=np.zeros((G_u, config.width), np.float32),
         user_groups=np.zeros(histories.users, np.int32),
     )
+
+
+def choose_validation(run: TrainingRun) -> ValidationSet:
+    """Cut, for each user whose history travels, what came before the validation item, and that item.
+
+    Args:
+        run: gives data and users.
+
+    Returns:
+        The histories in the order of users.
+    """
+    found = held_out_items(
+        run.histories,
+        run.kept_users,
+        split="validation",
+        history_length=run.model.config.history_length,
+    )
+    return ValidationSet(histories=found.history, targets=found.targets, user_groups=run.user_groups[found.users])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ofa_export.data.histories import PAD, Histories
-from ofa_export.training.processes import share
+from ofa_export.training.distributed import share
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.protocol import GraphRunner
+from ofa_export.contract import GraphRunner, GraphSpec
 from ofa_export.errors import BundleError
 from ofa_export.validation.reference import Reference, Tensors
 

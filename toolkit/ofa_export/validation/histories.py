@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.quality import group_histories
 
 CUT_HISTORIES = 4
 """Real histories that are also cut to 1 item, 2 items and half the visible length."""
@@ -62,7 +61,7 @@ def validation_histories(checkpoint: Checkpoint, *, group: int, maximum: int) ->
         T, itself and cut to T.
     """
     validation, T = checkpoint.validation, checkpoint.config.model.history_length
-    mine = group_histories(checkpoint, group)
+    mine = checkpoint.validation.of_group(group)
     chosen = mine[np.unique(np.linspace(0, len(mine) - 1, maximum).round().astype(int))]
     items = [rows[rows >= 0] for rows in validation.histories[chosen]]
     names = [f"history {number}" for number in chosen]

@@ -20,19 +20,19 @@ from ofa_export.bundle.codes import EncodedTable, encode
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.contract import GraphRunner
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.converters import converter_of, other_converter
-from ofa_export.converters.protocol import Converter, GraphRunner
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import converter_of, get_converter, other_converter
 from ofa_export.device.loop import Device
 from ofa_export.errors import BundleError, NumericsError, RuntimeFailedError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.processes import one_torch_thread
 from ofa_export.targets.protocol import Target
 from ofa_export.targets.registry import get_target
 from ofa_export.validation.checks import bundle as provenance

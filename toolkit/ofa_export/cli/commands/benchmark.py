@@ -40,7 +40,7 @@ def benchmark(
     json_output: JsonOption = False,
 ) -> None:
     """Measure latency and memory beside the plain static net."""
-    from ofa_export.benchmark.run import benchmark as measure
+    from ofa_export.benchmark.benchmark import benchmark as measure
     from ofa_export.cli.render.benchmark_view import benchmark_json, print_benchmark
     from ofa_export.cli.render.spinner import spinner
     from ofa_export.errors import ConfigError

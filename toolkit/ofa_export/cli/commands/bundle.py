@@ -62,8 +62,8 @@ def bundle(
     from ofa_export.cli.render.spinner import planning_bar
     from ofa_export.cli.render.views import print_bundles
     from ofa_export.planning.bundle_job import make_jobs
-    from ofa_export.planning.destinations import make_folder, output_paths
     from ofa_export.planning.limits import parse_limits
+    from ofa_export.support.output import make_folder, output_paths
 
     limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
     jobs = make_jobs(

@@ -41,7 +41,7 @@ def collect(
     from ofa_export.errors import UnknownNameError
     from ofa_export.fleet.collect import collect as collect_one
     from ofa_export.fleet.store import FleetStore
-    from ofa_export.planning.destinations import make_folder, output_paths
+    from ofa_export.support.output import make_folder, output_paths
 
     store = FleetStore(fleet)
     known = store.index().names()

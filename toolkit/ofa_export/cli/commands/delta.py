@@ -32,7 +32,7 @@ def delta(
 ) -> None:
     """Write what bundle B has and bundle A has not."""
     from ofa_export.bundle.archive import write_archive
-    from ofa_export.bundle.difference import make_delta
+    from ofa_export.bundle.delta import make_delta
     from ofa_export.cli.render.checked import checked_bundle
     from ofa_export.cli.render.results import delta_json
     from ofa_export.cli.render.views import print_delta

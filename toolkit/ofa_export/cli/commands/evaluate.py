@@ -64,8 +64,7 @@ def evaluate(
     from ofa_export.cli.render.progress import TrainingBars
     from ofa_export.evaluation.controls import ControlRuns
     from ofa_export.evaluation.evaluate import evaluate as evaluate_one
-    from ofa_export.evaluation.html_report import evaluation_html
-    from ofa_export.evaluation.json_report import evaluation_json
+    from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
     from ofa_export.evaluation.subject import open_subject
     from ofa_export.model.checkpoint_reader import load_checkpoint
     from ofa_export.support.content_cache import ContentCache

@@ -22,7 +22,7 @@ from ofa_export.cli.render.options import (
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 if TYPE_CHECKING:
-    from ofa_export.fleet.recipe import FleetRecipe
+    from ofa_export.fleet.fleet_recipe import FleetRecipe
     from ofa_export.support.progress_callback import ProgressCallback
 
 EPILOG = examples(
@@ -68,9 +68,9 @@ def fleet(
 ) -> None:
     """Make every bundle of a checkpoint in one go."""
     from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
-    from ofa_export.fleet.fleet_jobs import fleet_jobs
-    from ofa_export.fleet.html_report import fleet_html
-    from ofa_export.fleet.run import check_place, make_fleet
+    from ofa_export.fleet.fleet_page import fleet_html
+    from ofa_export.fleet.fleet_recipe import fleet_jobs
+    from ofa_export.fleet.make_fleet import check_place, make_fleet
     from ofa_export.fleet.runners import process_runner, ray_runner
     from ofa_export.fleet.store import FleetStore
     from ofa_export.support.output import atomic_write, check_output
@@ -95,7 +95,7 @@ def fleet(
 
 def _overridden(name: str, *, budgets: str | None, **named: str | None) -> FleetRecipe:
     from ofa_export.errors import ConfigError
-    from ofa_export.fleet.recipe import FleetRecipe
+    from ofa_export.fleet.fleet_recipe import FleetRecipe
     from ofa_export.support.recipes import load_recipe
 
     recipe = load_recipe("fleet", name, FleetRecipe)
@@ -103,7 +103,7 @@ def _overridden(name: str, *, budgets: str | None, **named: str | None) -> Fleet
     try:
         return FleetRecipe.model_validate(recipe.model_dump() | {k: v for k, v in given.items() if v is not None})
     except ValueError as error:
-        from ofa_export.planning.budget import parse_budget
+        from ofa_export.planning.limits import parse_budget
 
         for budget in budgets.split(",") if budgets is not None else ():
             parse_budget(budget)

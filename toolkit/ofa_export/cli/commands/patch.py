@@ -31,10 +31,8 @@ def patch(
     json_output: JsonOption = False,
 ) -> None:
     """Make bundle B from bundle A and a delta, byte for byte."""
-    from ofa_export.bundle.delta import Delta
-    from ofa_export.bundle.envelope import read_envelope
-    from ofa_export.bundle.mapping import map_file
-    from ofa_export.bundle.patch import apply_delta
+    from ofa_export.bundle.delta import Delta, apply_delta
+    from ofa_export.bundle.envelope import map_file, read_envelope
     from ofa_export.cli.render.checked import checked_bundle
     from ofa_export.cli.render.results import made_json
     from ofa_export.cli.render.views import print_made

@@ -62,8 +62,8 @@ def plan(
     from ofa_export.cli.render.views import print_plan
     from ofa_export.errors import ConfigError
     from ofa_export.planning.bundle_job import make_jobs
-    from ofa_export.planning.html_report import plan_html
     from ofa_export.planning.limits import parse_limits
+    from ofa_export.planning.plan_page import plan_html
     from ofa_export.support.output import atomic_write, check_output
 
     for path in (output, html):

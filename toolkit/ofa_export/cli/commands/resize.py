@@ -33,7 +33,7 @@ def resize(
     from ofa_export.bundle.writer import contents_of, write_bundle
     from ofa_export.cli.render.results import made_json
     from ofa_export.cli.render.views import print_made
-    from ofa_export.planning.budget import parse_budget
+    from ofa_export.planning.limits import parse_budget
     from ofa_export.support.output import check_output
 
     size = parse_budget(budget)

@@ -54,7 +54,7 @@ def session(
     from ofa_export.cli.render.views import print_session
     from ofa_export.data.item_keys import read_item_keys
     from ofa_export.model.checkpoint_reader import load_checkpoint
-    from ofa_export.planning.session_pack import make_session_pack
+    from ofa_export.planning.make_session_pack import make_session_pack
     from ofa_export.support.output import atomic_write, check_output
 
     check_output(output, force=force)

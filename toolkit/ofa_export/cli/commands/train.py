@@ -56,21 +56,21 @@ def train(
 ) -> None:
     """Train a checkpoint from interactions, in stages."""
     from ofa_export.support.recipes import load_recipe
-    from ofa_export.training.recipe import TrainRecipe
+    from ofa_export.training.train_recipe import TrainRecipe
 
     resolved = load_recipe("train", recipe, TrainRecipe)
 
     from ofa_export.cli.render.progress import TrainingBars
     from ofa_export.data.sample import SAMPLES, load_dataset
-    from ofa_export.training.processes import is_first, processes
-    from ofa_export.training.run import train as train_checkpoint
+    from ofa_export.training.distributed import is_first, processes
+    from ofa_export.training.train import train as train_checkpoint
 
     files = resolved.data.resolved() if resolved.data else None
     run = train_checkpoint
     if start is not None:
         from ofa_export.data.catalogue import SOURCE_HISTORIES
         from ofa_export.model.checkpoint_reader import load_checkpoint
-        from ofa_export.training.run import train_on_frozen_base
+        from ofa_export.training.train import train_on_frozen_base
 
         files = None if interactions in SAMPLES else files or SOURCE_HISTORIES
         run = partial(train_on_frozen_base, load_checkpoint(start))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 SAMPLE_CHECKPOINT = shipped("artifacts", "sample")
 

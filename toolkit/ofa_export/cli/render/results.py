@@ -26,8 +26,8 @@ def bundle_json(path: Path, bundle: Envelope) -> dict[str, Any]:
 
 def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
     """What a budget buys."""
-    from ofa_export.converters.converters import converter_of
-    from ofa_export.planning.front import front
+    from ofa_export.converters.registry import converter_of
+    from ofa_export.planning.search import front
 
     fields = plan.contents.fields
     return {

@@ -71,7 +71,7 @@ def print_plan(plan: Plan, choice: Choice) -> None:
 
 
 def _front(choice: Choice) -> str:
-    from ofa_export.planning.front import front
+    from ofa_export.planning.search import front
 
     rows = [
         (

@@ -13,9 +13,8 @@ from ofa_export.converters.litert.scopes import with_scopes
 from ofa_export.converters.litert.tensor_names import shorten_tensor_names
 from ofa_export.converters.quiet import converter_chatter_silenced
 from ofa_export.errors import LoweringError
-from ofa_export.graphs.device import DeviceGraph
+from ofa_export.graphs.device import DeviceGraph, sample_inputs
 from ofa_export.graphs.layers import linear_layers
-from ofa_export.graphs.sample_inputs import sample_inputs
 from ofa_export.precision import Precision, Scheme, check_layers
 
 with converter_chatter_silenced():

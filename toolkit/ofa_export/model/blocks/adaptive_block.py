@@ -1,4 +1,4 @@
-"""What the backbone blocks share: named layers whose weights are static plus generated, and how theta is laid out."""
+"""The common part of backbone blocks: named layers with static plus generated weights, and the layout of theta."""
 
 from __future__ import annotations
 

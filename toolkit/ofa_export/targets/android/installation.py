@@ -1,4 +1,4 @@
-"""Everything that runs one converter's graphs on the phone's library, in one flat folder that is made once.
+"""An installation of the phone's library for one converter: one flat folder, made once.
 
 Its native libraries, edited so that they load here; its own Java classes; our Java program that drives them; and the
 shim, a small library of ours with what Android's C library has and this computer's has not.

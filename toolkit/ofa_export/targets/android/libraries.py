@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.precision import ActivationRounding
 from ofa_export.targets.android.artifacts import Artifact
 
 HOST_ABI = "x86_64"

@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Sequence
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.converters import runtime_of
-from ofa_export.converters.protocol import Converter, GraphRunner
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import runtime_of
 from ofa_export.errors import ConfigError
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.precision import ActivationRounding
 from ofa_export.support.content_cache import default_cache_root
 from ofa_export.targets.android.installation import SHIM, installation
 from ofa_export.targets.android.libraries import PHONE_LIBRARIES, PhoneLibrary

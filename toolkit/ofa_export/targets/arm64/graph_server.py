@@ -1,4 +1,4 @@
-"""Runs the graphs of a file for another process, in an arm64 Python that has numpy, a runtime and nothing else of ours.
+"""A server of the graphs of a file, in an arm64 Python that has numpy and a runtime and nothing else of ours.
 
 Frames as in `targets/process/child_process.py`, their content as in `targets/process/child_runner.py`.
 """

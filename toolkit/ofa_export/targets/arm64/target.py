@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.converters import runtime_of
-from ofa_export.converters.protocol import Converter, GraphRunner
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import runtime_of
 from ofa_export.errors import ConfigError
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.precision import ActivationRounding
 from ofa_export.support.content_cache import default_cache_root
 from ofa_export.targets.arm64.builds import BUILDS, QEMU, Build
 from ofa_export.targets.arm64.cpus import CPUS, Cpu

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import RuntimeFailedError
-from ofa_export.mapped_memory import mapped_bytes
+from ofa_export.support.processes import mapped_bytes
 from ofa_export.targets.process.child_process import MAPPED_MEMORY_FILE, ChildProcess
 from ofa_export.targets.process.child_runner import ChildRunner
 

@@ -11,7 +11,7 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.protocol import Converter
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.validation.finding import Finding, at_most
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ofa_export.converters.protocol import GraphRunner
+from ofa_export.contract import GraphRunner
 from ofa_export.model.controller import StructureController
 from ofa_export.validation.finding import Finding, at_most, reported
 from ofa_export.validation.reference import Tensors

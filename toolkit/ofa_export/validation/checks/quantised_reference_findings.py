@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ofa_export.converters.protocol import GraphRunner
+from ofa_export.contract import GraphRunner
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.validation.checks.rounding import rounding_findings, unrounded_outputs
 from ofa_export.validation.checks.small_inputs import small_input_findings, small_inputs

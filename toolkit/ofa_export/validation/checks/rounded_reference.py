@@ -13,12 +13,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ofa_export.converters.converters import runtime_of
+from ofa_export.converters.registry import runtime_of
 from ofa_export.graphs.device import AdaptGraph, BlockGraph, DeviceGraph
 from ofa_export.model.blocks.history_embedding import ScaledEmbedding
 from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.precision import ActivationRounding
 
 MOVED_BIASES = {
     "controller.extractor.key": "controller.extractor.mix",

@@ -16,19 +16,16 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.converters import converter_of
 from ofa_export.converters.protocol import Converter
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.registry import converter_of, get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.configuration_worth import BITS
-from ofa_export.planning.quality import group_histories
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.ranking.metrics import interval, ndcg, target_ranks
-from ofa_export.source_digest import source_digest
-from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.content_cache import ContentCache, source_digest
+from ofa_export.support.processes import one_torch_thread
 from ofa_export.validation.checks import bundle as provenance
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain, Loss, attribution, kept_at
 from ofa_export.validation.reports.report import Report
@@ -122,7 +119,7 @@ class _Histories:
     """The validation histories of a user group."""
 
     def __init__(self, checkpoint: Checkpoint, group: int) -> None:
-        chosen = group_histories(checkpoint, group)
+        chosen = checkpoint.validation.of_group(group)
         self.histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
         self.excluded = checkpoint.config.data.exclude_history
         self.batch = min(BATCH, max(1, VALUES_AT_ONCE // checkpoint.config.model.items))

@@ -15,19 +15,18 @@ from pathlib import Path
 import torch
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.contract import GraphSpec
+from ofa_export.contract import GraphRunner, GraphSpec
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.converters import converter_of
-from ofa_export.converters.protocol import Converter, GraphRunner
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import converter_of, get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.taps import tapped_graph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import Precision, Scheme
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.processes import one_torch_thread
 from ofa_export.validation.checks import bundle as provenance
 from ofa_export.validation.finding import Finding, at_least, reported
 from ofa_export.validation.graph_outputs import run_graphs

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ofa_export.converters.protocol import GraphRunner
+from ofa_export.contract import GraphRunner
 from ofa_export.graphs.taps import TappedGraph, layer_outputs
 from ofa_export.precision import SCHEMES, Scheme, is_part
 from ofa_export.validation.checks.gates import GATES

@@ -12,8 +12,8 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.protocol import Converter
 from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import DeviceGraph
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.configuration_worth import weights
-from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.reporting.byte_shares import ByteShare, plane_bytes, shares
 
 
