@@ -100,7 +100,7 @@ def test_limits_are_written_as_they_are_given() -> None:
 
 @pytest.mark.parametrize("milliseconds", [0, -1, float("nan"), float("inf")])
 def test_a_time_is_positive(milliseconds: float) -> None:
-    with pytest.raises(ConfigError, match="is no time"):
+    with pytest.raises(ConfigError, match="is not a time"):
         parse_limits(ram_budget=None, max_latency_ms=milliseconds)
 
 

@@ -54,17 +54,17 @@ class GraphSpec:
 
 
 def block_name(index: int) -> str:
-    """Name of the graph of backbone block `index`, counted from 0."""
+    """Return name of the graph of backbone block `index`, counted from 0."""
     return f"block_{index}"
 
 
 def theta_name(index: int) -> str:
-    """Name of the tensor of generated parameters of block `index`, counted from 0."""
+    """Return name of the tensor of generated parameters of block `index`, counted from 0."""
     return f"theta_{index}"
 
 
 def device_contract(shapes: DeviceShapes) -> tuple[GraphSpec, ...]:
-    """The graphs of a bundle, in order: `adapt`, `block_0` … `block_{L-1}`, `score`.
+    """Return the graphs of a bundle, in order: `adapt`, `block_0` … `block_{L-1}`, `score`.
 
     Args:
         shapes: T, d, L, C and P.

@@ -61,7 +61,7 @@ class Precision(BaseModel):
         return {"default": self.default, "layers": dict(self.layers)} if self.layers else self.default
 
     def scheme_of(self, layer: str) -> Scheme:
-        """The scheme of a layer, or of everything below a name that is not one.
+        """Return the scheme of a layer, or of everything below a name that is not one.
 
         Args:
             layer: GRAPH.MODULE_PATH.
@@ -97,12 +97,12 @@ INT4 = Precision(default="int4")
 
 
 def is_part(layer: str, name: str) -> bool:
-    """Whether a layer is what a dotted name names, or lies in it."""
+    """Tell whether a layer is what a dotted name names, or lies in it."""
     return layer == name or layer.startswith(f"{name}.")
 
 
 def parse_precision(text: str) -> Precision:
-    """The precision that `Precision.text` wrote.
+    """Return the precision that `Precision.text` wrote.
 
     Args:
         text: a scheme, then NAME=SCHEME of the layers that differ, separated by commas.
@@ -166,7 +166,7 @@ class QuantisationRules:
     int4_steps: float
 
     def applied(self, scheme: Scheme, *, in_features: int) -> Scheme:
-        """The scheme that a layer gets: int8 in place of int4 where its inputs do not divide into groups.
+        """Return the scheme that a layer gets: int8 in place of int4 where its inputs do not divide into groups.
 
         Args:
             scheme: the one asked for.

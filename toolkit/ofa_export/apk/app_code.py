@@ -55,7 +55,7 @@ def app_code(sources: AppSources, *, cache: ContentCache, progress: ProgressCall
 
 
 def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
-    """Packages from the cache's folder, fetched the first time.
+    """Return packages from the cache's folder, fetched the first time.
 
     Args:
         root: of the cache.
@@ -73,7 +73,7 @@ def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES)
 
 
 def packages_tools(root: Path) -> list[str]:
-    """The tools that fetching all packages would need now."""
+    """Return the tools that fetching all packages would need now."""
     return fetching_tools(BUILD_PACKAGES, root / FOLDER)
 
 

@@ -11,7 +11,7 @@ OBJECT = "java/lang/Object"
 
 
 def unresolved(dex_files: Iterable[bytes], platform: PlatformClasses) -> list[str]:
-    """Names of classes, fields and methods that would be missing on the phone.
+    """Return names of classes, fields and methods that would be missing on the phone.
 
     R8 ends a build for a class that is missing, and for no field or method: those it would leave to the phone, which
     then throws NoSuchMethodError.
@@ -40,7 +40,7 @@ def _is_there(reference: Reference, own: Mapping[str, DexClass], platform: Platf
 
 
 def _members(name: str, own: Mapping[str, DexClass], platform: PlatformClasses) -> Iterator[frozenset[tuple[str, str]]]:
-    """Members of a class and of all above it; an interface has those of Object, too."""
+    """Return members of a class and of all above it; an interface has those of Object, too."""
     waiting, seen = [name, OBJECT], set()
     while waiting:
         name = waiting.pop(0)

@@ -64,7 +64,7 @@ class NoGraphs:
         return GraphTimes()
 
     def child_memory(self) -> None:
-        """Everything is in this process."""
+        """Return everything is in this process."""
 
 
 class HereMeter:
@@ -98,7 +98,7 @@ class HereMeter:
         return GraphTimes(calls=tuple(self._calls))
 
     def child_memory(self) -> None:
-        """The graphs run in this process."""
+        """Return the graphs run in this process."""
 
 
 WARM_UP_CALLS = 300

@@ -72,7 +72,7 @@ class Entry(Protocol):
 def metered(
     target: str, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]
 ) -> Iterator[MeteredGraphs]:
-    """Graphs on a target, loaded and with a meter.
+    """Return graphs on a target, loaded and with a meter.
 
     Args:
         target: one of `TARGETS`.

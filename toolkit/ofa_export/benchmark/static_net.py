@@ -96,7 +96,7 @@ class StaticNet(nn.Module):
 
 
 def static_graph(model: AdaptiveRecommender, table: Tensor) -> DeviceGraph:
-    """The static net as a graph that any converter converts.
+    """Return the static net as a graph that any converter converts.
 
     Args:
         model: the checkpoint's network; left as it is.
@@ -125,7 +125,7 @@ UTMOST_DB = 300.0
 
 
 def scores_snr_db(contender: StaticContender, graph: DeviceGraph, histories: Sequence[NDArray[np.int64]]) -> float:
-    """Scores on the runtime against those of the same net in PyTorch, the worst history, in dB.
+    """Return scores on the runtime against those of the same net in PyTorch, the worst history, in dB.
 
     Args:
         contender: the net on the runtime.

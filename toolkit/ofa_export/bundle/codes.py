@@ -35,7 +35,7 @@ ROWS_AT_ONCE = 2**12
 
 
 def row_pieces(rows: int) -> Iterator[slice]:
-    """The rows 0 to `rows` - 1, `ROWS_AT_ONCE` at a time, both ends given."""
+    """Return the rows 0 to `rows` - 1, `ROWS_AT_ONCE` at a time, both ends given."""
     return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
 
 
@@ -63,7 +63,7 @@ class CodeBook:
     values: NDArray[np.float32]
 
     def table(self, planes: int) -> NDArray[np.float32]:
-        """The `2^planes` values of the code that is left when `planes` (1..8) bits are present."""
+        """Return the `2^planes` values of the code that is left when `planes` (1..8) bits are present."""
         return self.values[2**planes - 2 : 2 ** (planes + 1) - 2]
 
 
@@ -118,7 +118,7 @@ def encode(
 
 
 def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The item table that a bundle with these planes holds.
+    """Return the item table that a bundle with these planes holds.
 
     Args:
         encoded: the coded table.
@@ -137,7 +137,7 @@ def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float
 
 
 def products_are_finite(rms: NDArray[np.float32], values: NDArray[np.float32]) -> bool:
-    """Whether every embedding that scales and decoding tables can give is finite.
+    """Tell whether every embedding that scales and decoding tables can give is finite.
 
     Args:
         rms: scales, finite, of any shape.

@@ -40,7 +40,7 @@ class Content(StrictModel):
 
     @classmethod
     def of(cls, data: Buffer) -> Content:
-        """Those of `data`."""
+        """Return those of `data`."""
         return cls(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
@@ -103,7 +103,7 @@ class Delta:
     parts: dict[str, Buffer]
 
     def entries(self) -> list[tuple[str, Buffer]]:
-        """Names and contents of the delta's own archive."""
+        """Return names and contents of the delta's own archive."""
         return [(ENTRY, self.fields.to_bytes()), *self.parts.items()]
 
     @property
@@ -130,7 +130,7 @@ class Delta:
 
 
 def make_delta(base: memoryview, result: memoryview) -> Delta:
-    """The delta from one bundle to another, of the same model or not, larger or smaller.
+    """Return the delta from one bundle to another, of the same model or not, larger or smaller.
 
     Args:
         base: a whole bundle file, checked.
@@ -162,7 +162,7 @@ def make_delta(base: memoryview, result: memoryview) -> Delta:
 
 
 def _common_start(a: memoryview, b: memoryview) -> int:
-    """Bytes that both start with."""
+    """Return bytes that both start with."""
     shorter = min(len(a), len(b))
     if not shorter:
         return 0
@@ -171,7 +171,7 @@ def _common_start(a: memoryview, b: memoryview) -> int:
 
 
 def apply_delta(base: memoryview, delta: Delta) -> bytes:
-    """The bundle that a delta makes of another.
+    """Return the bundle that a delta makes of another.
 
     Args:
         base: the whole file of the bundle at hand, checked.

@@ -23,7 +23,7 @@ class _Version(BaseModel):
 
 
 def version_problem(text: bytes) -> str | None:
-    """Why JSON of another version cannot be read here.
+    """Tell why JSON of another version cannot be read here.
 
     Args:
         text: a JSON object with a `schema_version`; nothing else in it is looked at.
@@ -163,7 +163,7 @@ def _check_entries(document: JsonDocument, entries: dict[str, memoryview]) -> No
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem that pydantic found, as one sentence that starts with the field."""
+    """Return the first problem that pydantic found, as one sentence that starts with the field."""
     problem = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""

@@ -47,7 +47,7 @@ class Shapes(StrictModel):
         return self
 
     def contract(self) -> tuple[GraphSpec, ...]:
-        """The graphs, inputs and outputs that these shapes imply."""
+        """Return the graphs, inputs and outputs that these shapes imply."""
         return device_contract(DeviceShapes(**self.model_dump()))
 
 
@@ -208,7 +208,7 @@ class Manifest(JsonDocument, ManifestFields):
         return self.entries
 
     def parts(self, size: int) -> list[tuple[str, int]]:
-        """Names and bytes of what a bundle file of `size` bytes consists of."""
+        """Return names and bytes of what a bundle file of `size` bytes consists of."""
         listed = [(entry.name, entry.bytes) for entry in self.entries]
         return [*listed, ("manifest and archive", size - sum(count for _, count in listed))]
 
@@ -218,7 +218,7 @@ FOLLOWING_ENTRIES = ("embeddings.bin", "items.bin", "selftest.bin", "MODEL_CARD.
 
 
 def contract_graphs(shapes: Shapes) -> tuple[Graph, ...]:
-    """The tensor contract as the manifest lists it."""
+    """Return the tensor contract as the manifest lists it."""
 
     def tensors(specs: tuple[TensorSpec, ...]) -> tuple[Tensor, ...]:
         return tuple(Tensor(name=spec.name, shape=spec.shape, dtype=spec.dtype) for spec in specs)
@@ -229,6 +229,6 @@ def contract_graphs(shapes: Shapes) -> tuple[Graph, ...]:
 
 
 def manifest_schema() -> str:
-    """The JSON Schema of the manifest, as `docs/bundle-manifest.schema.json` holds it."""
+    """Return the JSON Schema of the manifest, as `docs/bundle-manifest.schema.json` holds it."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

@@ -15,7 +15,7 @@ from ofa_export.errors import ConfigError
 
 
 def resized_tiles(contents: BundleContents, budget: int) -> int:
-    """The tiles that a bundle of these contents keeps at another budget.
+    """Return the tiles that a bundle of these contents keeps at another budget.
 
     Args:
         contents: of an open bundle, see `contents_of`.
@@ -41,7 +41,7 @@ def _with_every_tile(contents: BundleContents) -> BundleContents:
 
 
 def _serves(complete: BundleContents, held: int, budget: int) -> bool:
-    """Whether the tiles at hand are enough for all that a budget, which holds the floor, would keep."""
+    """Tell whether the tiles at hand are enough for all that a budget, which holds the floor, would keep."""
     return fit_tiles(complete, budget) <= held
 
 

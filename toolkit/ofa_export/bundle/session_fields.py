@@ -65,7 +65,7 @@ class SessionFields(JsonDocument):
 
 
 def claims_session_pack(data: memoryview) -> bool:
-    """Whether a file wants to be read as a session pack; nothing of it is checked."""
+    """Tell whether a file wants to be read as a session pack; nothing of it is checked."""
     return claimed_first_name(data) == ENTRY
 
 

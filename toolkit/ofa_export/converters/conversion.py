@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def convert_cached(
     graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision, store: ContentCache
 ) -> bytes:
-    """The converted graphs, from the store if they are there.
+    """Return the converted graphs, from the store if they are there.
 
     Args:
         graphs: the graphs to convert, in order.
@@ -45,7 +45,7 @@ def convert_cached(
 
 
 def conversion_key(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision) -> str:
-    """A digest that differs when the converted bytes may differ.
+    """Return a digest that differs when the converted bytes may differ.
 
     It covers the converter, its rules, the precision and the versions of its tools; of each graph the names, shapes and
     order of its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not

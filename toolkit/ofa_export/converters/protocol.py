@@ -62,5 +62,5 @@ class Converter(Protocol):
         ...
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of everything that has a say in what `convert` returns, by distribution name."""
+        """Return versions of everything that has a say in what `convert` returns, by distribution name."""
         ...

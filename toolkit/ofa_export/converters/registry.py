@@ -18,12 +18,12 @@ GROUP = "ofa_export.converters"
 
 
 def converter_names() -> tuple[str, ...]:
-    """Names of all installed converters, sorted."""
+    """Return names of all installed converters, sorted."""
     return tuple(sorted(entry_points(group=GROUP).names))
 
 
 def get_converter(name: str) -> Converter:
-    """The converter of a name.
+    """Return the converter of a name.
 
     Args:
         name: one of `converter_names()`.

@@ -13,7 +13,7 @@ Ties = Literal["shuffle", "file"]
 
 
 def shortest_history(held_out: int) -> int:
-    """Items that a history needs for one to train on, k to validate on and k to test on.
+    """Return items that a history needs for one to train on, k to validate on and k to test on.
 
     Args:
         held_out: k.

@@ -82,7 +82,7 @@ SAMPLES: Mapping[str, Callable[[], DataSet]] = {
 
 
 def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe: DataRecipe | None = None) -> DataSet:
-    """Loads a packaged sample, or checks an interactions file, which may be larger than memory.
+    """Load a packaged sample, or checks an interactions file, which may be larger than memory.
 
     Args:
         name_or_path: a name of `SAMPLES`, or a CSV or Parquet file (write `./planted` for a file of a sample's name).
@@ -121,7 +121,7 @@ def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe
 
 
 def read_titles(path: Path, *, columns: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Reads a CSV or Parquet file with the columns `item_id` and `title`.
+    """Read a CSV or Parquet file with the columns `item_id` and `title`.
 
     Args:
         path: the file; rows without a title are skipped, other columns ignored.

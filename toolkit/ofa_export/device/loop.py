@@ -106,7 +106,7 @@ class Device:
         self.items, self._adaptation = DeviceItems(catalogue=self.bundle.items, pack=pack), None
 
     def history_rows(self, keys: Sequence[str]) -> KnownHistory:
-        """Rows of a history given by keys, oldest first; unknown keys are listed.
+        """Return rows of a history given by keys, oldest first; unknown keys are listed.
 
         Raises:
             HistoryError: no key is given, or none is known.
@@ -164,7 +164,7 @@ class Device:
         return self._adaptation
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
-        """Scores of items of the bundle or of the session for the history adapted to last.
+        """Return scores of items of the bundle or of the session for the history adapted to last.
 
         Args:
             rows: item rows, `[n]`.
@@ -180,7 +180,7 @@ class Device:
         return np.concatenate(scores)
 
     def score_embeddings(self, candidates: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of any items, also ones that are not in the bundle, for the history adapted to last.
+        """Return scores of any items, also ones that are not in the bundle, for the history adapted to last.
 
         Args:
             candidates: item embeddings `[n, d]`.
@@ -206,7 +206,7 @@ class Device:
         return np.concatenate(scores)
 
     def rank(self, history_rows: Rows, k: int) -> Ranking:
-        """The k best items for a history, out of all items of the bundle and of the session.
+        """Return the k best items for a history, out of all items of the bundle and of the session.
 
         Args:
             history_rows: item rows, oldest first; the last T count. They are not ranked if the manifest says so.

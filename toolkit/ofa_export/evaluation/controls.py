@@ -79,7 +79,7 @@ class ControlRuns:
     progress: Progress
 
     def run(self, control: Control) -> TrainingRun:
-        """A run with the control's net, trained."""
+        """Return a run with the control's net, trained."""
         recipe = control.recipe(self.subject.recipe)
         job = job_of(self.subject.histories, recipe, seed=self.subject.seed)
         digest = hashlib.sha256(source_digest() + json.dumps([job, _lineage(control)]).encode())
@@ -153,7 +153,7 @@ def mapper_controls() -> tuple[Control, ...]:
 
 
 def depth_control(depth: int) -> Control:
-    """The static net with another number of blocks.
+    """Return the static net with another number of blocks.
 
     Args:
         depth: L.
@@ -214,7 +214,7 @@ def _adaptively(run: TrainingRun, stage: str, adapt: Callable[[AdaptiveRecommend
 
 
 def _without_gates(model: AdaptiveRecommender) -> Adapt:
-    """Every block runs, and the mapper is told nothing of structure."""
+    """Return every block runs, and the mapper is told nothing of structure."""
 
     def adapt(x: Tensor, valid: Tensor) -> Adaptation:
         static = model.static_adaptation(len(x))
@@ -224,7 +224,7 @@ def _without_gates(model: AdaptiveRecommender) -> Adapt:
 
 
 def _without_structure(model: AdaptiveRecommender) -> Adapt:
-    """Gates as ever, but the mapper does not see them."""
+    """Return gates as ever, but the mapper does not see them."""
 
     def adapt(x: Tensor, valid: Tensor) -> Adaptation:
         own = model.adapt(x, valid)

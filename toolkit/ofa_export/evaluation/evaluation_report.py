@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
-    """The page.
+    """Return the page.
 
     Args:
         evaluations: one per seed.
@@ -48,7 +48,7 @@ def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
 
 
 def evaluation_json(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """Everything that the reports show; intervals are `mean`, `low` and `high`.
+    """Return everything that the reports show; intervals are `mean`, `low` and `high`.
 
     Args:
         evaluations: one per seed.

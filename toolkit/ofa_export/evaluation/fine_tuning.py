@@ -38,7 +38,7 @@ class FineTuning:
 
 
 def fine_tuned_score(model: AdaptiveRecommender, table: Tensor, how: FineTuning) -> Score:
-    """Scores of nets that were each fine-tuned on the history that they score.
+    """Return scores of nets that were each fine-tuned on the history that they score.
 
     Args:
         model: the static net that every user starts from; left as it is.
@@ -66,7 +66,7 @@ def _score_one(
 def fine_tune(
     model: AdaptiveRecommender, table: Tensor, history: NDArray[np.int32], how: FineTuning
 ) -> AdaptiveRecommender:
-    """A copy of the static net after gradient steps on one history.
+    """Return a copy of the static net after gradient steps on one history.
 
     Args:
         model: the start; left as it is.

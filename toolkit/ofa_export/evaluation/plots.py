@@ -19,7 +19,7 @@ INK = "#000000"
 
 
 def ranking_plot(rows: Sequence[Row]) -> str:
-    """NDCG@10 of every way to rank with its interval."""
+    """Return NDCG@10 of every way to rank with its interval."""
     figure, axes = _figure(height=0.32 * len(rows) + 0.7)
     for place, row in enumerate(rows):
         colour = COLOURS[row.kind]
@@ -68,7 +68,7 @@ def _against_bytes(full: ByteRow, rows: Sequence[ByteRow]) -> str:
 
 
 def segments_plot(rows: Sequence[SegmentRow]) -> str:
-    """Where adapting pays: its lead over the longer trained static net for each kind of user."""
+    """Tell where adapting pays: its lead over the longer trained static net for each kind of user."""
     figure, axes = _figure(height=0.3 * len(rows) + 0.7)
     axes.axvline(0, color="#808080", linewidth=1)
     for place, row in enumerate(rows):

@@ -72,7 +72,7 @@ class DeviceGraph:
 
 
 def device_graphs(model: AdaptiveRecommender, *, candidates: int) -> tuple[DeviceGraph, ...]:
-    """All graphs of a model, in the order of the contract.
+    """Return all graphs of a model, in the order of the contract.
 
     Args:
         model: the reference; its parameters are shared, not copied.
@@ -87,7 +87,7 @@ def device_graphs(model: AdaptiveRecommender, *, candidates: int) -> tuple[Devic
 
 
 def sample_inputs(graph: GraphSpec) -> tuple[Tensor, ...]:
-    """Tensors of ones in the contract's shapes and element types, in binding order: a history of one item.
+    """Return tensors of ones in the contract's shapes and element types, in binding order: a history of one item.
 
     Args:
         graph: the graph to trace.

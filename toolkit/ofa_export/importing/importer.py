@@ -125,7 +125,7 @@ def import_checkpoint(
 def neutral_network(
     config: ModelConfig, net: ImportedNet, order: NDArray[np.int64], *, seed: int
 ) -> AdaptiveRecommender:
-    """The imported static net, with a mapper that generates zeros and a controller that keeps every block.
+    """Return the imported static net, with a mapper that generates zeros and a controller that keeps every block.
 
     Args:
         config: from `net.config`.
@@ -230,7 +230,7 @@ FORMATS: Mapping[str, SourceFormat] = {
 
 
 def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
-    """The key of each item of the source.
+    """Return the key of each item of the source.
 
     Args:
         count: n, items of the source without padding.

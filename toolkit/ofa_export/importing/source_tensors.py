@@ -45,7 +45,7 @@ class SourceTensors:
         return found
 
     def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        """A tensor of a known shape; zeros where it cannot be used, which `finish` then reports.
+        """Return a tensor of a known shape; zeros where it cannot be used, which `finish` then reports.
 
         Args:
             name: in the source.

@@ -98,7 +98,7 @@ class ValidationSet:
         return lengths
 
     def of_group(self, group: int) -> NDArray[np.int64]:
-        """Indices of the histories of a user group, `[n]`; of all when the group has none."""
+        """Return indices of the histories of a user group, `[n]`; of all when the group has none."""
         mine = np.flatnonzero(self.user_groups == group)
         return mine if len(mine) else np.arange(len(self.targets))
 
@@ -135,12 +135,12 @@ class Checkpoint:
     sha256: str = ""
 
     def table(self, group: int) -> Tensor:
-        """The item table of a user group, [V, d]."""
+        """Return the item table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
 def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """The bytes of the four files; the same checkpoint gives the same bytes.
+    """Return the bytes of the four files; the same checkpoint gives the same bytes.
 
     Args:
         checkpoint: what to write.
@@ -172,7 +172,7 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:
-    """SHA-256 over the names and contents of a checkpoint's files, as hex."""
+    """Return SHA-256 over the names and contents of a checkpoint's files, as hex."""
     digest = hashlib.sha256()
     for name, label in DIGESTED.items():
         content = memoryview(files[name])

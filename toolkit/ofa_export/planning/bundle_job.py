@@ -69,7 +69,7 @@ class Job:
         return choice, make_plan(choice.contents, recipe=choice.recipe, budget=self.budget)
 
     def complete_bundle(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
-        """Everything that the bundle is cut from; see `load_complete_bundle`.
+        """Return everything that the bundle is cut from; see `load_complete_bundle`.
 
         Args:
             recipe: with every choice made.

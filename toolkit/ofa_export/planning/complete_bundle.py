@@ -121,7 +121,7 @@ def _fields(
 
 
 def model_card(checkpoint: Checkpoint, *, group: int, runtime: str, precision: str, curve: QualityCurve) -> str:
-    """The card as Markdown; it does not depend on the budget.
+    """Return the card as Markdown; it does not depend on the budget.
 
     Args:
         checkpoint: sizes, data and training measurements.

@@ -91,14 +91,14 @@ class WorthSource:
         return len(vectors.to_bytes())
 
     def weights(self, configuration: Configuration) -> dict[str, int]:
-        """Bytes of a configuration's weights by part of the network."""
+        """Return bytes of a configuration's weights by part of the network."""
         return weights(self._graphs(configuration), configuration.precision, self.converter)
 
     def _graphs(self, configuration: Configuration) -> tuple[DeviceGraph, ...]:
         return device_graphs(self._model(configuration), candidates=self.recipe.candidates)
 
     def _model(self, configuration: Configuration) -> AdaptiveRecommender:
-        """The network before rounding, which is the same for all precisions."""
+        """Return the network before rounding, which is the same for all precisions."""
         cut = configuration.model_copy(update={"precision": INT8})
         if cut not in self._models:
             recipe = configuration.resolved(self.recipe)
@@ -107,7 +107,7 @@ class WorthSource:
 
 
 def weights(graphs: Sequence[DeviceGraph], precision: Precision, converter: Converter) -> dict[str, int]:
-    """Bytes of the weights of the linear layers; scales, biases and the file around them come on top.
+    """Return bytes of the weights of the linear layers; scales, biases and the file around them come on top.
 
     Args:
         graphs: of the network.

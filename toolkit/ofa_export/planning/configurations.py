@@ -55,7 +55,7 @@ class Configuration(BaseModel):
         return f"{items}{rank}, {blocks}{self.precision.text}"
 
     def resolved(self, recipe: BundleRecipe | OpenRecipe) -> BundleRecipe:
-        """The recipe with this configuration's choices in it."""
+        """Return the recipe with this configuration's choices in it."""
         return recipe.resolved(
             adaptation="required" if self.adaptation else "none",
             rank=self.rank,
@@ -66,7 +66,7 @@ class Configuration(BaseModel):
 
 
 def configuration_of(recipe: BundleRecipe) -> Configuration:
-    """The configuration that a resolved recipe names."""
+    """Return the configuration that a resolved recipe names."""
     return Configuration(
         adaptation=recipe.adaptation == "required",
         rank=recipe.rank,
@@ -77,7 +77,7 @@ def configuration_of(recipe: BundleRecipe) -> Configuration:
 
 
 def configurations(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Scheme]) -> tuple[Configuration, ...]:
-    """Every configuration that the recipe allows, the one nearest to the trained network first.
+    """Return every configuration that the recipe allows, the one nearest to the trained network first.
 
     Args:
         recipe: what it does not leave to `auto` is fixed.
@@ -208,12 +208,12 @@ class MeasuredConfiguration(BaseModel):
         return sum(self.weights.values())
 
     def bytes_at_least(self, point: MeasuredPoint) -> int:
-        """A lower bound on the bytes of a bundle with these graphs and tiles."""
+        """Return a lower bound on the bytes of a bundle with these graphs and tiles."""
         return self.weight_bytes + point.fixed_bytes
 
 
 def rising(values: list[float]) -> list[float]:
-    """The nearest sequence that never falls, in least squares (pool adjacent violators)."""
+    """Return the nearest sequence that never falls, in least squares (pool adjacent violators)."""
     pools: list[list[float]] = []
     for value in values:
         pools.append([value])

@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _session(device: Device, rows: NDArray[np.int64], candidates: NDArray[np.int64]) -> float:
-    """Milliseconds of one session."""
+    """Return milliseconds of one session."""
     start = time.perf_counter()
     device.adapt(rows)
     device.score(candidates)
@@ -102,7 +102,7 @@ UNBOUNDED = 2**40 - 1
 
 
 def parse_budget(text: str) -> int:
-    """Bytes of a budget.
+    """Return bytes of a budget.
 
     Args:
         text: a positive number, alone or followed by KB, MB, GB, KiB, MiB or GiB, without blanks.
@@ -142,7 +142,7 @@ class Limits:
         return self.ram_bytes is not None or self.latency_ms is not None
 
     def broken_by(self, cost: Footprint) -> tuple[str, ...]:
-        """A sentence for each limit that a session breaks."""
+        """Return a sentence for each limit that a session breaks."""
         found = []
         if self.ram_bytes is not None and cost.ram_bytes > self.ram_bytes:
             found.append(f"a session takes {cost.ram_bytes:,} bytes of memory, the limit is {self.ram_bytes:,}")
@@ -156,7 +156,7 @@ class Limits:
         return max(ram, 0.0 if self.latency_ms is None else cost.latency_ms / self.latency_ms)
 
     def raised_to(self, cost: Footprint) -> Limits:
-        """The same limits, as far as a session keeps to them, and higher where it does not."""
+        """Return the same limits, as far as a session keeps to them, and higher where it does not."""
         return Limits(
             ram_bytes=None if self.ram_bytes is None else max(self.ram_bytes, cost.ram_bytes),
             latency_ms=None
@@ -172,7 +172,7 @@ class Limits:
 
 
 def parse_limits(*, ram_budget: str | None, max_latency_ms: float | None) -> Limits:
-    """The limits that people wrote.
+    """Return the limits that people wrote.
 
     Args:
         ram_budget: a size as `parse_budget` reads it.
@@ -182,5 +182,5 @@ def parse_limits(*, ram_budget: str | None, max_latency_ms: float | None) -> Lim
         ConfigError: one of them is not a size, or not a time.
     """
     if max_latency_ms is not None and not 0 < max_latency_ms < float("inf"):
-        raise ConfigError(f"--max-latency-ms {max_latency_ms:g} is no time. Give milliseconds above 0, such as 2.5.")
+        raise ConfigError(f"--max-latency-ms {max_latency_ms:g} is not a time. Give milliseconds above 0, such as 2.5.")
     return Limits(ram_bytes=None if ram_budget is None else parse_budget(ram_budget), latency_ms=max_latency_ms)

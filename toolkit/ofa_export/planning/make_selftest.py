@@ -101,7 +101,7 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
 def _decided(
     model: AdaptiveRecommender, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
 ) -> np.ndarray:
-    """The first history whose gates stay what they are when logits move by the margin; else the surest."""
+    """Return the first history whose gates stay what they are when logits move by the margin; else the surest."""
     best, surest = None, -1.0
     for history in islice(histories, TRIED):
         sure = _surety(model, _embeddings(table, history).double())
@@ -114,7 +114,7 @@ def _decided(
 
 
 def _surety(model: AdaptiveRecommender, history: torch.Tensor) -> float:
-    """How far the margin of the nearest gate is from turning it, or from changing places under a depth cap."""
+    """Tell how far the margin of the nearest gate is from turning it, or from changing places under a depth cap."""
     x, valid = _embedded(model, history)
     logits = model.adapt(x, valid).keep_logits[0]
     margins, cap = (logits[:, 1] - logits[:, 0]).sort(descending=True).values, model.config.depth_cap
@@ -129,7 +129,7 @@ def _embeddings(table: torch.Tensor, history: np.ndarray) -> torch.Tensor:
 
 
 def _embedded(model: AdaptiveRecommender, history: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the first block gets, and which positions are real."""
+    """Return what the first block gets, and which positions are real."""
     T = model.config.history_length
     padded = torch.nn.functional.pad(history, (0, 0, T - len(history), 0))[None]
     valid = model.valid(torch.tensor([len(history)]))

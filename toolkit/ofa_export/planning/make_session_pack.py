@@ -106,7 +106,7 @@ def _rows(checkpoint: Checkpoint, keys: Sequence[str]) -> list[int]:
 
 
 def _held(pack: SessionPack, bundle: Bundle) -> set[str]:
-    """Keys of the items of a pack whose embedding the bundle gives bit for bit."""
+    """Return keys of the items of a pack whose embedding the bundle gives bit for bit."""
     known = [(place, row) for place, key in enumerate(pack.items.keys) if (row := bundle.items.row_of(key)) is not None]
     if not known:
         return set()

@@ -36,7 +36,7 @@ class Measurements:
     def of(
         self, wanted: Sequence[Configuration], *, progress: ProgressCallback = no_progress
     ) -> tuple[MeasuredConfiguration, ...]:
-        """Every configuration with what it is worth.
+        """Return every configuration with what it is worth.
 
         Args:
             wanted: which configurations.
@@ -57,7 +57,7 @@ class Measurements:
         return tuple(found)
 
     def least_weights(self, wanted: Sequence[Configuration]) -> int:
-        """Bytes of the weights of the smallest of some configurations, without measuring what they are worth."""
+        """Return bytes of the weights of the smallest of some configurations, without measuring what they are worth."""
         return min(sum(self._worth_source(one.items).weights(one).values()) for one in wanted)
 
     def _content(self, base: str | None, configuration: Configuration) -> bytes:

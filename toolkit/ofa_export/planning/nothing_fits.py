@@ -26,7 +26,7 @@ def nothing_fits(
     least_weights: LeastWeights,
     fewest_items: int,
 ) -> BudgetError | LimitsError:
-    """The error for a budget and limits that no configuration meets.
+    """Return the error for a budget and limits that no configuration meets.
 
     Args:
         considered: all configurations.

@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_name("plan.html.j2")
 
 
 def plan_html(plan: Plan, choice: Choice) -> str:
-    """The page.
+    """Return the page.
 
     Args:
         plan: what is made.
@@ -39,7 +39,7 @@ def plan_html(plan: Plan, choice: Choice) -> str:
 
 
 def byte_shares(plan: Plan, *, weights: Mapping[str, int]) -> tuple[ByteShare, ...]:
-    """The parts of the planned bundle, largest first.
+    """Return the parts of the planned bundle, largest first.
 
     Args:
         plan: of the bundle.

@@ -32,7 +32,7 @@ class QualityCurve:
 
 
 def measured_prefixes(table: ElasticTable, *, floor: int) -> tuple[int, ...]:
-    """Numbers of tiles that quality is measured at, ascending.
+    """Return numbers of tiles that quality is measured at, ascending.
 
     Args:
         table: with all of its tiles.

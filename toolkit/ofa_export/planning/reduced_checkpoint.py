@@ -13,7 +13,7 @@ from ofa_export.planning.bundle_recipe import BundleRecipe
 
 
 def bundled(checkpoint: Checkpoint, *, recipe: BundleRecipe) -> Checkpoint:
-    """The checkpoint whose network and items are those that go into the bundle.
+    """Return the checkpoint whose network and items are those that go into the bundle.
 
     Args:
         checkpoint: as it was trained.

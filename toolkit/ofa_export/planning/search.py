@@ -35,12 +35,12 @@ class Found:
 
 
 def planned_step(point: MeasuredPoint) -> int:
-    """Quality in whole steps of `QUALITY_STEP`."""
+    """Return quality in whole steps of `QUALITY_STEP`."""
     return int(point.planned_ndcg / QUALITY_STEP + 1e-6)
 
 
 def search(configurations: Sequence[MeasuredConfiguration], *, budget: int, sizes: Sizes) -> Found | None:
-    """The configuration whose bundle within the budget ranks best.
+    """Return the configuration whose bundle within the budget ranks best.
 
     Args:
         configurations: most faithful first.
@@ -80,7 +80,7 @@ def _best(
 def _largest(
     configuration: MeasuredConfiguration, exact: bool, *, budget: int, surcharge: float, sizes: Sizes
 ) -> MeasuredPoint | None:
-    """The largest measured prefix that fits, or that may fit."""
+    """Return the largest measured prefix that fits, or that may fit."""
     for point in reversed(configuration.points):
         size = sizes(configuration, point.tiles) if exact else configuration.bytes_at_least(point) + surcharge
         if size is not None and size <= budget:
@@ -106,7 +106,7 @@ class Alternative:
         return self.measured.bytes_at_least(self.point)
 
     def beats(self, other: Alternative) -> bool:
-        """Whether it is no worse in everything and better in something; quality counts in the search's steps."""
+        """Tell whether it is no worse in everything and better in something; quality counts in the search's steps."""
         mine, theirs = self._costs(), other._costs()
         return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
@@ -115,7 +115,7 @@ class Alternative:
 
 
 def front(configurations: Sequence[MeasuredConfiguration]) -> tuple[Alternative, ...]:
-    """All alternatives that no other beats, fewest bytes first.
+    """Return all alternatives that no other beats, fewest bytes first.
 
     Args:
         configurations: measured.

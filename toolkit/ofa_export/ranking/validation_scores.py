@@ -73,7 +73,7 @@ class ValidationScores:
     def qualities(
         self, model: AdaptiveRecommender, precision: Precision
     ) -> tuple[list[float], Float[NDArray[np.float64], " L"]]:
-        """NDCG@10 with each table, full ranking, and how often each block is executed with the last one.
+        """Return NDCG@10 with each table, full ranking, and how often each block is executed with the last one.
 
         Args:
             model: a version: `bundled` of the checkpoint's network, fake-quantised.

@@ -77,6 +77,6 @@ def _shorter(name: str) -> list[str]:
 
 
 def _label(names: Sequence[str], area: Rectangle) -> str:
-    """The first name that there is room for."""
+    """Return the first name that there is room for."""
     fitting = (name for name in names if len(name) * LETTER_WIDTH < area.width - 6)
     return next(fitting, "") if area.height >= LINE_HEIGHT else ""

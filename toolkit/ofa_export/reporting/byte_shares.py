@@ -27,7 +27,7 @@ class ByteShare:
 
 
 def shares(parts: Iterable[tuple[str, int]], *, inside: Mapping[str, Mapping[str, int]]) -> tuple[ByteShare, ...]:
-    """Parts of a file, largest first.
+    """Return parts of a file, largest first.
 
     Args:
         parts: names and bytes.
@@ -39,7 +39,7 @@ def shares(parts: Iterable[tuple[str, int]], *, inside: Mapping[str, Mapping[str
 
 
 def plane_bytes(table: ElasticTable, tiles: int) -> dict[str, int]:
-    """Bytes of the first `tiles` tiles by bit plane, the most significant first."""
+    """Return bytes of the first `tiles` tiles by bit plane, the most significant first."""
     sizes = table.group_sizes[table.order.tile_groups[:tiles]]
     by_plane = np.bincount(table.order.tiles[:tiles] % PLANES, weights=sizes, minlength=PLANES).astype(int)
     return {f"bit plane {plane}": int(size) for plane, size in enumerate(by_plane) if size}

@@ -26,12 +26,12 @@ class Axis:
     ticks: tuple[float, ...]
 
     def at(self, value: float) -> float:
-        """The place of a value, in the picture's units."""
+        """Return the place of a value, in the picture's units."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
 def axis(values: Iterable[float], *, start: float, end: float, count: int = 5) -> Axis:
-    """An axis that holds all values and ends on round ones.
+    """Return an axis that holds all values and ends on round ones.
 
     Args:
         values: finite, at least one.
@@ -50,6 +50,6 @@ def axis(values: Iterable[float], *, start: float, end: float, count: int = 5) -
 
 
 def _round_step(least: float) -> float:
-    """The next of 1, 2 and 5 times a power of ten."""
+    """Return the next of 1, 2 and 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))

@@ -23,7 +23,7 @@ class Rectangle:
     height: float
 
     def inner(self, *, top: float, border: float) -> Rectangle:
-        """What is left inside a border and a strip at the top; nothing where there is no room for them."""
+        """Return what is left inside a border and a strip at the top; nothing where there is no room for them."""
         return Rectangle(
             x=self.x + border,
             y=self.y + top,
@@ -61,7 +61,7 @@ def squarified(sizes: Sequence[float], area: Rectangle) -> tuple[Rectangle, ...]
 
 
 def _worst(row: Sequence[float], scale: float, side: float) -> float:
-    """The largest ratio of sides in a row of so much area along a side."""
+    """Return the largest ratio of sides in a row of so much area along a side."""
     length = sum(row) * scale / side if side else 0.0
     if not length:
         return float("inf")

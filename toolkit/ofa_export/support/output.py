@@ -107,7 +107,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> tuple[Path, ...]:
-    """The file of each bundle; nothing is made yet.
+    """Return the file of each bundle; nothing is made yet.
 
     Args:
         names: of the bundles, when they go into a folder.

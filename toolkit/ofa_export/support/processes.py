@@ -35,7 +35,7 @@ def run_main(module: str, content: bytes, *, subject: str) -> bytes:
 
 
 def mapped_bytes(name: str, *, size: int, pid: int | None = None) -> int | None:
-    """Resident bytes of the maps of a file; None where there is no /proc.
+    """Return resident bytes of the maps of a file; None where there is no /proc.
 
     Args:
         name: the file's absolute path without links, or what the system calls a file without one.
@@ -60,7 +60,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_bytes() -> int:
-    """Peak resident memory of this process so far, in bytes."""
+    """Return peak resident memory of this process so far, in bytes."""
     if _STATUS.exists():
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return 1024 * int(line.split()[1])

@@ -9,7 +9,7 @@ _CHECKOUT = Path(__file__).parents[3]
 
 
 def shipped(*parts: str) -> Path:
-    """Path of a shipped file or folder.
+    """Return path of a shipped file or folder.
 
     Args:
         parts: path below the project's top level, for example ("artifacts", "sample").

@@ -25,5 +25,5 @@ class HostTarget:
         return "range"
 
     def versions(self, converter: Converter) -> dict[str, str]:
-        """Nothing that the converter does not name itself."""
+        """Return nothing that the converter does not name itself."""
         return {}

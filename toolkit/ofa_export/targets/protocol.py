@@ -44,5 +44,5 @@ class Target(Protocol):
         ...
 
     def versions(self, converter: Converter) -> dict[str, str]:
-        """Versions of what runs the graphs and is not among the converter's own tools, by name."""
+        """Return versions of what runs the graphs and is not among the converter's own tools, by name."""
         ...

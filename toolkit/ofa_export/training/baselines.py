@@ -13,7 +13,7 @@ from ofa_export.ranking.metrics import ndcg, target_ranks
 
 
 def popularity_scores(histories: Histories, batch: int) -> NDArray[np.float64]:
-    """The same ranking for everyone: training interactions of each item.
+    """Return the same ranking for everyone: training interactions of each item.
 
     Args:
         histories: the data set.
@@ -46,7 +46,7 @@ class MarkovChain:
 
     @classmethod
     def fit(cls, histories: Histories) -> MarkovChain:
-        """Counts the transitions of a data set.
+        """Count the transitions of a data set.
 
         Args:
             histories: the data set; validation and test items are not looked at.
@@ -65,7 +65,7 @@ class MarkovChain:
         )
 
     def scores(self, history: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Scores every item by how often it followed the newest item.
+        """Score every item by how often it followed the newest item.
 
         Args:
             history: `[B, T]` item rows, padded on the left.
@@ -82,7 +82,7 @@ class MarkovChain:
 
 
 def baseline_quality(histories: Histories, validation: ValidationSet) -> dict[str, float]:
-    """NDCG@10 of the baselines on the histories that travel with the checkpoint, full ranking.
+    """Return NDCG@10 of the baselines on the histories that travel with the checkpoint, full ranking.
 
     Args:
         histories: what the baselines are fitted on: their training part.

@@ -157,7 +157,7 @@ def adaptive_loss(
 def _assembled_logits(
     model: AdaptiveRecommender, found: Adaptation, batch: Batch, table: Tensor, where: Tensor
 ) -> Tensor:
-    """Scores of all items at the positions that count, [n, V]."""
+    """Return scores of all items at the positions that count, [n, V]."""
     gates = _noisy_gates(found.keep_logits) if model.training else found.gates
     adaptation = Adaptation(keep_logits=found.keep_logits, gates=gates, thetas=found.thetas)
     valid = model.valid(batch.lengths)
@@ -166,7 +166,7 @@ def _assembled_logits(
 
 
 def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random.Generator) -> Tensor | None:
-    """A smaller rank for each window of a batch, all equally likely (our choice).
+    """Return a smaller rank for each window of a batch, all equally likely (our choice).
 
     Args:
         nested_ranks: to draw from; without any nothing is drawn, and the generator stays where it is.
@@ -207,7 +207,7 @@ def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor
 
 
 def share_penalty(keep_logits: Tensor, keep_share: float) -> Tensor:
-    """Squared distance of the expected share of executed blocks from the wanted one, without noise (our choice).
+    """Return squared distance of the expected share of executed blocks from the wanted one, without noise (our choice).
 
     Args:
         keep_logits: [B, L, 2], of this process's share of the batch.

@@ -17,7 +17,7 @@ from ofa_export.training.training_run import TrainingRun
 
 
 def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str, Any]:
-    """What a run is about; state is only ever taken from a run of the same job.
+    """Return what a run is about; state is only ever taken from a run of the same job.
 
     Args:
         histories: the data set.
@@ -37,7 +37,7 @@ def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str,
 
 
 def stored_state(run: TrainingRun) -> dict[str, Any]:
-    """Everything in a run that stages change, as tensors and plain values."""
+    """Return everything in a run that stages change, as tensors and plain values."""
     return {
         "model": run.model.state_dict(),
         "importance": torch.from_numpy(run.importance),

@@ -45,7 +45,7 @@ def train_static(run: TrainingRun) -> None:
 
 
 def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:
-    """Loss of the static net on a batch.
+    """Return loss of the static net on a batch.
 
     Args:
         model: the network.

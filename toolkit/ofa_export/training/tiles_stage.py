@@ -97,7 +97,7 @@ def fit_compressed(
 def compressed_loss(
     model: AdaptiveRecommender, batch: Batch, table: Tensor, compressed: Tensor, *, distill: float
 ) -> Tensor:
-    """Loss with a compressed table, which learns from the full one in the same step.
+    """Return loss with a compressed table, which learns from the full one in the same step.
 
     Source: our choice, after in-place distillation (Yu and Huang, "Universally slimmable networks", section 3.3).
 
@@ -122,7 +122,7 @@ def compressed_loss(
 
 
 def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:
-    """Tiles of a random budget: whole planes, or any number drawn evenly on a logarithmic scale.
+    """Return tiles of a random budget: whole planes, or any number drawn evenly on a logarithmic scale.
 
     Args:
         order: the tile order.
@@ -139,7 +139,7 @@ def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:
 
 
 def keep_prefix(run: TrainingRun, table: Tensor, group: int, count: int) -> Tensor:
-    """A table as a device reads it that has the first tiles only.
+    """Return a table as a device reads it that has the first tiles only.
 
     Args:
         run: gives the tile order.
@@ -155,7 +155,7 @@ def keep_prefix(run: TrainingRun, table: Tensor, group: int, count: int) -> Tens
 
 
 def random_prefix_table(run: TrainingRun, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
-    """A table as a device of a random budget reads it; see `random_prefix` and `keep_prefix`."""
+    """Return a table as a device of a random budget reads it; see `random_prefix` and `keep_prefix`."""
     return keep_prefix(run, table, group, random_prefix(run.tile_orders[group], generator))
 
 
@@ -176,7 +176,7 @@ def watched_prefixes(run: TrainingRun, table: Tensor, group: int) -> list[Tensor
 
 
 def mean_quality(run: TrainingRun, tables: Callable[[Tensor, int], list[Tensor]]) -> float:
-    """Mean validation NDCG@10 of the static net over compressed tables.
+    """Return mean validation NDCG@10 of the static net over compressed tables.
 
     Args:
         run: gives model and validation users.

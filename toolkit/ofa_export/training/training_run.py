@@ -73,7 +73,7 @@ class TrainingRun:
         self.kept_users = np.sort(drawn[: self.recipe.probes.users])
 
     def snapshot(self, stage: str) -> Path:
-        """Where a stage keeps the state of its optimisation."""
+        """Tell where a stage keeps the state of its optimisation."""
         return self.folder / f"{stage}.running"
 
     def batches(self, stage: str, settings: Optimiser, windows: Windows) -> Callable[[int], Iterator[Batch]]:
@@ -86,13 +86,13 @@ class TrainingRun:
         )
 
     def steps_per_epoch(self, settings: Optimiser, windows: Windows) -> int:
-        """Number of batches of an epoch, for `Task.steps_per_epoch`."""
+        """Return number of batches of an epoch, for `Task.steps_per_epoch`."""
         return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
 
     def validation_ndcg(
         self, adapt: Adapt, tables: Callable[[int], Tensor], *, users: NDArray[np.int64] | None = None
     ) -> tuple[float, float]:
-        """NDCG@10 on validation items, and the share of blocks that were executed.
+        """Return NDCG@10 on validation items, and the share of blocks that were executed.
 
         Args:
             adapt: `model.adapt` or the static control.
@@ -130,7 +130,7 @@ class TrainingRun:
         return np.concatenate(qualities), np.concatenate(gates)
 
     def full_tables(self, group: int) -> Tensor:
-        """The full-precision table of a user group, [V, d]."""
+        """Return the full-precision table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
@@ -148,7 +148,7 @@ def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of a ranking from a better one, over the positions of all processes.
+    """Return Kullback-Leibler divergence of a ranking from a better one, over the positions of all processes.
 
     Args:
         student: logits [n, V].
@@ -164,7 +164,7 @@ def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def mean_over_positions(part: Tensor, positions: int) -> Tensor:
-    """A sum over the positions of this process as the mean over those of all processes.
+    """Return a sum over the positions of this process as the mean over those of all processes.
 
     Args:
         part: the sum, a scalar.
@@ -176,7 +176,7 @@ def mean_over_positions(part: Tensor, positions: int) -> Tensor:
 def initial_run(
     histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
 ) -> TrainingRun:
-    """A run before its first stage.
+    """Return a run before its first stage.
 
     Args:
         histories: the data set.

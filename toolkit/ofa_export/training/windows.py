@@ -62,7 +62,7 @@ class Windows:
         return Windows(self.histories, self.users[chosen], self.ends[chosen], self.history_length)
 
     def rows(self, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
-        """The items of some windows.
+        """Return the items of some windows.
 
         Args:
             chosen: [B], indices of windows.
@@ -107,7 +107,7 @@ def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_lengt
 def epoch_batches(
     windows: Windows, user_groups: NDArray[np.int32], *, batch_size: int, seed: tuple[int, ...]
 ) -> Iterator[Batch]:
-    """One pass over the windows in random order; each batch holds one user group.
+    """Return one pass over the windows in random order; each batch holds one user group.
 
     Args:
         windows: what to train on.
@@ -130,6 +130,6 @@ def epoch_batches(
 
 
 def batches_per_epoch(windows: Windows, user_groups: NDArray[np.int32], *, batch_size: int) -> int:
-    """How many batches `epoch_batches` gives."""
+    """Tell how many batches `epoch_batches` gives."""
     _, counts = np.unique(user_groups[windows.users], return_counts=True)
     return int(np.ceil(counts / batch_size).sum())

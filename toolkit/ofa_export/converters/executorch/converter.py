@@ -47,7 +47,7 @@ class ExecutorchConverter:
         return ExecutorchRunner(bytes(graphs), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name."""
+        """Return versions of the tools that make the file, by distribution name."""
         return {tool: version(tool) for tool in TOOLS}
 
 

@@ -54,7 +54,7 @@ class Named(nn.Module):
         self.outputs = tuple(tensor.name for tensor in spec.outputs)
 
     def forward(self, **tensors: Tensor) -> dict[str, Tensor]:
-        """Tensors by input name -> tensors by output name."""
+        """Return tensors by input name -> tensors by output name."""
         return dict(zip(self.outputs, self.module(*(tensors[name] for name in self.inputs)), strict=True))
 
 

@@ -46,7 +46,7 @@ class LiteRtConverter:
         return LiteRtRunner(_interpreter(bytes(graphs), entry=self.entry_name), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name."""
+        """Return versions of the tools that make the file, by distribution name."""
         return {tool: version(tool) for tool in TOOLS}
 
 

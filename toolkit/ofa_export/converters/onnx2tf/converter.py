@@ -70,7 +70,7 @@ class Onnx2TfConverter(LiteRtConverter):
         return convert_through_onnx(graphs, precision=precision)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name.
+        """Return versions of the tools that make the file, by distribution name.
 
         Raises:
             MissingToolError: the extra is not installed.

@@ -43,7 +43,7 @@ class UnmaskedNormLastBlock(PostNormBlock):
         return super().forward(x, torch.ones_like(valid), theta)
 
     def activate(self, x: Tensor) -> Tensor:
-        """The nonlinearity inside the feed-forward network."""
+        """Return the nonlinearity inside the feed-forward network."""
         return torch.relu(x)
 
 

@@ -72,7 +72,7 @@ def root_folder(build: Build, root: Path) -> Path:
 
 
 def command(build: Build, folder: Path, cpu: Cpu, *arguments: str) -> list[str]:
-    """What starts the server on a processor.
+    """Return what starts the server on a processor.
 
     Args:
         build: what the folder holds.

@@ -100,7 +100,7 @@ class MeasuringRunner(ChildRunner):
         ]
 
     def memory(self) -> ChildMemory:
-        """What the process had in memory so far.
+        """Return what the process had in memory so far.
 
         Raises:
             RuntimeFailedError: the process ended, or did not answer.
@@ -119,4 +119,4 @@ def _numbers(reply: bytes, count: int) -> tuple[int, ...]:
     try:
         return struct.unpack(f">{count}Q", reply)
     except struct.error as error:
-        raise RuntimeFailedError(f"The process that runs the graphs sent what is no answer: {error}.") from error
+        raise RuntimeFailedError(f"The process that runs the graphs did not send an answer: {error}.") from error
