@@ -19,6 +19,9 @@ Scheme = Literal["fp32", "int8", "int4"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 """Finest first."""
 
+ActivationRounding = Literal["range", "symmetric"]
+"""How int8 activations are rounded: from the smallest to the largest of a row, or as far below zero as above."""
+
 
 class Precision(BaseModel):
     """A scheme for every linear layer; in YAML `int8`, or `{default: int8, layers: {adapt: int4}}`.
@@ -144,10 +147,6 @@ def _unknown_layer(name: str, layers: tuple[str, ...]) -> str:
     hint = f" Did you mean '{near[0]}'?" if near else ""
     graphs = ", ".join(sorted({part[0] for part in parts})) or "none"
     return f"There is no linear layer '{name}'.{hint} Names start with one of the graphs that have any: {graphs}."
-
-
-ActivationRounding = Literal["range", "symmetric"]
-"""How int8 activations are rounded: from the smallest to the largest of a row, or as far below zero as above."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,8 @@ MIN_SDK, TARGET_SDK = 26, 35
 VERSION_CODE = 1
 """Android replaces an app by one of the same or a higher number."""
 
+ANDROID = "http://schemas.android.com/apk/res/android"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedResources:
@@ -73,9 +75,6 @@ def link_resources(sources: AppSources, *, framework: Path, folder: Path) -> Lin
     with zipfile.ZipFile(linked) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     return LinkedResources(files=files, java=java, rules=rules)
-
-
-ANDROID = "http://schemas.android.com/apk/res/android"
 
 
 def completed_manifest(path: Path) -> bytes:

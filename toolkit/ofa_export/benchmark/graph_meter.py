@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 from ofa_export.contract import GraphRunner
 from ofa_export.targets.process.measuring_runner import Call, ChildMemory, Duration, MeasuringRunner
 
+WARM_UP_CALLS = 300
+"""Before the first that count: Java compiles a method that has been called 200 times."""
+
+CALLS_AT_ONCE = 64
+"""Calls whose inputs are kept; those of a large catalogue would fill the memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GraphTimes:
@@ -99,13 +105,6 @@ class HereMeter:
 
     def child_memory(self) -> None:
         """Return the graphs run in this process."""
-
-
-WARM_UP_CALLS = 300
-"""Before the first that count: Java compiles a method that has been called 200 times."""
-
-CALLS_AT_ONCE = 64
-"""Calls whose inputs are kept; those of a large catalogue would fill the memory."""
 
 
 class ChildMeter:

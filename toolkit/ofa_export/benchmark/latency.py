@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from ofa_export.benchmark.protocol import Contender
 from ofa_export.errors import ConfigError
 
+SESSION, PROCESSOR = "session", "processor"
+"""Names of all of a session: by the clock, and by what the processor spent on it, which other work changes less."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
@@ -53,10 +56,6 @@ def _processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-SESSION, PROCESSOR = "session", "processor"
-"""Names of all of a session: by the clock, and by what the processor spent on it, which other work changes less."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,12 @@ from ofa_export.validation.deviation import deviation
 
 GRAPH = "recommend"
 
+OTHER_NET_DB = 20.0
+"""Scores that are further off than this do not come from rounding to eight bits, which leaves 30 dB and more."""
+
+UTMOST_DB = 300.0
+"""Stands for equal, and minus it for scores that are not finite."""
+
 
 class StaticLinear(nn.Module):
     """Stands for an adaptive linear layer; what would be generated is not computed.
@@ -115,13 +121,6 @@ def _static(block: nn.Module) -> nn.Module:
     block.linears = nn.ModuleDict({name: StaticLinear(layer) for name, layer in block.linears.items()})
     block.norms = nn.ModuleDict({name: StaticLayerNorm(layer) for name, layer in block.norms.items()})
     return block
-
-
-OTHER_NET_DB = 20.0
-"""Scores that are further off than this do not come from rounding to eight bits, which leaves 30 dB and more."""
-
-UTMOST_DB = 300.0
-"""Stands for equal, and minus it for scores that are not finite."""
 
 
 def scores_snr_db(contender: StaticContender, graph: DeviceGraph, histories: Sequence[NDArray[np.int64]]) -> float:

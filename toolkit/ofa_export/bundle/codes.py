@@ -33,12 +33,6 @@ from ofa_export.errors import ConfigError
 ROWS_AT_ONCE = 2**12
 """Rows of a piece; the float64 values of all rows of a million items would need ten times the table."""
 
-
-def row_pieces(rows: int) -> Iterator[slice]:
-    """Return the rows 0 to `rows` - 1, `ROWS_AT_ONCE` at a time, both ends given."""
-    return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
-
-
 BLOCK_WIDTH = 8
 PLANES = 8
 TABLE_VALUES: int = 2 ** (PLANES + 1) - 2
@@ -46,6 +40,11 @@ CLIP = 3.0
 EXPONENT = 0.7
 _ARITHMETIC = Context(prec=30)
 """Of borders and centres: integers inside, and so alike everywhere; twice the digits of a float64."""
+
+
+def row_pieces(rows: int) -> Iterator[slice]:
+    """Return the rows 0 to `rows` - 1, `ROWS_AT_ONCE` at a time, both ends given."""
+    return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,6 +17,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.errors import BundleError
 
+OrderName = Literal["planes", "peel", "magnitude"]
+"""How an order of tiles was made."""
+
+MAX_TILES = 2**16
+"""A tile index is a uint16."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Bytes = Annotated[int, Field(ge=0, lt=2**40)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
+
 
 class _Version(BaseModel):
     schema_version: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}$")]
@@ -41,19 +52,6 @@ def version_problem(text: bytes) -> str | None:
             f"it was made by a newer version of ofa-export (schema {version}, this one reads 1.x): update ofa-export."
         )
     return None if major == 1 else f"its schema version {version} was never released; this version reads 1.x."
-
-
-OrderName = Literal["planes", "peel", "magnitude"]
-"""How an order of tiles was made."""
-
-MAX_TILES = 2**16
-"""A tile index is a uint16."""
-
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Bytes = Annotated[int, Field(ge=0, lt=2**40)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
 
 
 class StrictModel(BaseModel):

@@ -32,6 +32,11 @@ SESSIONS = 30
 MEASURE = "VmHWM"
 """What is measured; another name when that changes, so that older measurements are not read."""
 
+UNITS = {"": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+FORMS = "4MB (4,000,000 bytes), 4MiB (4,194,304 bytes), 512KB, 0.5MiB, 1GB or 1500000"
+UNBOUNDED = 2**40 - 1
+"""The largest budget that a manifest can name; none binds less."""
+
 
 class Footprint(BaseModel):
     """What a session costs on this computer.
@@ -93,12 +98,6 @@ def _session(device: Device, rows: NDArray[np.int64], candidates: NDArray[np.int
     device.adapt(rows)
     device.score(candidates)
     return 1000 * (time.perf_counter() - start)
-
-
-UNITS = {"": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-FORMS = "4MB (4,000,000 bytes), 4MiB (4,194,304 bytes), 512KB, 0.5MiB, 1GB or 1500000"
-UNBOUNDED = 2**40 - 1
-"""The largest budget that a manifest can name; none binds less."""
 
 
 def parse_budget(text: str) -> int:

@@ -24,6 +24,11 @@ HEADER_SIZE = len(MAGIC) + hashlib.sha256().digest_size
 
 logger = logging.getLogger(__name__)
 
+PIECE = 2**20
+"""Bytes that are read at once; a table can be larger than the memory that there is."""
+
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors")
+
 
 def default_cache_root() -> Path:
     """Return the folder named by OFA_EXPORT_CACHE, else the user's cache folder."""
@@ -112,12 +117,6 @@ def source_digest() -> bytes:
     for file in sorted(package.rglob("*.py")):
         digest.update(str(file.relative_to(package)).encode() + b"\n" + file.read_bytes())
     return digest.digest()
-
-
-PIECE = 2**20
-"""Bytes that are read at once; a table can be larger than the memory that there is."""
-
-CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors")
 
 
 def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ofa_export.errors import LoweringError
 
+_STATUS = Path("/proc/self/status")
+
 
 def run_main(module: str, content: bytes, *, subject: str) -> bytes:
     """Call `main()` of a module in a new process.
@@ -54,9 +56,6 @@ def mapped_bytes(name: str, *, size: int, pid: int | None = None) -> int | None:
             found += 1024 * int(rest[0])
     # The last page of the map goes on after the end of the file.
     return min(found, size)
-
-
-_STATUS = Path("/proc/self/status")
 
 
 def peak_bytes() -> int:
