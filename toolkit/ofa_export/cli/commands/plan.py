@@ -83,7 +83,7 @@ def plan(
     if len(jobs) > 1:
         raise ConfigError("A plan is for one bundle: choose one runtime and one group.")
     (job,) = jobs
-    with planning_bar(f"Planning for {job.converter.name}") as progress:
+    with planning_bar(f"Planning for {job.runtime}") as progress:
         choice, made = job.plan(progress=progress)
     if output is not None:
         with atomic_write(output) as file:
