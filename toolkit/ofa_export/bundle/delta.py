@@ -21,12 +21,19 @@ from pydantic import Field, model_validator
 
 from ofa_export.bundle.archive import MAX_BYTES, Buffer, archive_bytes, write_archive
 from ofa_export.bundle.archive_reader import MAX_ENTRIES, read_archive
-from ofa_export.bundle.document import Digest, Entry, EntryName, JsonDocument, StrictModel, read_document
+from ofa_export.bundle.document import (
+    SCHEMA_VERSION,
+    Digest,
+    Entry,
+    EntryName,
+    JsonDocument,
+    StrictModel,
+    read_document,
+)
 from ofa_export.bundle.reader import Bundle
-from ofa_export.errors import BundleError, ConfigError, DeltaError, rejected_as
+from ofa_export.errors import BundleError, ConfigError, DeltaError, RejectionCode, rejected_as
 
 ENTRY = "delta.json"
-SCHEMA_VERSION = "1.0"
 MAX_DELTA_JSON_BYTES = 2**16
 
 Size = Annotated[int, Field(ge=0, le=MAX_BYTES)]
@@ -190,11 +197,13 @@ def apply_delta(base: memoryview, delta: Delta) -> bytes:
     write_archive(stream, [(change.name, _content(change, held, delta.parts)) for change in delta.fields.entries])
     result = stream.getvalue()
     if hashlib.sha256(result).hexdigest() != delta.fields.result.sha256:
-        raise DeltaError("what it makes does not have the SHA-256 that it promises for the result.")
+        reason = "what it makes does not have the SHA-256 that it promises for the result."
+        raise DeltaError(reason, code=RejectionCode.RESULT_DIGEST)
     try:
         Bundle(memoryview(result))
     except BundleError as error:
-        raise DeltaError(f"what it makes is not a bundle: {error.reason}", entry=error.entry) from error
+        reason = f"what it makes is not a bundle: {error.reason}"
+        raise DeltaError(reason, code=error.code, entry=error.entry) from error
     return result
 
 
@@ -203,10 +212,12 @@ def _check_base(base: memoryview, delta: Delta) -> None:
     if (len(base), digest) == (fields.base.bytes, fields.base.sha256):
         return
     if digest == fields.result.sha256:
-        raise DeltaError("the bundle given is already its result: nothing has to be done.")
+        reason = "the bundle given is already its result: nothing has to be done."
+        raise DeltaError(reason, code=RejectionCode.ALREADY_APPLIED)
     raise DeltaError(
         f"it was made for another bundle, of {fields.base.bytes:,} bytes with SHA-256 {fields.base.sha256}; the one "
-        f"given has {len(base):,} bytes and SHA-256 {digest}. Give that bundle, or have a delta made from this one."
+        f"given has {len(base):,} bytes and SHA-256 {digest}. Give that bundle, or have a delta made from this one.",
+        code=RejectionCode.OTHER_BASE,
     )
 
 
@@ -215,6 +226,7 @@ def _content(change: Change, held: dict[str, memoryview], parts: dict[str, Buffe
     if change.kept > len(data):
         raise DeltaError(
             f"it keeps {change.kept:,} bytes of an entry of which the bundle given has {len(data):,}.",
+            code=RejectionCode.KEPT_BYTES,
             entry=change.name,
         )
     return b"".join((data[: change.kept], part)) if part else data[: change.kept]

@@ -6,16 +6,15 @@ That is all that `inspect` needs, and it needs no numpy, whose import takes long
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.bundle.document import read_document
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.errors import BundleError, ConfigError, RejectedError
+from ofa_export.errors import BundleError, ConfigError, DeltaError, RejectionCode, SessionPackError
 
 
-def map_file(path: Path | str, *, kind: str, rejected: Callable[[str], RejectedError]) -> mmap.mmap:
+def map_file(path: Path | str, *, kind: str, rejected: type[BundleError | DeltaError | SessionPackError]) -> mmap.mmap:
     """Map a file.
 
     Args:
@@ -33,7 +32,7 @@ def map_file(path: Path | str, *, kind: str, rejected: Callable[[str], RejectedE
     try:
         with Path(path).open("rb") as file:
             if not file.seek(0, 2):
-                raise rejected(f"{path} is empty.")
+                raise rejected(f"{path} is empty.", code=RejectionCode.EMPTY)
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise ConfigError(f"The {kind} {path} cannot be read: {error.strerror or error}. Check the path.") from error
@@ -86,6 +85,7 @@ def read_envelope(data: memoryview) -> Envelope:
     if len(data) > manifest.budget_bytes:
         raise BundleError(
             f"the file has {len(data):,} bytes, over its own budget of {manifest.budget_bytes:,}.",
+            code=RejectionCode.OVER_BUDGET,
             entry=Manifest.entry,
         )
     return Envelope(manifest=manifest, entries=entries, size=len(data))

@@ -21,6 +21,7 @@ from ofa_export.converters.registry import converter_of, get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.configuration_worth import BITS
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.ranking.metrics import interval, ndcg, target_ranks
@@ -74,7 +75,7 @@ def _cached(bundle: Bundle, checkpoint: Checkpoint, store: ContentCache) -> Attr
 
 def _measured(bundle: Bundle, checkpoint: Checkpoint, converter: Converter, tiles: Tensor) -> Attribution:
     manifest, group = bundle.manifest, int(bundle.manifest.group)
-    precision = Precision.model_validate(manifest.recipe["precision"])
+    precision = BundleRecipe.model_validate_json(manifest.recipe).precision
     cut = provenance.cut_as_bundled(manifest, checkpoint)
     validation, full = _Histories(checkpoint, group), checkpoint.table(group)
     trained, after_cut, after_tiles = (

@@ -24,6 +24,7 @@ from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.taps import tapped_graph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.precision import Precision, Scheme
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.processes import one_torch_thread
@@ -150,7 +151,7 @@ def _comparison(bundle: Bundle, checkpoint: Checkpoint, *, maximum: int, load: L
     manifest = bundle.manifest
     checkpoint = provenance.cut_as_bundled(manifest, checkpoint)
     converter = get_converter(converter_of(manifest.runtime.name, manifest.tools))
-    precision = Precision.model_validate(manifest.recipe["precision"])
+    precision = BundleRecipe.model_validate_json(manifest.recipe).precision
     graphs, rounded = (
         device_graphs(model, candidates=manifest.shapes.candidates)
         for model in (checkpoint.model, fake_quantised(checkpoint.model, precision, converter=converter))
