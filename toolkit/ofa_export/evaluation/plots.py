@@ -84,7 +84,7 @@ def _figure(*, height: float) -> tuple[Figure, Axes]:
         import matplotlib
     except ImportError as error:
         raise MissingToolError(
-            'Plots need matplotlib. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
+            'Plots need matplotlib. Install it with `pip install "ofa-export[report]"`, or leave out --html.'
         ) from error
     matplotlib.use("svg")
     from matplotlib import pyplot
