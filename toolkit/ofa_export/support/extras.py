@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, distribution, requires
+from importlib import metadata
 
 from ofa_export.errors import MissingToolError
 
@@ -51,8 +51,8 @@ def extra_packages(extra: str) -> tuple[str, ...]:
 
 def _packages(extra: str) -> Iterator[str]:
     try:
-        lines = requires(DISTRIBUTION) or []
-    except PackageNotFoundError:
+        lines = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
         return
     for line in lines:
         requirement, _, marker = line.partition(";")
@@ -70,8 +70,8 @@ def _packages(extra: str) -> Iterator[str]:
 
 def _installed(name: str) -> bool:
     try:
-        distribution(name)
-    except PackageNotFoundError:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
         return False
     return True
 
