@@ -99,7 +99,7 @@ def test_it_takes_less_than_250_megabytes(light: Path) -> None:
 def test_what_ships_with_the_code_is_there(light: Path) -> None:
     script = """
 import json
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 from ofa_export.support.recipes import recipe_names
 places = ["artifacts/sample/config.json", "android_demo/app/src/main/AndroidManifest.xml", "android_demo/core/src/main"]
 print(json.dumps([[str(shipped(place)) for place in places if shipped(place).exists()], recipe_names("train")]))
