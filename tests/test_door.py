@@ -14,7 +14,7 @@ import pytest
 import ofa_export
 
 HEAVY = {"torch", "ai_edge_litert", "executorch", "litert_torch", "tensorflow", "polars", "jaxtyping"}
-WITHOUT_TORCH = ["Bundle", "Device", "Plan", "Precision", "Progress", "Ranking", "errors", "open_device", "plan"]
+WITHOUT_TORCH = ["Bundle", "Device", "Plan", "Precision", "Ranking", "errors", "open_device", "plan"]
 
 
 def loaded_after(source: str) -> set[str]:
