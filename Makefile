@@ -8,7 +8,7 @@ BUNDLES := $(OUT)/sample-4MB-litert.ofab $(OUT)/sample-4MB-executorch.ofab
 SHOPPER := 22693,23076,23077,22890,22649,22423,85040A,22699,22697,22698,72802A
 
 .DEFAULT_GOAL := help
-.PHONY: help demo apk test check optional format benchmark sample golden clean
+.PHONY: help demo apk test check docs optional format benchmark sample golden clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,7 +36,7 @@ $(BUNDLES) &: $(VENV)/installed
 apk: $(BUNDLES) ## The Android demo app with these bundles inside: artifacts/out/demo.apk.
 	$(BIN)/ofa-export apk $(BUNDLES) -o $(OUT)/demo.apk --force
 
-check: $(VENV)/installed ## Format, lint, types, imports and the fast tests; under two minutes.
+check: $(VENV)/installed docs ## Format, lint, types, imports, the site and the fast tests; under two minutes.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -47,6 +47,9 @@ test: check ## Everything: the fast tier, then conversions, training, kills and 
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "(integration or slow or android) and not optional"
 	mkdir -p $(OUT)
 	$(BIN)/ofa-export validate 'artifacts/golden/**/*.ofab' --junit $(OUT)/report.xml --html $(OUT)/report.html --force
+
+docs: $(VENV)/installed ## The documentation site: artifacts/out/site/index.html.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 optional: $(VENV)/installed ## Tests too long for `make test`; ExecuTorch on arm64 fetches half a gigabyte.
 	$(BIN)/pytest -q -m optional

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ofa_export import errors
 from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, RejectionCode, UnknownNameError
 
-LINE = re.compile(r"^(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
+LINE = re.compile(r"^ +(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
 
 
 def tree(root: type[OfaExportError], depth: int = 0) -> Iterator[tuple[int, str, int]]:

@@ -20,7 +20,7 @@ def histories_of(*texts: str) -> Histories:
 
 
 @pytest.fixture
-def histories() -> Histories:
+def lettered() -> Histories:
     # Training parts: abab, ac, abd; held out: everything after.
     return histories_of("ababcc", "acdd", "abddd")
 
@@ -29,34 +29,34 @@ def ranking(histories: Histories, scores: np.ndarray) -> str:
     return "".join(histories.item_keys[row] for row in np.argsort(-scores, kind="stable"))
 
 
-def test_popularity_ranks_alike_for_everyone_by_training_counts(histories: Histories) -> None:
-    scores = popularity_scores(histories, 3)
+def test_popularity_ranks_alike_for_everyone_by_training_counts(lettered: Histories) -> None:
+    scores = popularity_scores(lettered, 3)
     assert scores.shape == (3, 4)
     assert scores[2].tolist() == [4, 3, 1, 1]
-    assert histories.item_keys == ("a", "b", "c", "d")
+    assert lettered.item_keys == ("a", "b", "c", "d")
 
 
-def test_markov_counts_training_transitions_and_backs_off_to_popularity(histories: Histories) -> None:
-    chain = MarkovChain.fit(histories)
-    row = {key: row for row, key in enumerate(histories.item_keys)}
+def test_markov_counts_training_transitions_and_backs_off_to_popularity(lettered: Histories) -> None:
+    chain = MarkovChain.fit(lettered)
+    row = {key: row for row, key in enumerate(lettered.item_keys)}
     after_a, after_b, after_c = chain.scores(np.array([[PAD, row["a"]], [row["a"], row["b"]], [PAD, row["c"]]]))
     # a: b three times, c once; b: a once and d once, the tie broken by popularity; c: nothing seen.
     assert np.floor(after_a).tolist() == [0, 3, 1, 0]
-    assert ranking(histories, after_a) == "bcad"
+    assert ranking(lettered, after_a) == "bcad"
     assert np.floor(after_b).tolist() == [1, 0, 0, 1]
-    assert ranking(histories, after_b) == "adbc"
+    assert ranking(lettered, after_b) == "adbc"
     assert np.floor(after_c).tolist() == [0, 0, 0, 0]
-    assert ranking(histories, after_c) == "abcd"
+    assert ranking(lettered, after_c) == "abcd"
 
 
-def test_markov_looks_at_the_newest_item_only(histories: Histories) -> None:
-    scores = MarkovChain.fit(histories).scores(np.array([[0, 1], [3, 1]]))
+def test_markov_looks_at_the_newest_item_only(lettered: Histories) -> None:
+    scores = MarkovChain.fit(lettered).scores(np.array([[0, 1], [3, 1]]))
     assert (scores[0] == scores[1]).all()
 
 
-def test_markov_of_an_empty_history_is_popularity(histories: Histories) -> None:
-    scores = MarkovChain.fit(histories).scores(np.array([[PAD, PAD]]))
-    assert ranking(histories, scores[0]) == "abcd"
+def test_markov_of_an_empty_history_is_popularity(lettered: Histories) -> None:
+    scores = MarkovChain.fit(lettered).scores(np.array([[PAD, PAD]]))
+    assert ranking(lettered, scores[0]) == "abcd"
 
 
 def test_markov_does_not_join_the_end_of_one_history_to_the_start_of_the_next() -> None:
@@ -67,8 +67,8 @@ def test_markov_does_not_join_the_end_of_one_history_to_the_start_of_the_next() 
     assert after_b[histories.item_keys.index("c")] < 1
 
 
-def test_scores_do_not_change_the_chain(histories: Histories) -> None:
-    chain, newest = MarkovChain.fit(histories), np.array([[0]])
+def test_scores_do_not_change_the_chain(lettered: Histories) -> None:
+    chain, newest = MarkovChain.fit(lettered), np.array([[0]])
     assert (chain.scores(newest) == chain.scores(newest)).all()
 
 

@@ -1,26 +1,28 @@
-"""The errors that a user can meet, and the exit code that each ends the command with.
+"""Errors that a user can meet, with the exit codes that they end the command with.
 
-OfaExportError                 1  a defect of ours when nothing more specific fits
-├── ConfigError                2  wrong usage, recipe or option
-│   ├── UnknownNameError       2  a name that is not registered; suggests the nearest, never uses it
-│   ├── InteractionsError      2  an interactions file that cannot be trained on
-│   ├── HistoryError           2  a shopper's history that cannot be ranked for
-│   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
-│   ├── WorkerError            2  workers die, most often of too little memory
-│   └── AppBuildError          2  the demo app's sources do not build
-├── BudgetError                3  the byte budget cannot be met
-├── LimitsError                3  the limits on memory and time cannot be met
-├── NumericsError              4  numbers out of tolerance
-├── RuntimeFailedError         4  a runtime in a process of its own refused, crashed or did not answer
-├── RejectedError              5  a file of ours that must not be used
-│   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
-│   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
-│   ├── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
-│   ├── SessionPackError       5  the session pack is corrupt, foreign, of another version, or made for another model
-│   └── FleetError             5  the fleet is corrupt, foreign, or of another version
-├── RefusedBundlesError        3  bundles of a fleet that cannot be made; another code where it is not the budget
-├── MissingToolError           6  an optional tool or dependency is not installed
-└── LoweringError              1  a converter refused a graph
+Each is a kind of the one it hangs from:
+
+    OfaExportError                 1  a defect of ours when nothing more specific fits
+    ├── ConfigError                2  wrong usage, recipe or option
+    │   ├── UnknownNameError       2  a name that is not registered; suggests the nearest, never uses it
+    │   ├── InteractionsError      2  an interactions file that cannot be trained on
+    │   ├── HistoryError           2  a shopper's history that cannot be ranked for
+    │   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
+    │   ├── WorkerError            2  workers die, most often of too little memory
+    │   └── AppBuildError          2  the demo app's sources do not build
+    ├── BudgetError                3  the byte budget cannot be met
+    ├── LimitsError                3  the limits on memory and time cannot be met
+    ├── NumericsError              4  numbers out of tolerance
+    ├── RuntimeFailedError         4  a runtime in a process of its own refused, crashed or did not answer
+    ├── RejectedError              5  a file of ours that must not be used
+    │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
+    │   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
+    │   ├── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
+    │   ├── SessionPackError       5  the pack is corrupt, foreign, of another version, or made for another model
+    │   └── FleetError             5  the fleet is corrupt, foreign, or of another version
+    ├── RefusedBundlesError        3  bundles of a fleet that cannot be made; another code where it is not the budget
+    ├── MissingToolError           6  an optional tool or dependency is not installed
+    └── LoweringError              1  a converter refused a graph
 """
 
 from __future__ import annotations

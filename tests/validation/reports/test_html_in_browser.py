@@ -141,7 +141,8 @@ def test_the_page_is_not_blank_fits_the_screen_and_has_the_screen_s_colours(
 
 
 def test_a_phone_and_a_screen_each_have_their_own_treemap(browser: Browser, page: Path) -> None:
-    shown = "[...document.querySelectorAll('svg.map')].map(map => map.getBoundingClientRect().width > 0)"
+    maps = "[...document.querySelectorAll('.onscreen svg, .onphone svg')]"
+    shown = f"{maps}.map(map => map.getBoundingClientRect().width > 0)"
     for width, expected in ((1200, [True, False]), (360, [False, True])):
         browser.show(page, width=width, height=740, dark=False)
         assert browser.value(shown) == expected

@@ -24,7 +24,7 @@ def plan_html(plan: Plan, choice: Choice) -> str:
         choice: from what it was chosen.
 
     Raises:
-        MissingToolError: Jinja2 is not installed.
+        MissingToolError: Jinja2, matplotlib or squarify is not installed.
     """
     parts = byte_shares(plan, weights=choice.chosen.weights)
     return render_page(
@@ -33,7 +33,7 @@ def plan_html(plan: Plan, choice: Choice) -> str:
         fields=plan.contents.fields,
         choice=choice,
         shares=parts,
-        map=byte_map(parts, WIDE),
+        map=byte_map(parts, width=WIDE[0], height=WIDE[1]),
         front=front(choice.considered),
     )
 

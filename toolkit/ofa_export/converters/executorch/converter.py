@@ -125,10 +125,10 @@ class ExecutorchRunner:
 def _load_program(content: bytes) -> Any:
     # torch first: the extension needs its libraries. Not executorch.runtime: it imports the whole exporter, 7 s.
     import torch  # noqa: F401
-    from executorch.extension.pybindings import _portable_lib as runtime
+    from executorch.extension.pybindings import _C
 
-    runtime._unsafe_reset_threadpool(1)
-    return runtime._load_program_from_buffer(content, program_verification=runtime.Verification.InternalConsistency)
+    _C._unsafe_reset_threadpool(1)
+    return _C._load_program_from_buffer(content, program_verification=_C.Verification.InternalConsistency)
 
 
 def _tensor(array: NDArray[Any]) -> Any:

@@ -22,7 +22,7 @@ from ofa_export.support.extras import require
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
-TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer", "torch", "jax", "numpy")
+TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "litert-quantizer", "torch", "jax", "numpy")
 
 
 class LiteRtConverter:

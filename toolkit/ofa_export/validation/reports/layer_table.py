@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ofa_export.validation.layers.attribution import Attribution
 from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.reports.quantity import snr_text
 from ofa_export.validation.reports.report import Report
 
 SHOWN = 10
@@ -41,19 +42,13 @@ def _errors(errors: tuple[LayerError, ...]) -> Table:
         table.add_row(
             Text(error.layer),
             error.scheme,
-            _decibels(error.own_snr_db, finite=finite),
+            snr_text(error.own_snr_db, finite=finite),
             _bar(error.own_snr_db),
-            _decibels(error.snr_db, finite=finite),
+            snr_text(error.snr_db, finite=finite),
             f"{error.max_abs_err:.1e}" if error.max_abs_err is not None else "not finite",
-            _decibels(error.unexplained_snr_db, finite=finite),
+            snr_text(error.unexplained_snr_db, finite=finite),
         )
     return table
-
-
-def _decibels(snr_db: float | None, *, finite: bool) -> str:
-    if not finite:
-        return "not finite"
-    return "exact" if snr_db is None else f"{snr_db:.1f} dB"
 
 
 def _bar(snr_db: float | None) -> str:
