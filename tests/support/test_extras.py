@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,6 @@ from ofa_export.support.extras import CHECKPOINT, extra_packages, require
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 Without = Callable[..., None]
-
-
-@pytest.fixture
-def without(monkeypatch: pytest.MonkeyPatch) -> Without:
-    """Hides distributions from whoever asks Python for them: without("torch")."""
-
-    def hide(*names: str) -> None:
-        found = metadata.distribution
-
-        def distribution(name: str) -> metadata.Distribution:
-            if name in names:
-                raise metadata.PackageNotFoundError(name)
-            return found(name)
-
-        monkeypatch.setattr(metadata, "distribution", distribution)
-
-    return hide
 
 
 def written(extra: str) -> set[str]:
