@@ -88,6 +88,11 @@ class Report:
         return "fail" if "fail" in found else "warn" if "warn" in found else "pass"
 
     @property
+    def passed(self) -> bool:
+        """Whether every assertion holds; what is only worth a look counts as held."""
+        return self.status != "fail"
+
+    @property
     def rejected(self) -> bool:
         """Whether the bundle, or its checkpoint, must not be used at all."""
         return any(
