@@ -65,11 +65,11 @@ def gains(
 ) -> list[float]:
     """NDCG@10 of: the bundle; the candidates of a pack; those of a pack with the history; everything with that pack."""
     device.use_session(None)
-    found = [gain(device.rank(history, SHOWN).rows, target)]
+    found = [gain(device.rank_rows(history, SHOWN).rows, target)]
     for pack in packs:
         device.use_session(pack)
         found.append(gain(best(device, history, candidates), target))
-    return [*found, gain(device.rank(history, SHOWN).rows, target)]
+    return [*found, gain(device.rank_rows(history, SHOWN).rows, target)]
 
 
 def main(users: int) -> None:

@@ -85,7 +85,7 @@ def expected(path: Path, pack: SessionPack) -> dict[str, Any]:
 
         def answer(keys: list[str]) -> dict[str, Any]:
             known = adapting.history_rows(keys)
-            before, after = (device.rank(known.rows, 10) for device in (static, adapting))
+            before, after = (device.rank_rows(known.rows, 10) for device in (static, adapting))
             return {
                 "tiles": adapting.table.tile_count,
                 "gates": [int(gate) for gate in after.adaptation.gates],

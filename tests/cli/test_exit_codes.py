@@ -56,6 +56,28 @@ def test_a_converter_that_refuses_names_graph_and_stage(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import a_package_that_nobody_has", "No module named 'a_package_that_nobody_has'"),
+        ("raise RuntimeError('no such processor')", "RuntimeError: no such processor"),
+        ("Other = 1", "has no attribute 'Lame'"),
+        ("class Lame:\n    def __init__(self): raise OSError('no library')", "OSError: no library"),
+    ],
+)
+def test_a_converter_that_cannot_be_loaded_is_named_with_what_repairs_it(
+    ofa, converter_site, toy_checkpoint: Path, tmp_path: Path, source: str, said: str
+) -> None:
+    site = converter_site("lame", source)
+    result = ofa("plan", toy_checkpoint, "--budget", "1MB", "--runtime", "lame", PYTHONPATH=site, cwd=tmp_path)
+    assert result.returncode == 6, result.stderr
+    assert "The converter lame of the installed package lame cannot be loaded from lame:Lame" in result.stderr
+    assert said in result.stderr
+    assert "pip install --upgrade --force-reinstall lame" in result.stderr and "pip uninstall lame" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_dependency_names_the_command_that_installs_it(ofa, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()

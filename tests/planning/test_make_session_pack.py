@@ -130,10 +130,10 @@ def test_a_pack_on_the_real_sample_scores_as_the_full_table_does(tmp_path: Path)
     write_archive(stream, make_session_pack(checkpoint, history + candidates, bundle=small).pack.entries())
     pack = SessionPack.from_bytes(memoryview(stream.getvalue()))
     with open_device(small) as device, open_device(full) as complete:
-        coarse = device.rank(device.history_rows(history).rows, 3145)
+        coarse = device.rank_rows(device.history_rows(history).rows, 3145)
         device.use_session(pack)
-        sent = device.rank(device.history_rows(history).rows, 3145)
-        exact = complete.rank(complete.history_rows(history).rows, 3145)
+        sent = device.rank_rows(device.history_rows(history).rows, 3145)
+        exact = complete.rank_rows(complete.history_rows(history).rows, 3145)
         rows = device.items.pack_rows
         assert set(rows) == set(range(40, 52)) | set(range(5, 3145, 31))
         # The same rows in the same places of the same calls: bit for bit.

@@ -68,7 +68,7 @@ def test_plots_of_the_application_around_are_left_as_they_are() -> None:
 
 def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingToolError, match=r'pip install "ofa-export\[train\]"'):
+    with pytest.raises(MissingToolError, match=r'pip install "ofa-export\[report\]"'):
         draw(line, label="a line", width=340, height=250)
 
 

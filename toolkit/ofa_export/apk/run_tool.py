@@ -45,4 +45,4 @@ def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
 
 
 def _is_trace(line: str) -> bool:
-    return line.lstrip().startswith(("at ", "... "))
+    return line.lstrip().startswith(("at ", "... ", "Exception in thread ", "Caused by: ", "Suppressed: "))

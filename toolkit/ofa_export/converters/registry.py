@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
-from ofa_export.converters.protocol import Converter
-from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.errors import ConfigError, MissingToolError, UnknownNameError
+
+if TYPE_CHECKING:
+    # Names are looked up before work starts, and must not take the time that numpy takes to load.
+    from ofa_export.converters.protocol import Converter
 
 GROUP = "ofa_export.converters"
 
@@ -30,10 +34,21 @@ def get_converter(name: str) -> Converter:
 
     Raises:
         UnknownNameError: there is no such converter.
+        MissingToolError: it is installed and cannot be imported.
     """
     if name not in converter_names():
         raise UnknownNameError("converter", name, converter_names())
-    converter: Converter = entry_points(group=GROUP)[name].load()()
+    entry = entry_points(group=GROUP)[name]
+    try:
+        converter: Converter = entry.load()()
+    # Whatever the code of another distribution does when it is imported.
+    except Exception as error:
+        owner = entry.dist.name if entry.dist else entry.value
+        raise MissingToolError(
+            f"The converter {name} of the installed package {owner} cannot be loaded from {entry.value} "
+            f"({type(error).__name__}: {error}). Repair it with: pip install --upgrade --force-reinstall {owner}, "
+            f"or remove it with: pip uninstall {owner}"
+        ) from error
     return converter
 
 

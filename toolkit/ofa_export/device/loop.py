@@ -12,7 +12,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -58,20 +59,34 @@ class Ranking:
         scores: their scores, `[k]`.
         adaptation: what the history was adapted to.
         milliseconds: time spent in `lookup`, `adapt`, `blocks`, `score` and `sort`.
+        items: the items that the rows are of.
+        unknown: keys of the history that neither bundle nor session has; they were left out.
     """
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
     adaptation: Adaptation
     milliseconds: Mapping[str, float]
+    items: DeviceItems
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Key of each item, best first."""
+        return tuple(self.items.key(int(row)) for row in self.rows)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Title of each item, best first; "" where nobody gave one."""
+        return tuple(self.items.title(int(row)) for row in self.rows)
 
 
 class Device:
-    """A bundle on a runtime.
+    """A bundle on a runtime. Use it as a context manager, or call `close`.
 
     Args:
         bundle: an open bundle.
-        runner: its graphs, loaded; closed by whoever made it.
+        runner: its graphs, loaded.
     """
 
     def __init__(self, bundle: Bundle, runner: GraphRunner) -> None:
@@ -205,8 +220,25 @@ class Device:
             scores.append(outputs["scores"][0, : len(chunk)])
         return np.concatenate(scores)
 
-    def rank(self, history_rows: Rows, k: int) -> Ranking:
-        """Return the k best items for a history, out of all items of the bundle and of the session.
+    def rank(self, history: Sequence[str], *, k: int = 10) -> Ranking:
+        """Adapt to a history and find the best items for it, of the bundle and of the session.
+
+        Args:
+            history: item keys, oldest first; the last T count. They are not ranked if the manifest says so.
+            k: how many; fewer come back when fewer are left.
+
+        Returns:
+            The ranking; its `unknown` are the keys that had to be left out.
+
+        Raises:
+            ConfigError: k is less than 1.
+            HistoryError: no key is given, or none is known.
+        """
+        known = self.history_rows(history)
+        return replace(self.rank_rows(known.rows, k), unknown=known.unknown)
+
+    def rank_rows(self, history_rows: Rows, k: int) -> Ranking:
+        """Find the k best items for a history of rows; see `rank`.
 
         Args:
             history_rows: item rows, oldest first; the last T count. They are not ranked if the manifest says so.
@@ -232,7 +264,20 @@ class Device:
             scores=scores[best],
             adaptation=adaptation,
             milliseconds=self.take_milliseconds(),
+            items=self.items,
         )
+
+    def close(self) -> None:
+        """Free the runtime's memory; the device cannot be used afterwards."""
+        self._runner.close()
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def take_milliseconds(self) -> dict[str, float]:
         """Time spent in `lookup`, `adapt`, `blocks`, `score` and `sort` since this was asked last."""

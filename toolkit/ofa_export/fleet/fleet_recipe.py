@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ofa_export.errors import ConfigError
-from ofa_export.planning.bundle_job import Job, make_jobs
+from ofa_export.planning.bundle_job import Job, bundle_recipe, make_jobs, parse_group
 from ofa_export.planning.limits import Limits, parse_budget
 
 
@@ -65,11 +65,12 @@ def fleet_jobs(checkpoint: Path, recipe: FleetRecipe) -> tuple[Job, ...]:
         for budget in recipe.budgets
         for job in make_jobs(
             checkpoint,
-            budget=budget,
+            budget=parse_budget(budget),
+            budget_text=budget,
             runtime=recipe.runtime,
             converter=recipe.converter,
-            group=recipe.groups,
-            recipe=recipe.bundle,
+            group=parse_group(recipe.groups),
+            recipe=bundle_recipe(recipe.bundle),
             limits=Limits(),
         )
     )

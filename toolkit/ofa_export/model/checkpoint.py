@@ -8,6 +8,7 @@ import json
 import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
+from ofa_export.support.resources import SAMPLE
 
 SCHEMA_VERSION = "1.0"
 FORMAT = "ofa-export checkpoint"
@@ -110,7 +112,7 @@ class ValidationSet:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A trained recommender, as `load_checkpoint` gives it.
+    """A trained recommender; `Checkpoint.open` reads one.
 
     Args:
         config: what config.json holds.
@@ -122,6 +124,7 @@ class Checkpoint:
         item_titles: V titles in row order, "" where unknown.
         validation: histories that nothing was trained on.
         sha256: digest over the four files, "" before the checkpoint is saved.
+        folder: that it was read from; None before the checkpoint is saved.
     """
 
     config: CheckpointConfig
@@ -133,6 +136,27 @@ class Checkpoint:
     item_titles: Sequence[str]
     validation: ValidationSet
     sha256: str = ""
+    folder: Path | None = None
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Checkpoint:
+        """Read and check a checkpoint folder.
+
+        Args:
+            folder: as `train` or `import_checkpoint` wrote it.
+
+        Raises:
+            CheckpointError: a file of it is missing, damaged or foreign, or holds what a checkpoint must not hold.
+        """
+        # Imported here: the reader makes checkpoints.
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+
+        return load_checkpoint(Path(folder))
+
+    @classmethod
+    def sample(cls) -> Checkpoint:
+        """Read the checkpoint that travels with this package: 3,145 items of a gift shop (Online Retail)."""
+        return cls.open(SAMPLE)
 
     def table(self, group: int) -> Tensor:
         """Return the item table of a user group, [V, d]."""

@@ -89,6 +89,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         item_titles=titles,
         validation=_parse_validation(_tensors(path, VALIDATION, files[VALIDATION]), config.model),
         sha256=files_digest(files),
+        folder=path,
     )
 
 

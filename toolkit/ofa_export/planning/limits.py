@@ -100,6 +100,21 @@ def _session(device: Device, rows: NDArray[np.int64], candidates: NDArray[np.int
     return 1000 * (time.perf_counter() - start)
 
 
+def check_budget(budget: int) -> None:
+    """Refuse what is no number of bytes.
+
+    Args:
+        budget: most bytes of a file.
+
+    Raises:
+        ConfigError: it is no whole number, or not between one byte and `UNBOUNDED`.
+    """
+    if isinstance(budget, bool) or not isinstance(budget, int):
+        raise ConfigError(f"The budget {budget!r} is not a whole number of bytes. Give one such as 4_000_000.")
+    if not 1 <= budget <= UNBOUNDED:
+        raise ConfigError(f"The budget {budget:,} is not between 1 and {UNBOUNDED:,} bytes.")
+
+
 def parse_budget(text: str) -> int:
     """Return bytes of a budget.
 

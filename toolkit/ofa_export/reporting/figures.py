@@ -65,7 +65,7 @@ def draw(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingToolError(
-            'Plots need matplotlib. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
+            'Plots need matplotlib. Install it with `pip install "ofa-export[report]"`, or leave out --html.'
         ) from error
     # Another salt for each plot, so that no two of a page share the name of a clip path: one may be hidden.
     style = {**STYLE, "font.size": font_size, "svg.hashsalt": f"{label} {width}"}

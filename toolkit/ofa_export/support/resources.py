@@ -19,3 +19,7 @@ def shipped(*parts: str) -> Path:
     """
     root = _SHIPPED if _SHIPPED.is_dir() else _CHECKOUT
     return root.joinpath(*parts)
+
+
+SAMPLE = shipped("artifacts", "sample")
+"""The sample checkpoint."""

@@ -67,6 +67,12 @@ def fleet(
     json_output: JsonOption = False,
 ) -> None:
     """Make every bundle of a checkpoint in one go."""
+    from ofa_export.converters.registry import converters_for
+    from ofa_export.support.extras import REPORT, require
+
+    wanted = _overridden(recipe, budgets=budgets, groups=groups, runtime=runtime, converter=converter)
+    extras = [*([REPORT] if html else []), *([] if ray is None else ["fleet"])]
+    require(*converters_for(wanted.runtime, wanted.converter), *extras, by="The command fleet")
     from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
     from ofa_export.fleet.fleet_page import fleet_html
     from ofa_export.fleet.fleet_recipe import fleet_jobs
@@ -75,7 +81,6 @@ def fleet(
     from ofa_export.fleet.store import FleetStore
     from ofa_export.support.output import atomic_write, check_output
 
-    wanted = _overridden(recipe, budgets=budgets, groups=groups, runtime=runtime, converter=converter)
     if html is not None:
         check_output(html, force=force or resume)
     store = FleetStore(output)

@@ -61,47 +61,48 @@ def validate(
     import json
     from itertools import product
 
+    from ofa_export.api import converter_extras, opened
+    from ofa_export.api import validate as validate_bundle
     from ofa_export.cli.render.bundle_paths import bundle_paths
+    from ofa_export.support.extras import REPORT, require
     from ofa_export.support.output import atomic_write, check_output
     from ofa_export.support.recipes import load_recipe
+    from ofa_export.targets.registry import target_names
     from ofa_export.validation.tolerance import TolerancePolicy
 
     for output in (junit, html):
         if output is not None:
             check_output(output, force=force)
-    policy = load_recipe("tolerance", tolerance, TolerancePolicy)
+    policy, names = load_recipe("tolerance", tolerance, TolerancePolicy), target_names(target)
     paths = bundle_paths(bundles)
+    require(*converter_extras(paths, cross=cross), *([REPORT] if html else []), by="The command validate")
+
+    reference, reports = opened(checkpoint), []
 
     from rich.console import Console
 
     from ofa_export.cli.render.spinner import spinner
-    from ofa_export.model.checkpoint_reader import load_checkpoint
-    from ofa_export.support.content_cache import ContentCache
-    from ofa_export.targets.registry import target_names
     from ofa_export.validation.reports.html import validation_html
     from ofa_export.validation.reports.json import reports_to_json
     from ofa_export.validation.reports.junit import reports_to_junit
     from ofa_export.validation.reports.report import exit_code
     from ofa_export.validation.reports.terminal import print_report
-    from ofa_export.validation.validate import validate as validate_bundle
 
-    names = target_names(target)
-    reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
     for path, name in product(paths, names):
         with spinner(f"Validating {path.name}"):
-            report = validate_bundle(
-                path,
-                reference,
-                target=name,
-                tolerance=policy,
-                cross=cross,
-                layers=layers,
-                attribute=attribute,
-                store=store,
+            reports.append(
+                validate_bundle(
+                    path,
+                    reference,
+                    tolerance=policy,
+                    target=name,
+                    cross=cross,
+                    layers=layers,
+                    attribute=attribute,
+                )
             )
-        reports.append(report)
         if not json_output:
-            print_report(report, Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
+            print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)
     if junit is not None:
         with atomic_write(junit) as file:

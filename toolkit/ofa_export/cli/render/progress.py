@@ -29,6 +29,7 @@ class TrainingBars:
             disable=not self._console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._stage, self._done = "", 0
 
     def __enter__(self) -> TrainingBars:
         self._bars.start()
@@ -37,19 +38,13 @@ class TrainingBars:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def start(self, stage: str, *, steps: int, done: int) -> None:
-        """See `training.progress.Progress`."""
-        self._task = self._bars.add_task(stage, total=steps, completed=done)
-
-    def advance(self, *, steps: int) -> None:
-        """See `training.progress.Progress`."""
-        if self._task is not None:
-            self._bars.advance(self._task, steps)
-
-    def note(self, text: str) -> None:
-        """See `training.progress.Progress`."""
-        self._console.print(text)
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        """Note what begins; a progress callback."""
-        self.note(what)
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how far a stage is, or print a sentence; a progress callback."""
+        if not total:
+            self._console.print(what)
+            return
+        if self._task is None or what != self._stage or done < self._done:
+            self._task = self._bars.add_task(what, total=total, completed=done)
+        else:
+            self._bars.update(self._task, completed=done)
+        self._stage, self._done = what, done
