@@ -22,11 +22,11 @@ import torch
 from memory_watch import WATCH
 
 from ofa_export.bundle.tile_order import plane_order
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 
-PROBES = 1000
+VALIDATION = 1000
 ZIPF = 0.9
 SIZES = ModelConfig(items=1000, width=64, depth=2, heads=2, history_length=50, rank=8, item_groups=20)
 BYTES_PER_ITEM = 32
@@ -92,7 +92,7 @@ def drawn(items: int) -> Checkpoint:
     model.load_state_dict({**small.state_dict(), "tables": tables}, assign=True)
     rng = np.random.default_rng(0)
     share = np.cumsum(np.arange(1, items + 1) ** -ZIPF)
-    rows = np.searchsorted(share, rng.random((PROBES, SIZES.history_length + 1)) * share[-1]).astype(np.int32)
+    rows = np.searchsorted(share, rng.random((VALIDATION, SIZES.history_length + 1)) * share[-1]).astype(np.int32)
     return Checkpoint(
         config=CheckpointConfig(
             model=sizes,
@@ -105,7 +105,7 @@ def drawn(items: int) -> Checkpoint:
         centroids=np.zeros((1, SIZES.width), np.float32),
         item_keys=tuple(f"{row:08d}" for row in rng.permutation(items)),
         item_titles=tuple(f"Article {row} in colour {row % 17}" for row in range(items)),
-        probes=Probes(histories=rows[:, 1:], targets=rows[:, 0], user_groups=np.zeros(PROBES, np.int32)),
+        validation=ValidationSet(histories=rows[:, 1:], targets=rows[:, 0], user_groups=np.zeros(VALIDATION, np.int32)),
     )
 
 
@@ -157,7 +157,7 @@ def main() -> None:
                 "bundle",
                 "--budget",
                 BYTES_PER_ITEM * items + 800_000 * (items < 100_000),
-                "--backend",
+                "--runtime",
                 "litert",
             ]
             command += [folder, "-o", bundle, "--force"]

@@ -20,7 +20,7 @@ from ofa_export.bundle.codes import encode
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import plane_order
 from ofa_export.converters.converters import SECOND_CONVERTERS
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.precision import FP32, INT8
@@ -47,11 +47,11 @@ def main(folder: Path) -> None:
         for scheme in (FP32, INT8):
             precision = scheme.name
             for name in (first, second):
-                backend, before = get_backend(name), processor_seconds()
-                content = backend.convert(graphs, precision=scheme)
+                converter, before = get_converter(name), processor_seconds()
+                content = converter.convert(graphs, precision=scheme)
                 seconds = processor_seconds() - before
-                runner = backend.load(content, specs)
-                outputs[name, precision] = run_graphs(runner, specs, reference, entry=backend.entry_name)
+                runner = converter.load(content, specs)
+                outputs[name, precision] = run_graphs(runner, specs, reference, entry=converter.entry_name)
                 runner.close()
                 print(f"{name} {precision}: {len(content):,} bytes, {seconds:.1f} s")
                 print_distances(outputs[name, precision], reference.outputs)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ofa_export.bundle.reader import Bundle
 from ofa_export.contract import block_name, theta_name
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 
 CANDIDATES = 100
@@ -35,7 +35,7 @@ def compare(path: Path, *, runs: int) -> None:
     """Print the medians of one bundle and their ratios."""
     with Bundle.open(path) as bundle:
         manifest = bundle.manifest
-        runner = get_backend(manifest.runtime.name).load(bundle.graphs, manifest.shapes.contract())
+        runner = get_converter(manifest.runtime.name).load(bundle.graphs, manifest.shapes.contract())
         device = Device(bundle, runner)
         T, d = manifest.shapes.history_length, manifest.shapes.width
         history, candidates = np.arange(T), np.arange(T, T + CANDIDATES)

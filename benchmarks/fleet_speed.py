@@ -38,7 +38,7 @@ def grouped_checkpoint(folder: Path) -> Path:
     state["tables"] = tables * (1 + 0.01 * torch.randn(tables.shape, generator=generator))
     model = AdaptiveRecommender(config.model).eval().requires_grad_(False)
     model.load_state_dict(state)
-    users = len(sample.probes.histories)
+    users = len(sample.validation.histories)
     path = folder / "sample"
     path.mkdir()
     grouped = dataclasses.replace(
@@ -48,7 +48,7 @@ def grouped_checkpoint(folder: Path) -> Path:
         importance=np.repeat(sample.importance, GROUPS, axis=0),
         tile_orders=sample.tile_orders * GROUPS,
         centroids=np.repeat(sample.centroids, GROUPS, axis=0),
-        probes=dataclasses.replace(sample.probes, user_groups=np.arange(users, dtype=np.int32) % GROUPS),
+        validation=dataclasses.replace(sample.validation, user_groups=np.arange(users, dtype=np.int32) % GROUPS),
     )
     for name, content in checkpoint_files(grouped).items():
         (path / name).write_bytes(content)
@@ -75,7 +75,7 @@ def main() -> None:
         count = GROUPS * len(BUDGETS)
         alone = {}
         for runtime in RUNTIMES:
-            options = ("--budget", BUDGETS[0], "--backend", runtime, "-o", f"{name}/{runtime}.ofab")
+            options = ("--budget", BUDGETS[0], "--runtime", runtime, "-o", f"{name}/{runtime}.ofab")
             alone[runtime] = seconds("bundle", checkpoint, *options, cache=f"{name}/{runtime}")
         fleet = ("fleet", checkpoint, "--budgets", ",".join(BUDGETS), "--workers", workers)
         cold = seconds(*fleet, "-o", f"{name}/cold", cache=f"{name}/cache")

@@ -16,7 +16,7 @@ from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_probes
+from ofa_export.planning.quality import group_histories
 from ofa_export.precision import INT8, Precision, Scheme
 from ofa_export.quantisation_rules import QuantisationRules
 from ofa_export.ranking.metrics import ndcg, target_ranks
@@ -26,7 +26,7 @@ from ofa_export.support.content_cache import ContentCache
 
 
 class NamedRules(Protocol):
-    """A backend, as far as fake quantisation and its cache care."""
+    """A converter, as far as fake quantisation and its cache care."""
 
     @property
     def name(self) -> str: ...
@@ -60,7 +60,7 @@ def layer_sensitivity(
     checkpoint: Checkpoint,
     *,
     group: int,
-    backend: NamedRules,
+    converter: NamedRules,
     store: ContentCache,
     scheme: Scheme = "int4",
     base: Precision = INT8,
@@ -68,9 +68,9 @@ def layer_sensitivity(
     """Measure every layer on fake-quantised references; about two seconds a layer on a thousand histories.
 
     Args:
-        checkpoint: reference and probes.
+        checkpoint: reference and validation histories.
         group: user group.
-        backend: whose rules are imitated.
+        converter: whose rules apply.
         store: keeps the result.
         scheme: what one layer at a time is put to.
         base: of the other layers.
@@ -78,12 +78,12 @@ def layer_sensitivity(
     Returns:
         One entry for each linear layer, the most sensitive (least snr_db) first.
     """
-    rules = backend.rules
-    described = json.dumps([checkpoint.sha256, group, backend.name, repr(rules), scheme, base.text])
+    rules = converter.rules
+    described = json.dumps([checkpoint.sha256, group, converter.name, repr(rules), scheme, base.text])
     digest = hashlib.sha256(source_digest() + described.encode()).hexdigest()
 
     def measure() -> bytes:
-        measured = _measure(checkpoint, group=group, backend=backend, scheme=scheme, base=base)
+        measured = _measure(checkpoint, group=group, converter=converter, scheme=scheme, base=base)
         return json.dumps([asdict(entry) for entry in measured]).encode()
 
     # A checkpoint that was never saved has no digest to be known by.
@@ -92,10 +92,10 @@ def layer_sensitivity(
 
 
 def _measure(
-    checkpoint: Checkpoint, *, group: int, backend: NamedRules, scheme: Scheme, base: Precision
+    checkpoint: Checkpoint, *, group: int, converter: NamedRules, scheme: Scheme, base: Precision
 ) -> Sequence[LayerSensitivity]:
-    chosen = group_probes(checkpoint, group)
-    histories, targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
+    chosen = group_histories(checkpoint, group)
+    histories, targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
     table = checkpoint.table(group)
     seen = histories if checkpoint.config.data.exclude_history else None
 
@@ -106,12 +106,12 @@ def _measure(
 
     def entry(layer: str, weights: int, in_features: int) -> LayerSensitivity:
         precision = Precision(default=base.default, layers=(*_others(base, layer), (layer, scheme)))
-        scores, found = run(fake_quantised(checkpoint.model, precision, backend=backend))
+        scores, found = run(fake_quantised(checkpoint.model, precision, converter=converter))
         same = (found == gates).all(axis=1)
         return LayerSensitivity(
             layer=layer,
             weights=weights,
-            scheme=backend.rules.applied(scheme, in_features=in_features),
+            scheme=converter.rules.applied(scheme, in_features=in_features),
             ndcg_at_10=float(ndcg(target_ranks(scores, targets, history=seen), 10).mean()),
             snr_db=_snr_db(reference[same], scores[same]),
             flipped=int((~same).sum()),

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ofa_export.contract import block_name, theta_name
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.protocol import Backend, GraphRunner
+from ofa_export.converters.protocol import Converter, GraphRunner
 from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import device_graphs
 from ofa_export.graphs.sample_inputs import sample_inputs
@@ -143,7 +143,7 @@ def runtime_costs(
     histories: NDArray[np.int32],
     caps: Sequence[Caps],
     *,
-    backend: Backend,
+    converter: Converter,
     precision: Precision,
     store: ContentCache,
     rounds: int = 20,
@@ -155,7 +155,7 @@ def runtime_costs(
         table: [V, d], which histories are read from.
         histories: int32 [B, T], item rows, -1 where padded.
         caps: which networks; the first is what the others are compared with.
-        backend: converts and runs them.
+        converter: converts and runs them.
         precision: a scheme for every linear layer.
         store: where conversions are kept.
         rounds: how often each history is run on each network, after one round that does not count.
@@ -171,8 +171,8 @@ def runtime_costs(
         raise ConfigError("There is nothing to measure. Give at least one history, one pair of caps and one round.")
     # `score` is not run; one candidate keeps it small.
     graphs = [device_graphs(each.of(model), candidates=1) for each in caps]
-    files = [convert_cached(each, backend=backend, precision=precision, store=store) for each in graphs]
-    runners = [backend.load(file, [graph.spec for graph in each]) for file, each in zip(files, graphs, strict=True)]
+    files = [convert_cached(each, converter=converter, precision=precision, store=store) for each in graphs]
+    runners = [converter.load(file, [graph.spec for graph in each]) for file, each in zip(files, graphs, strict=True)]
     try:
         times = _times(runners, table, histories, rounds)
     finally:

@@ -18,13 +18,13 @@ from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.writer import write_bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 from ofa_export.evaluation.subject import open_subject
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.resources import shipped
 from ofa_export.support.content_cache import ContentCache
@@ -81,29 +81,29 @@ def main(users: int) -> None:
         rows = np.linspace(0, len(checkpoint.item_keys) - 1, size).astype(np.int64)
         plain, titled = (pack_of(checkpoint, encoded, rows, titles=titles).bytes for titles in (False, True))
         print(f"{size:5} items: {titled:8,} bytes, {titled / size:6.1f} each; {plain:8,} without titles")
-    probes = checkpoint.probes
+    validation = checkpoint.validation
     chain = MarkovChain.fit(open_subject(checkpoint, interactions=None).histories)
     cases = []
-    for probe in range(min(users, len(probes.targets))):
-        history = probes.histories[probe][probes.histories[probe] >= 0].astype(np.int64)
-        scores = chain.scores(probes.histories[probe : probe + 1])[0]
+    for number in range(min(users, len(validation.targets))):
+        history = validation.histories[number][validation.histories[number] >= 0].astype(np.int64)
+        scores = chain.scores(validation.histories[number : number + 1])[0]
         scores[history] = -np.inf
         candidates = np.argsort(-scores, kind="stable")[:CANDIDATES]
         packs = [
             pack_of(checkpoint, encoded, rows, titles=True)
             for rows in (candidates, np.concatenate([candidates, history]))
         ]
-        cases.append((history, int(probes.targets[probe]), candidates, packs))
+        cases.append((history, int(validation.targets[number]), candidates, packs))
     print(f"Markov alone {np.mean([gain(candidates, target) for _, target, candidates, _ in cases]):.4f}")
     print(f"mean bytes {[round(np.mean([case[3][kind].bytes for case in cases])) for kind in (0, 1)]}")
     recipe = load_recipe("bundle", "int8", BundleRecipe)
-    master = load_master(
-        ExportSource(folder, group=0), backend=get_backend("litert"), recipe=recipe, store=ContentCache()
+    complete = load_complete_bundle(
+        ExportSource(folder, group=0), converter=get_converter("litert"), recipe=recipe, store=ContentCache()
     )
     for tiles in TILES:
         with tempfile.TemporaryDirectory() as made:
             path = Path(made) / "b.ofab"
-            write_bundle(path, master, tiles=tiles, budget=4_000_000)
+            write_bundle(path, complete, tiles=tiles, budget=4_000_000)
             with Bundle.open(path) as bundle, open_device(bundle) as device:
                 means = np.mean([gains(device, *case) for case in cases], axis=0)
                 print(f"{tiles:4} tiles, {bundle.size:,} bytes: " + ", ".join(f"{mean:.4f}" for mean in means))

@@ -3,9 +3,9 @@
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json --run toy-2:litert:int8:host …
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json
 
-A run is MODEL:BACKEND:PRECISION:RUNTIME; a model is `sample`, `golden` for the bundles of artifacts/golden as they are,
-or `toy-SEED`, a small network with random weights. Runs are added to the file, one by one, and all of it is printed. A
-conversion takes half a minute; those in the cache take none.
+A run is MODEL:CONVERTER:PRECISION:TARGET; a model is `sample`, `golden` for the bundles of artifacts/golden as they
+are, or `toy-SEED`, a small network with random weights. Runs are added to the file, one by one, and all of it is
+printed. A conversion takes half a minute; those in the cache take none.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tolerance_spread_check import Measured, derived_limit, quantity_of  # noqa:
 from toys import random_model, save_checkpoint  # noqa: E402
 
 from ofa_export.bundle.writer import write_bundle  # noqa: E402
-from ofa_export.converters.registry import get_backend  # noqa: E402
+from ofa_export.converters.registry import get_converter  # noqa: E402
 from ofa_export.model.checkpoint import Checkpoint  # noqa: E402
 from ofa_export.model.checkpoint_reader import load_checkpoint  # noqa: E402
 from ofa_export.model.threads import one_torch_thread  # noqa: E402
-from ofa_export.planning.master import measured_master  # noqa: E402
+from ofa_export.planning.complete_bundle import measured_complete_bundle  # noqa: E402
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.precision import parse_precision  # noqa: E402
 from ofa_export.support.content_cache import ContentCache  # noqa: E402
@@ -50,12 +50,12 @@ def checkpoint_of(model: str, folder: Path) -> Checkpoint:
 
 def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
     """Bundle and validate a sound model."""
-    model, backend, precision, runtime = run.split(":")
+    model, converter, precision, runtime = run.split(":")
     with tempfile.TemporaryDirectory() as name, one_torch_thread():
         checkpoint = checkpoint_of(model, Path(name))
         policy = load_recipe("tolerance", "default", TolerancePolicy)
         if model == "golden":
-            path = ROOT / "artifacts" / "golden" / f"sample-420KB-{backend}.ofab"
+            path = ROOT / "artifacts" / "golden" / f"sample-420KB-{converter}.ofab"
             return validate(path, checkpoint, tolerance=policy, store=store, runtime=runtime).findings
         recipe = BundleRecipe(
             description="spread",
@@ -63,7 +63,9 @@ def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
             candidates=100 if model == "sample" else 25,
             selftest=SelfTestRecipe(),
         )
-        contents = measured_master(checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=store)
+        contents = measured_complete_bundle(
+            checkpoint, converter=get_converter(converter), group=0, recipe=recipe, store=store
+        )
         path = Path(name) / "bundle.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=ROOMY)
         return validate(path, checkpoint, tolerance=policy, store=store, runtime=runtime).findings

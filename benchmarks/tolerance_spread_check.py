@@ -20,7 +20,7 @@ HEADROOM = 3.0
 
 HEADROOM_DB = 20 * math.log10(HEADROOM)
 
-_OF_ALL = {"rounding": "rounding_snr_db", "faint": "faint_snr_db", "scales": "scale_error_share"}
+_OF_ALL = {"rounding": "rounding_snr_db", "small_inputs": "small_inputs_snr_db", "scales": "scale_error_share"}
 
 _OF_PRECISION = {
     "quantisation.*.snr_db": "graph_snr_db",

@@ -19,15 +19,15 @@ def main() -> None:
     """Plot NDCG@10 against bytes of the whole bundle, with the baselines as lines."""
     tool = str(Path(sys.executable).with_name("ofa-export"))
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-    for backend, colour in (("litert", "#1b7f5c"), ("executorch", "#7a4fbf")):
-        plan = json.loads(subprocess.check_output([tool, "plan", "--budget", "4MB", "--backend", backend, "--json"]))
+    for runtime, colour in (("litert", "#1b7f5c"), ("executorch", "#7a4fbf")):
+        plan = json.loads(subprocess.check_output([tool, "plan", "--budget", "4MB", "--runtime", runtime, "--json"]))
         points = plan["alternatives"]
         axes.plot(
             [point["budget_bytes"] / 1e6 for point in points],
             [float(point["ndcg_at_10"]) for point in points],
             "o-",
             color=colour,
-            label=f"{backend} bundle, int8 graphs",
+            label=f"{runtime} bundle, int8 graphs",
         )
     training = json.loads((DOCS.parent / "artifacts/sample/config.json").read_text())["training"]
     for name, label, side in (

@@ -22,7 +22,7 @@ def main() -> None:
     """Bundle the sample, validate it with its layers, and look at the page."""
     tool = str(Path(sys.executable).with_name("ofa-export"))
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([tool, "bundle", "--budget", "4MB", "--backend", "litert", "-o", folder], check=True)
+        subprocess.run([tool, "bundle", "--budget", "4MB", "--runtime", "litert", "-o", folder], check=True)
         bundle, page = next(Path(folder).glob("*.ofab")), Path(folder) / "report.html"
         subprocess.run([tool, "validate", bundle, "--layers", "--html", page], check=True)
         take_picture(page, DOCS / "validation-report.png")

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ofa_export.bundle.tile_order import plane_order
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.support.content_cache import ENVIRONMENT_VARIABLE
@@ -23,7 +23,7 @@ from ofa_export.targets.arm64.builds import LITERT
 from ofa_export.targets.process.child_process import ChildProcess, last_lines
 
 TOY = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3, user_groups=2)
-TOY_PROBES = 24
+TOY_HISTORIES = 24
 TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools, "apk": PACKAGES["apk"]}
 
 
@@ -59,7 +59,7 @@ Start = Callable[..., ChildProcess]
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what needs a phone's libraries or kernels where they cannot run; `.ci/run` installs what is missing."""
     if marker := item.get_closest_marker("android"):
-        tools = TOOLS[marker.kwargs.get("runtime", "android")]
+        tools = TOOLS[marker.kwargs.get("target", "android")]
         if missing := [tool for tool in tools if shutil.which(tool) is None]:
             pytest.skip(f"needs {', '.join(missing)}")
 
@@ -121,7 +121,7 @@ def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an untrained checkpoint whose gates differ between histories and whose thetas matter.
 
-    It has two user groups and probes of all lengths; real converters take seconds for it.
+    It has two user groups and validation histories of all lengths; real converters take seconds for it.
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(5)
@@ -132,11 +132,11 @@ def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model.controller.head_out.weight.normal_(0, 1.5)
         model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
     rng = np.random.default_rng(3)
-    histories, targets = np.full((TOY_PROBES, TOY.history_length), -1, np.int32), np.empty(TOY_PROBES, np.int32)
-    for probe in range(TOY_PROBES):
-        length = 1 + probe % TOY.history_length
-        *history, targets[probe] = rng.permutation(TOY.items)[: length + 1]
-        histories[probe, -length:] = history
+    histories, targets = np.full((TOY_HISTORIES, TOY.history_length), -1, np.int32), np.empty(TOY_HISTORIES, np.int32)
+    for number in range(TOY_HISTORIES):
+        length = 1 + number % TOY.history_length
+        *history, targets[number] = rng.permutation(TOY.items)[: length + 1]
+        histories[number, -length:] = history
     G_u, G_v, N = TOY.user_groups, TOY.item_groups, TOY.embedding_blocks
     files = checkpoint_files(
         Checkpoint(
@@ -151,8 +151,8 @@ def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
             centroids=np.zeros((G_u, TOY.width), np.float32),
             item_keys=tuple(f"K{row}" for row in range(TOY.items)),
             item_titles=tuple(f"Title {row}" for row in range(TOY.items)),
-            probes=Probes(
-                histories=histories, targets=targets, user_groups=np.arange(TOY_PROBES, dtype=np.int32) % G_u
+            validation=ValidationSet(
+                histories=histories, targets=targets, user_groups=np.arange(TOY_HISTORIES, dtype=np.int32) % G_u
             ),
         )
     )

@@ -59,8 +59,8 @@ def test_exit_codes_are_those_of_the_documentation(name: str, code: int) -> None
 
 
 def test_the_nearest_name_is_suggested_and_all_are_listed() -> None:
-    error = UnknownNameError("backend", "litrt", ["litert", "executorch"])
-    assert str(error) == "There is no backend 'litrt'. Did you mean 'litert'? Valid: executorch, litert."
+    error = UnknownNameError("converter", "litrt", ["litert", "executorch"])
+    assert str(error) == "There is no converter 'litrt'. Did you mean 'litert'? Valid: executorch, litert."
 
 
 def test_nothing_is_suggested_for_a_name_like_no_other() -> None:
@@ -100,7 +100,9 @@ def test_what_a_refusal_quotes_of_a_hostile_file_can_be_shown() -> None:
     assert len(error.reason) < 1100
 
 
-def test_a_lowering_error_names_backend_stage_and_graph() -> None:
-    error = LoweringError(backend="litert", stage="export", graph="adapt", detail="no such operator")
+def test_a_lowering_error_names_converter_stage_and_graph() -> None:
+    error = LoweringError(converter="litert", stage="export", graph="adapt", detail="no such operator")
     assert str(error) == "litert: export failed for graph adapt: no such operator"
-    assert str(LoweringError(backend="litert", stage="export", graph=None, detail="no")) == "litert: export failed: no"
+    assert (
+        str(LoweringError(converter="litert", stage="export", graph=None, detail="no")) == "litert: export failed: no"
+    )

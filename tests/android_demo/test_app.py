@@ -35,10 +35,10 @@ from ofa_export.bundle.writer import contents_of, smallest_budget, write_bundle
 from ofa_export.cli.render.checked import checked_bundle
 from ofa_export.cli.render.results import ranking_json
 from ofa_export.converters.protocol import GraphRunner
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.planning.session_pack import session_candidates
+from ofa_export.planning.session_pack import make_session_pack
 from ofa_export.support.content_cache import default_cache_root
 from ofa_export.targets.android.installation import installation
 from ofa_export.targets.android.libraries import PHONE_LIBRARIES
@@ -79,7 +79,7 @@ def expected(path: Path, pack: SessionPack) -> dict[str, Any]:
     """What the app has to show: for each history with all tiles, for the first one with other tables, too."""
     with Bundle.open(path) as bundle:
         contract = bundle.manifest.shapes.contract()
-        runner = get_backend(bundle.manifest.runtime.name).load(bundle.graphs, contract)
+        runner = get_converter(bundle.manifest.runtime.name).load(bundle.graphs, contract)
         adapting, static = Device(bundle, runner), Device(bundle, Static(runner))
         tiles, table = bundle.table.tile_count, bundle.table
 
@@ -139,7 +139,7 @@ def prepare(golden: Path, bundles: Mapping[str, Path]) -> None:
     checkpoint = load_checkpoint(ROOT / "artifacts/sample")
     with Bundle.open(bundles["litert"]) as bundle:
         sent = [bundle.items.keys[row] for row in range(0, len(bundle.items), 100)]
-        pack = session_candidates(checkpoint, sent, group=None, bundle=None).pack
+        pack = make_session_pack(checkpoint, sent, group=None, bundle=None).pack
         contents = contents_of(bundle)
         fewer = (contents.floor_tiles + contents.table.tile_count) // 2
         budget = smallest_budget(contents, fewer)

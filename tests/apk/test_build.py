@@ -20,7 +20,7 @@ from ofa_export.apk.references import unresolved
 from ofa_export.resources import shipped
 from ofa_export.support.content_cache import ContentCache
 
-pytestmark = pytest.mark.android(runtime="apk")
+pytestmark = pytest.mark.android(target="apk")
 
 GOLDEN = shipped("artifacts", "golden")
 LITERT, EXECUTORCH = (GOLDEN / f"sample-420KB-{runtime}.ofab" for runtime in ("litert", "executorch"))

@@ -16,7 +16,7 @@ from ofa_export.apk.shrinking import shrink
 from ofa_export.errors import AppBuildError
 from ofa_export.support.content_cache import ContentCache
 
-pytestmark = pytest.mark.android(runtime="apk")
+pytestmark = pytest.mark.android(target="apk")
 
 KEPT = "-keep class a.User { *; }\n"
 USER = """

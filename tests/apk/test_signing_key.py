@@ -9,7 +9,7 @@ import pytest
 from ofa_export.apk.signing_key import debug_key, given_key
 from ofa_export.errors import ConfigError
 
-pytestmark = pytest.mark.android(runtime="apk")
+pytestmark = pytest.mark.android(target="apk")
 
 PASSWORD = "correct horse"
 

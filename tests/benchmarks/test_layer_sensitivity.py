@@ -41,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ContentCache:
 
 @pytest.fixture(scope="module")
 def measured(checkpoint: Checkpoint, store: ContentCache) -> tuple[LayerSensitivity, ...]:
-    return layer_sensitivity(checkpoint, group=0, backend=Runtime(), store=store)
+    return layer_sensitivity(checkpoint, group=0, converter=Runtime(), store=store)
 
 
 def test_every_layer_is_measured_and_the_most_sensitive_comes_first(
@@ -61,9 +61,9 @@ def test_an_entry_is_the_network_with_that_one_layer_at_int4(
 ) -> None:
     worst = measured[0]
     precision = Precision(default="int8", layers=((worst.layer, "int4"),))
-    model = fake_quantised(checkpoint.model, precision, backend=Runtime())
-    mine = checkpoint.probes.user_groups == 0
-    histories, targets = checkpoint.probes.histories[mine], checkpoint.probes.targets[mine]
+    model = fake_quantised(checkpoint.model, precision, converter=Runtime())
+    mine = checkpoint.validation.user_groups == 0
+    histories, targets = checkpoint.validation.histories[mine], checkpoint.validation.targets[mine]
     scores, _ = score_histories(model, model.adapt, checkpoint.table(0), histories)
     expected = ndcg(target_ranks(scores, targets, history=histories), 10).mean()
     assert worst.ndcg_at_10 == pytest.approx(expected, abs=1e-12)
@@ -71,7 +71,7 @@ def test_an_entry_is_the_network_with_that_one_layer_at_int4(
 
 
 def test_a_layer_that_cannot_have_int4_says_so(checkpoint: Checkpoint, store: ContentCache) -> None:
-    measured = layer_sensitivity(checkpoint, group=0, backend=Runtime(rules=GROUPWISE), store=store)
+    measured = layer_sensitivity(checkpoint, group=0, converter=Runtime(rules=GROUPWISE), store=store)
     layers = linear_layers(device_graphs(checkpoint.model, candidates=1))
     int8 = {entry.layer: entry.snr_db for entry in measured if entry.scheme == "int8"}
     assert int8.keys() == {name for name, layer in layers.items() if layer.in_features % 32}
@@ -80,12 +80,12 @@ def test_a_layer_that_cannot_have_int4_says_so(checkpoint: Checkpoint, store: Co
 
 def test_it_is_measured_once(checkpoint: Checkpoint, measured: tuple[LayerSensitivity, ...], tmp_path: Path) -> None:
     store = ContentCache(tmp_path)
-    assert layer_sensitivity(checkpoint, group=0, backend=Runtime(), store=store) == measured
+    assert layer_sensitivity(checkpoint, group=0, converter=Runtime(), store=store) == measured
     (entry,) = tmp_path.glob("*.sensitivity")
     fresh = json.dumps([{**vars(measured[0]), "layer": "from the cache"}]).encode()
     entry.unlink()
     assert store.get_or_make(entry.name, lambda: fresh) == fresh
-    (found,) = layer_sensitivity(checkpoint, group=0, backend=Runtime(), store=store)
+    (found,) = layer_sensitivity(checkpoint, group=0, converter=Runtime(), store=store)
     assert found.layer == "from the cache"
 
 
@@ -94,18 +94,18 @@ def test_other_groups_schemes_and_rules_are_measured_anew(checkpoint: Checkpoint
     store = ContentCache(tmp_path)
 
     def files(**changes: object) -> int:
-        layer_sensitivity(checkpoint, **({"group": 0, "backend": Runtime(), "store": store} | changes))
+        layer_sensitivity(checkpoint, **({"group": 0, "converter": Runtime(), "store": store} | changes))
         return len(list(tmp_path.glob("*.sensitivity")))
 
     assert files() == 1
     assert files(group=1) == 2
     assert files(scheme="fp32") == 3
     assert files(base=Precision(default="int8", layers=(("block_0", "fp32"),))) == 4
-    assert files(backend=Runtime(rules=GROUPWISE)) == 5
+    assert files(converter=Runtime(rules=GROUPWISE)) == 5
     assert files(base=INT8) == 5
 
 
 def test_a_checkpoint_without_a_digest_is_not_cached(checkpoint: Checkpoint, tmp_path: Path) -> None:
     never_saved = replace(checkpoint, sha256="")
-    assert layer_sensitivity(never_saved, group=0, backend=Runtime(), store=ContentCache(tmp_path))
+    assert layer_sensitivity(never_saved, group=0, converter=Runtime(), store=ContentCache(tmp_path))
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mapper_elasticity import Caps, MapperPoint, mapper_elasticity, runtime_costs
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
@@ -28,7 +28,7 @@ def toy(toy_checkpoint: Path) -> Checkpoint:
 @pytest.fixture(scope="module")
 def points(toy: Checkpoint) -> dict[Caps, MapperPoint]:
     found = mapper_elasticity(
-        toy.model, toy.table(0), toy.probes.histories, toy.probes.targets, ranks=(2, 1), depth_caps=(2, 1)
+        toy.model, toy.table(0), toy.validation.histories, toy.validation.targets, ranks=(2, 1), depth_caps=(2, 1)
     )
     return {point.caps: point for point in found}
 
@@ -38,9 +38,9 @@ def test_every_combination_is_measured_in_order(points: dict[Caps, MapperPoint])
 
 
 def test_the_largest_is_the_network_itself(toy: Checkpoint, points: dict[Caps, MapperPoint]) -> None:
-    scores, gates = score_histories(toy.model, toy.model.adapt, toy.table(0), toy.probes.histories)
+    scores, gates = score_histories(toy.model, toy.model.adapt, toy.table(0), toy.validation.histories)
     full = points[Caps(rank=2, depth_cap=2)]
-    assert full.ndcg == pytest.approx(ndcg(target_ranks(scores, toy.probes.targets), 10).mean())
+    assert full.ndcg == pytest.approx(ndcg(target_ranks(scores, toy.validation.targets), 10).mean())
     assert full.executed_share == pytest.approx(gates.mean())
 
 
@@ -61,45 +61,47 @@ def test_multiply_accumulates_by_hand(points: dict[Caps, MapperPoint]) -> None:
 
 
 def test_the_history_can_leave_the_ranking(toy: Checkpoint) -> None:
-    probes = toy.probes
-    given = (toy.model, toy.table(0), probes.histories, probes.targets)
-    scores, _ = score_histories(toy.model, toy.model.adapt, toy.table(0), probes.histories)
+    validation = toy.validation
+    given = (toy.model, toy.table(0), validation.histories, validation.targets)
+    scores, _ = score_histories(toy.model, toy.model.adapt, toy.table(0), validation.histories)
     for exclude in (True, False):
         (point,) = mapper_elasticity(*given, ranks=(2,), depth_caps=(2,), exclude_history=exclude)
-        ranks = target_ranks(scores, probes.targets, history=probes.histories if exclude else None)
+        ranks = target_ranks(scores, validation.targets, history=validation.histories if exclude else None)
         assert point.ndcg == pytest.approx(ndcg(ranks, 10).mean())
 
 
 def test_nothing_to_evaluate_and_impossible_caps_are_refused(toy: Checkpoint) -> None:
-    probes = toy.probes
+    validation = toy.validation
     with pytest.raises(ConfigError, match="no histories"):
         mapper_elasticity(
-            toy.model, toy.table(0), probes.histories[:0], probes.targets[:0], ranks=(2,), depth_caps=(2,)
+            toy.model, toy.table(0), validation.histories[:0], validation.targets[:0], ranks=(2,), depth_caps=(2,)
         )
     with pytest.raises(ConfigError, match="no rank 3"):
-        mapper_elasticity(toy.model, toy.table(0), probes.histories, probes.targets, ranks=(3,), depth_caps=(2,))
+        mapper_elasticity(
+            toy.model, toy.table(0), validation.histories, validation.targets, ranks=(3,), depth_caps=(2,)
+        )
     with pytest.raises(ConfigError, match="nothing to measure"):
         runtime_costs(
             toy.model,
             toy.table(0),
-            probes.histories,
+            validation.histories,
             [],
-            backend=get_backend("litert"),
+            converter=get_converter("litert"),
             precision=INT8,
             store=ContentCache(),
         )
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("backend", ["litert", pytest.param("executorch", marks=pytest.mark.optional)])
-def test_smaller_networks_run_on_both_runtimes(toy: Checkpoint, backend: str) -> None:
+@pytest.mark.parametrize("converter", ["litert", pytest.param("executorch", marks=pytest.mark.optional)])
+def test_smaller_networks_run_on_both_runtimes(toy: Checkpoint, converter: str) -> None:
     caps = [Caps(rank=2, depth_cap=2), Caps(rank=1, depth_cap=1)]
     full, small = runtime_costs(
         toy.model,
         toy.table(0),
-        np.ascontiguousarray(toy.probes.histories[:4]),
+        np.ascontiguousarray(toy.validation.histories[:4]),
         caps,
-        backend=get_backend(backend),
+        converter=get_converter(converter),
         precision=INT8,
         store=ContentCache(),
         rounds=3,

@@ -50,7 +50,7 @@ def invoke() -> Invoke:
 
 @pytest.fixture(scope="session")
 def bundles(ofa: Ofa, toy_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the toy checkpoint's bundle for each runtime; both masters are in the cache from then on."""
+    """A folder with the toy checkpoint's bundle for each runtime; both complete bundles stay in the cache."""
     folder = tmp_path_factory.mktemp("bundles")
     made = ofa("bundle", toy_checkpoint, "--budget", BUDGET, "-o", folder)
     assert made.returncode == 0, made.stderr
@@ -78,10 +78,10 @@ def session_pack(invoke: Invoke, toy_checkpoint: Path, tmp_path_factory: pytest.
 
 
 @pytest.fixture(scope="session")
-def backend_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], str]:
-    """Installs a third-party backend as any distribution would; the folder returned goes on PYTHONPATH.
+def converter_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], str]:
+    """Installs a third-party converter as any distribution would; the folder returned goes on PYTHONPATH.
 
-    backend_site("odd", source): the source defines the class `Odd`.
+    converter_site("odd", source): the source defines the class `Odd`.
     """
 
     def install(name: str, source: str) -> str:

@@ -67,13 +67,13 @@ def test_collecting_from_what_is_no_fleet(invoke, tmp_path: Path) -> None:
     ("arguments", "near"),
     [
         (
-            ["plan", "--budget", "4MB", "--backend", "litrt"],
-            "Did you mean 'litert'? Valid: both, executorch, litert, litert-onnx2tf.",
+            ["plan", "--budget", "4MB", "--runtime", "litrt"],
+            "Did you mean 'litert'? Valid: both, executorch, litert.",
         ),
-        (["bundle", "--budget", "4MB", "--backend", "executorh"], "Did you mean 'executorch'?"),
+        (["bundle", "--budget", "4MB", "--runtime", "executorh"], "Did you mean 'executorch'?"),
         (["plan", "--budget", "4MB", "--recipe", "int9"], "Did you mean 'int8'? Valid: auto, fp32, int4, int8, mixed."),
         (["fleet", "-o", "x", "--recipe", "phone"], "Did you mean 'phones'?"),
-        (["fleet", "-o", "x", "--backend", "litrt"], "Did you mean 'litert'?"),
+        (["fleet", "-o", "x", "--runtime", "litrt"], "Did you mean 'litert'?"),
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),
         (["train", "planted", "-o", "x", "--recipe", "plantd"], "Did you mean 'planted'?"),
         (["train", "online-retial", "-o", "x"], "Did you mean 'online-retail'?"),
@@ -89,14 +89,14 @@ def test_an_unknown_name_suggests_the_nearest_and_does_not_use_it(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unknown_runtime_lists_the_valid_ones(invoke, toy_checkpoint: Path, tmp_path: Path) -> None:
-    result = invoke("validate", tmp_path / "x.ofab", "--checkpoint", toy_checkpoint, "--runtime", "hst")
-    fails(result, 2, "There is no runtime 'hst'.", "Did you mean 'host'?")
+def test_an_unknown_target_lists_the_valid_ones(invoke, toy_checkpoint: Path, tmp_path: Path) -> None:
+    result = invoke("validate", tmp_path / "x.ofab", "--checkpoint", toy_checkpoint, "--target", "hst")
+    fails(result, 2, "There is no target 'hst'.", "Did you mean 'host'?")
 
 
 def test_a_plan_is_for_one_bundle(invoke, toy_checkpoint: Path) -> None:
-    for option in (["--backend", "both"], ["--group", "all"]):
-        fails(invoke("plan", toy_checkpoint, "--budget", "4MB", *option), 2, "choose one backend and one group")
+    for option in (["--runtime", "both"], ["--group", "all"]):
+        fails(invoke("plan", toy_checkpoint, "--budget", "4MB", *option), 2, "choose one runtime and one group")
 
 
 @pytest.mark.parametrize("group", ["2", "first"])
@@ -122,14 +122,17 @@ def pickled(folder: Path) -> None:
     ("breakage", "sentence"),
     [
         (lambda folder: truncate(folder, "model.safetensors"), "model.safetensors is truncated"),
-        (lambda folder: truncate(folder, "probes.safetensors"), "probes.safetensors is truncated"),
+        (
+            lambda folder: truncate(folder, "validation_histories.safetensors"),
+            "validation_histories.safetensors is truncated",
+        ),
         (lambda folder: truncate(folder, "items.parquet"), "items.parquet is truncated"),
         (lambda folder: truncate(folder, "config.json"), "config.json is not JSON"),
-        (lambda folder: (folder / "probes.safetensors").unlink(), "probes.safetensors"),
+        (lambda folder: (folder / "validation_histories.safetensors").unlink(), "validation_histories.safetensors"),
         (newer, "schema version 2.0"),
         (pickled, "pickle"),
     ],
-    ids=["weights", "probes", "items", "config", "missing", "newer", "pickle"],
+    ids=["weights", "validation", "items", "config", "missing", "newer", "pickle"],
 )
 def test_a_checkpoint_that_is_rejected(
     invoke, checkpoint: Path, tmp_path: Path, breakage: Callable[[Path], None], sentence: str

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 def example(ofa, invoke, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], str]:
     """Runs the n-th example of a command in a folder of this module; returns what it printed."""
     folder = tmp_path_factory.mktemp("examples")
-    assert ofa("bundle", "--budget", "4MB", "--backend", "litert", cwd=folder).returncode == 0
+    assert ofa("bundle", "--budget", "4MB", "--runtime", "litert", cwd=folder).returncode == 0
 
     def run(command: str, number: int) -> str:
         lines = re.findall(r"^ +(ofa-export .+)$", invoke(command, "--help").stdout, re.M)

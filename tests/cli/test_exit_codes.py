@@ -11,7 +11,7 @@ from ofa_export.resources import shipped
 
 pytestmark = pytest.mark.integration
 
-BACKEND = """
+CONVERTER = """
 from ofa_export.quantisation_rules import CHANNELWISE
 
 class {name}:
@@ -22,20 +22,20 @@ class {name}:
 
     def convert(self, graphs, *, precision):
         from ofa_export.errors import LoweringError
-        raise LoweringError(backend="{lower}", stage="export", graph="adapt", detail="no such operator")
+        raise LoweringError(converter="{lower}", stage="export", graph="adapt", detail="no such operator")
 """
 
 
-def backend(name: str, versions: str) -> str:
-    return BACKEND.format(name=name, lower=name.lower(), versions=versions)
+def converter(name: str, versions: str) -> str:
+    return CONVERTER.format(name=name, lower=name.lower(), versions=versions)
 
 
 def test_an_unexpected_exception_is_a_traceback_and_a_request(
-    ofa, backend_site, toy_checkpoint: Path, tmp_path: Path
+    ofa, converter_site, toy_checkpoint: Path, tmp_path: Path
 ) -> None:
-    site = backend_site("broken", backend("Broken", "return {'x': 1 / 0}"))
+    site = converter_site("broken", converter("Broken", "return {'x': 1 / 0}"))
     result = ofa(
-        "bundle", toy_checkpoint, "--budget", "1MB", "--backend", "broken", "-o", tmp_path / "x", PYTHONPATH=site
+        "bundle", toy_checkpoint, "--budget", "1MB", "--runtime", "broken", "-o", tmp_path / "x", PYTHONPATH=site
     )
     assert result.returncode == 1
     assert result.stderr.startswith("Traceback")
@@ -45,11 +45,11 @@ def test_an_unexpected_exception_is_a_traceback_and_a_request(
 
 
 def test_a_converter_that_refuses_names_graph_and_stage(
-    ofa, backend_site, toy_checkpoint: Path, tmp_path: Path
+    ofa, converter_site, toy_checkpoint: Path, tmp_path: Path
 ) -> None:
-    site = backend_site("strict", backend("Strict", "return {}"))
+    site = converter_site("strict", converter("Strict", "return {}"))
     result = ofa(
-        "bundle", toy_checkpoint, "--budget", "1MB", "--backend", "strict", "-o", tmp_path / "x", PYTHONPATH=site
+        "bundle", toy_checkpoint, "--budget", "1MB", "--runtime", "strict", "-o", tmp_path / "x", PYTHONPATH=site
     )
     assert result.returncode == 1
     assert "strict: export failed for graph adapt: no such operator" in result.stderr

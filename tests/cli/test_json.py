@@ -77,7 +77,7 @@ def test_bundle(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> Non
 
 
 def test_fleet_and_collect(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
-    options = ("--budgets", "1MB", "--backend", "litert", "--json", "-o", tmp_path / "fleet")
+    options = ("--budgets", "1MB", "--runtime", "litert", "--json", "-o", tmp_path / "fleet")
     fleet = only_json(ofa("fleet", toy_checkpoint, *options))
     assert_documented(fleet, "fleet")
     assert fleet["bundle_bytes"] == sum(bundle["bytes"] for bundle in fleet["bundles"])
@@ -133,7 +133,7 @@ def test_run(ofa, litert: Path, session_pack: Path) -> None:
     assert sent == {f"K{row}" for row in range(50, 59)}
 
 
-@pytest.mark.android(runtime="apk")
+@pytest.mark.android(target="apk")
 def test_apk(ofa, litert: Path, tmp_path: Path) -> None:
     made = only_json(ofa("apk", litert, "-o", tmp_path / "demo.apk", "--abi", "x86_64", "--json"))
     assert_documented(made, "apk")
@@ -142,7 +142,7 @@ def test_apk(ofa, litert: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("runtime", ["host", pytest.param("android", marks=pytest.mark.android)])
 def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, runtime: str) -> None:
-    options = ("--checkpoint", toy_checkpoint, "--repeats", "3", "--runtime", runtime, "--json")
+    options = ("--checkpoint", toy_checkpoint, "--repeats", "3", "--target", runtime, "--json")
     found = only_json(ofa("benchmark", litert, *options))
     assert_documented(found, "benchmark")
     assert found["runtime"] == runtime
@@ -178,8 +178,8 @@ def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_che
     for arguments, sentence in (
         (["--repeats", "0", "--checkpoint", toy_checkpoint], "use 1 or more"),
         ([], "Give its checkpoint with --checkpoint"),
-        (["--checkpoint", toy_checkpoint, "--runtime", "moon"], "There is no runtime 'moon'"),
-        (["--checkpoint", toy_checkpoint, "--runtime", "arm64"], "times say nothing; use --runtime host or --runtime"),
+        (["--checkpoint", toy_checkpoint, "--target", "moon"], "There is no target 'moon'"),
+        (["--checkpoint", toy_checkpoint, "--target", "arm64"], "times say nothing; use --target host or --runtime"),
         (["--checkpoint", toy_checkpoint, litert], "same file name"),
     ):
         result = invoke("benchmark", litert, *arguments)

@@ -69,12 +69,12 @@ def test_two_processes_folders_and_caches_give_the_same_bytes(cold: Cold, bundle
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
 def test_a_run_killed_at_any_moment_leaves_all_or_nothing(start, litert: Path, tmp_path: Path, seconds: float) -> None:
     output = tmp_path / "mine.ofab"
-    process = start("--backend", "litert", "-o", output)
+    process = start("--runtime", "litert", "-o", output)
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not output.exists() or output.read_bytes() == litert.read_bytes()
-    assert start("--backend", "litert", "-o", output, "--force").wait() == 0
+    assert start("--runtime", "litert", "-o", output, "--force").wait() == 0
     assert output.read_bytes() == litert.read_bytes()
 
 
@@ -90,18 +90,18 @@ def test_a_run_killed_between_write_and_rename_changes_nothing(
     output = folder / "mine.ofab"
     if before is not None:
         output.write_bytes(before)
-    process = start("--backend", "litert", "-o", output, "--force", PYTHONPATH=str(site))
+    process = start("--runtime", "litert", "-o", output, "--force", PYTHONPATH=str(site))
     assert process.wait() == -signal.SIGKILL
     assert (output.read_bytes() if output.exists() else None) == before
     (left,) = [path for path in folder.iterdir() if path != output]
     assert left.name.startswith(".")
-    assert start("--backend", "litert", "-o", output, "--force").wait() == 0
+    assert start("--runtime", "litert", "-o", output, "--force").wait() == 0
     assert output.read_bytes() == litert.read_bytes()
 
 
 def test_two_runs_may_replace_the_same_file(start, litert: Path, tmp_path: Path) -> None:
     output = tmp_path / "mine.ofab"
-    both = [start("--backend", "litert", "-o", output, "--force") for _ in range(2)]
+    both = [start("--runtime", "litert", "-o", output, "--force") for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     assert output.read_bytes() == litert.read_bytes()
     assert list(tmp_path.iterdir()) == [output]

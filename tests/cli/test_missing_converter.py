@@ -14,7 +14,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx2tf", None)
     monkeypatch.chdir(tmp_path)
-    result = invoke(command, toy_checkpoint, "--budget", "1MB", "--backend", "litert-onnx2tf")
+    result = invoke(command, toy_checkpoint, "--budget", "1MB", "--converter", "onnx2tf")
     assert result.exit_code == 6
     assert "pip install 'ofa-export[onnx2tf]'" in " ".join(result.stderr.split())
     assert list(tmp_path.iterdir()) == []

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def bundle(ofa, bundles: Path, toy_checkpoint: Path):
-    """`ofa-export bundle` of the toy checkpoint for one runtime, its master in the cache."""
+    """`ofa-export bundle` of the toy checkpoint for one runtime, its complete bundle in the cache."""
 
     def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
-        return ofa("bundle", toy_checkpoint, "--budget", "1MB", "--backend", "litert", *arguments, **options)
+        return ofa("bundle", toy_checkpoint, "--budget", "1MB", "--runtime", "litert", *arguments, **options)
 
     return run
 
@@ -47,7 +47,7 @@ def test_a_parent_that_is_no_folder(bundle, tmp_path: Path, parent: str) -> None
 
 
 def test_the_bundle_of_every_group_goes_into_a_new_folder(ofa, bundles: Path, toy_checkpoint: Path, tmp_path) -> None:
-    arguments = ["bundle", toy_checkpoint, "--budget", "1MB", "--backend", "litert", "--group", "all"]
+    arguments = ["bundle", toy_checkpoint, "--budget", "1MB", "--runtime", "litert", "--group", "all"]
     assert ofa(*arguments, "-o", "out", cwd=tmp_path).returncode == 0
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"toy-1MB-litert.ofab", "toy-1MB-litert-g1.ofab"}
@@ -84,7 +84,7 @@ def test_the_resolved_recipe_makes_the_same_bytes(ofa, litert: Path, toy_checkpo
     assert ofa("plan", toy_checkpoint, "--budget", budget, "-o", tmp_path / "plan.yaml").returncode == 0
     made = []
     for name, recipe in (("a.ofab", "int8"), ("b.ofab", tmp_path / "plan.yaml")):
-        arguments = ["--budget", budget, "--backend", "litert", "--recipe", recipe, "-o", tmp_path / name]
+        arguments = ["--budget", budget, "--runtime", "litert", "--recipe", recipe, "-o", tmp_path / name]
         assert ofa("bundle", toy_checkpoint, *arguments).returncode == 0
         made.append((tmp_path / name).read_bytes())
     assert made[0] == made[1]
@@ -110,7 +110,7 @@ def mounted(folder: Path, options: str, command: list[str | Path]) -> subprocess
 def test_a_disk_that_takes_no_more(
     script: Path, litert: Path, toy_checkpoint: Path, tmp_path: Path, options: str, sentence: str
 ) -> None:
-    arguments = ["bundle", toy_checkpoint, "--budget", "1MB", "--backend", "litert", "-o", tmp_path / "mine.ofab"]
+    arguments = ["bundle", toy_checkpoint, "--budget", "1MB", "--runtime", "litert", "-o", tmp_path / "mine.ofab"]
     finished = mounted(tmp_path, options, [script, *arguments])
     assert finished.returncode == 2
     assert sentence in finished.stderr

@@ -1,4 +1,4 @@
-"""A tiny model's device graphs, and both backends' files of them, made once."""
+"""A tiny model's device graphs, and both converters' files of them, made once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
@@ -44,13 +44,13 @@ def make_graphs() -> Callable[..., tuple[DeviceGraph, ...]]:
 
 @pytest.fixture(scope="session")
 def converted(graphs: tuple[DeviceGraph, ...]) -> Convert:
-    """The file of the tiny graphs for a backend and a precision; each is converted once."""
+    """The file of the tiny graphs for a converter and a precision; each is converted once."""
     files: dict[tuple[str, str], bytes] = {}
 
-    def convert(backend: str, precision: str) -> bytes:
-        if (backend, precision) not in files:
-            files[backend, precision] = get_backend(backend).convert(graphs, precision=parse_precision(precision))
-        return files[backend, precision]
+    def convert(converter: str, precision: str) -> bytes:
+        if (converter, precision) not in files:
+            files[converter, precision] = get_converter(converter).convert(graphs, precision=parse_precision(precision))
+        return files[converter, precision]
 
     return convert
 

@@ -57,16 +57,16 @@ class Unreadable(Modules):
 
 def test_a_file_that_cannot_be_loaded_is_the_converters_fault(graphs: Any) -> None:
     with pytest.raises(LoweringError, match="odd: check failed: it is cut off"):
-        check_conversion(b"", graphs, backend="odd", loader=Unreadable(graphs))
+        check_conversion(b"", graphs, converter="odd", loader=Unreadable(graphs))
 
 
 def test_what_computes_the_same_passes(graphs: Any) -> None:
-    check_conversion(b"", graphs, backend="odd", loader=Modules(graphs))
-    check_conversion(b"", graphs, backend="odd", loader=Modules(graphs, ("block_1", "hidden"), 1e-5))
+    check_conversion(b"", graphs, converter="odd", loader=Modules(graphs))
+    check_conversion(b"", graphs, converter="odd", loader=Modules(graphs, ("block_1", "hidden"), 1e-5))
 
 
 @pytest.mark.parametrize("by", [1.0, -0.1, float("nan")])
 @pytest.mark.parametrize("wrong", [("adapt", "gates"), ("block_1", "hidden"), ("score", "scores")])
 def test_one_wrong_value_is_refused_by_name(graphs: Any, wrong: tuple[str, str], by: float) -> None:
     with pytest.raises(LoweringError, match=f"odd: check failed for graph {wrong[0]}: output {wrong[1]} is up to"):
-        check_conversion(b"", graphs, backend="odd", loader=Modules(graphs, wrong, by))
+        check_conversion(b"", graphs, converter="odd", loader=Modules(graphs, wrong, by))

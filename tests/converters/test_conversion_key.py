@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, TensorSpec
 from ofa_export.converters.conversion_key import conversion_key
-from ofa_export.converters.executorch.converter import ExecutorchBackend
-from ofa_export.converters.litert.converter import LiteRtBackend
+from ofa_export.converters.executorch.converter import ExecutorchConverter
+from ofa_export.converters.litert.converter import LiteRtConverter
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.precision import FP32, INT8, Precision
 
@@ -29,7 +29,7 @@ class Scaled(nn.Module):
         return (x * self.weight * self.scale + self.offset,)
 
 
-class OtherLiteRt(LiteRtBackend):
+class OtherLiteRt(LiteRtConverter):
     def tool_versions(self) -> dict[str, str]:
         return super().tool_versions() | {"torch": "0.0"}
 
@@ -39,9 +39,9 @@ def graph(module: nn.Module, name: str = "x") -> DeviceGraph:
 
 
 def key(
-    *graphs: DeviceGraph, backend: LiteRtBackend | ExecutorchBackend | None = None, precision: Precision = FP32
+    *graphs: DeviceGraph, converter: LiteRtConverter | ExecutorchConverter | None = None, precision: Precision = FP32
 ) -> str:
-    return conversion_key(graphs, backend=backend or LiteRtBackend(), precision=precision)
+    return conversion_key(graphs, converter=converter or LiteRtConverter(), precision=precision)
 
 
 def test_equal_graphs_have_equal_keys() -> None:
@@ -61,10 +61,10 @@ def test_equal_graphs_have_equal_keys() -> None:
         key(graph(Scaled()), graph(Scaled())),
         key(),
         key(graph(Scaled()), precision=INT8),
-        key(graph(Scaled()), backend=ExecutorchBackend()),
-        key(graph(Scaled()), backend=OtherLiteRt()),
+        key(graph(Scaled()), converter=ExecutorchConverter()),
+        key(graph(Scaled()), converter=OtherLiteRt()),
     ],
-    ids=["weight", "attribute", "buffer", "name", "dtype", "nesting", "two", "none", "precision", "backend", "tool"],
+    ids=["weight", "attribute", "buffer", "name", "dtype", "nesting", "two", "none", "precision", "converter", "tool"],
 )
 def test_whatever_changes_the_result_changes_the_key(other: str) -> None:
     assert other != key(graph(Scaled()))
@@ -91,9 +91,9 @@ def test_the_key_is_the_same_in_another_process_and_imports_no_converter(run_pyt
         "import sys\n"
         "from conftest import tiny_graphs\n"
         "from ofa_export.converters.conversion import conversion_key\n"
-        "from ofa_export.converters.litert.converter import LiteRtBackend\n"
+        "from ofa_export.converters.litert.converter import LiteRtConverter\n"
         "from ofa_export.precision import INT8\n"
-        "print(conversion_key(tiny_graphs(), backend=LiteRtBackend(), precision=INT8))\n"
+        "print(conversion_key(tiny_graphs(), converter=LiteRtConverter(), precision=INT8))\n"
         "assert not {'executorch', 'litert_torch', 'ai_edge_quantizer'} & set(sys.modules)"
     )
     keys = {run_python(script, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}

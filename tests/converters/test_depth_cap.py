@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
@@ -33,10 +33,10 @@ def adapt_graph(*, margins_equal: bool) -> DeviceGraph:
     return device_graphs(model, candidates=4)[0]
 
 
-@pytest.mark.parametrize("backend", ["litert", "executorch"])
-def test_the_capped_gates_are_those_of_pytorch(backend: str) -> None:
+@pytest.mark.parametrize("converter", ["litert", "executorch"])
+def test_the_capped_gates_are_those_of_pytorch(converter: str) -> None:
     graph = adapt_graph(margins_equal=False)
-    runner = get_backend(backend).load(get_backend(backend).convert([graph], precision=FP32), [graph.spec])
+    runner = get_converter(converter).load(get_converter(converter).convert([graph], precision=FP32), [graph.spec])
     generator, open_gates, ordered = np.random.default_rng(0), [], set()
     for length in [1, 3, T] * 8:
         inputs = {
@@ -54,10 +54,10 @@ def test_the_capped_gates_are_those_of_pytorch(backend: str) -> None:
     assert len(ordered) > 2
 
 
-@pytest.mark.parametrize("backend", ["litert", "executorch"])
-def test_of_equal_margins_the_earlier_blocks_are_kept(backend: str) -> None:
+@pytest.mark.parametrize("converter", ["litert", "executorch"])
+def test_of_equal_margins_the_earlier_blocks_are_kept(converter: str) -> None:
     graph = adapt_graph(margins_equal=True)
-    runner = get_backend(backend).load(get_backend(backend).convert([graph], precision=FP32), [graph.spec])
+    runner = get_converter(converter).load(get_converter(converter).convert([graph], precision=FP32), [graph.spec])
     history = np.random.default_rng(1).normal(size=(1, T, D)).astype(np.float32)
     found = runner.run("adapt", {"history": history, "length": np.array([T], np.int32)})
     assert found["gates"].tolist() == [[1, 1, 0, 0]]

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.protocol import Backend
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint_reader import load_checkpoint
@@ -24,7 +24,7 @@ from ofa_export.support.content_cache import ContentCache
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.reference import Reference, run_reference
 
-BACKENDS = ("litert", "executorch")
+CONVERTERS = ("litert", "executorch")
 MIXED = "int8,adapt.mapper=int4,adapt.mapper.query=fp32,block_0.block.linears.key=fp32"
 SAMPLE = Path(__file__).parents[2] / "artifacts" / "sample"
 MARGIN_DB = {"litert": 6.0, "executorch": 15.0}
@@ -72,22 +72,22 @@ def compare(
     table: torch.Tensor,
     rows: NDArray[np.int32],
     *,
-    backend: Backend,
+    converter: Converter,
     precision: Precision,
     store: ContentCache,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Noise of the device against the float reference, and against the fake-quantised one, all on the same inputs."""
     graphs = device_graphs(model, candidates=5)
-    imitation = device_graphs(fake_quantised(model, precision, backend=backend), candidates=5)
+    quantised_reference = device_graphs(fake_quantised(model, precision, converter=converter), candidates=5)
     specs = [graph.spec for graph in graphs]
     reference = run_reference(graphs, rows=rows, table=table)
-    runner = backend.load(convert_cached(graphs, backend=backend, precision=precision, store=store), specs)
+    runner = converter.load(convert_cached(graphs, converter=converter, precision=precision, store=store), specs)
     try:
-        device = run_graphs(runner, specs, reference, entry=backend.entry_name)
+        device = run_graphs(runner, specs, reference, entry=converter.entry_name)
     finally:
         runner.close()
-    imitated = {graph.spec.name: outputs(graph, reference) for graph in imitation}
-    return noise_db(reference, device), noise_db(Reference(inputs=reference.inputs, outputs=imitated), device)
+    quantised = {graph.spec.name: outputs(graph, reference) for graph in quantised_reference}
+    return noise_db(reference, device), noise_db(Reference(inputs=reference.inputs, outputs=quantised), device)
 
 
 @torch.no_grad()
@@ -98,28 +98,28 @@ def outputs(graph: DeviceGraph, reference: Reference) -> dict[str, NDArray[np.fl
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", CONVERTERS)
 @pytest.mark.parametrize("text", ["int8", "int4", MIXED])
-def test_the_imitation_is_nearer_to_the_device(name: str, text: str, model, store: ContentCache) -> None:
-    against_float, against_imitation = compare(
+def test_the_quantised_reference_is_nearer_to_the_device(name: str, text: str, model, store: ContentCache) -> None:
+    against_float, against_quantised = compare(
         model,
         model.tables[0],
         histories(40, 8, 16),
-        backend=get_backend(name),
+        converter=get_converter(name),
         precision=parse_precision(text),
         store=store,
     )
     assert len(against_float) == 3
     for output, noise in against_float.items():
-        assert against_imitation[output] < noise - MARGIN_DB[name], (output, noise, against_imitation[output])
+        assert against_quantised[output] < noise - MARGIN_DB[name], (output, noise, against_quantised[output])
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", CONVERTERS)
 def test_fewer_bits_make_a_smaller_file(name: str, model, store: ContentCache) -> None:
-    graphs, backend = device_graphs(model, candidates=5), get_backend(name)
+    graphs, converter = device_graphs(model, candidates=5), get_converter(name)
     sizes = {
-        text: len(convert_cached(graphs, backend=backend, precision=parse_precision(text), store=store))
+        text: len(convert_cached(graphs, converter=converter, precision=parse_precision(text), store=store))
         for text in ("int8", "int4", MIXED)
     }
     weights = sum(layer.weight.numel() for layer in linear_layers(graphs).values())
@@ -130,18 +130,18 @@ def test_fewer_bits_make_a_smaller_file(name: str, model, store: ContentCache) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", CONVERTERS)
 @pytest.mark.parametrize("text", ["int4"])
-def test_the_imitation_of_the_sample_is_nearer_to_the_device(name: str, text: str) -> None:
+def test_the_quantised_reference_of_the_sample_is_nearer_to_the_device(name: str, text: str) -> None:
     checkpoint = load_checkpoint(SAMPLE)
-    against_float, against_imitation = compare(
+    against_float, against_quantised = compare(
         checkpoint.model,
         checkpoint.table(0),
-        checkpoint.probes.histories[:100],
-        backend=get_backend(name),
+        checkpoint.validation.histories[:100],
+        converter=get_converter(name),
         precision=parse_precision(text),
         store=ContentCache(),
     )
     for output, noise in against_float.items():
-        print(f"{name} {text} {output}: device against float {noise:.1f} dB, fake {against_imitation[output]:.1f} dB")
-        assert against_imitation[output] < noise - MARGIN_DB[name], (output, noise, against_imitation[output])
+        print(f"{name} {text} {output}: device against float {noise:.1f} dB, fake {against_quantised[output]:.1f} dB")
+        assert against_quantised[output] < noise - MARGIN_DB[name], (output, noise, against_quantised[output])

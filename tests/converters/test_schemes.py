@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.converters.schemes import check_schemes, minimum_runtime
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.precision import FP32, INT4, INT8, Precision
@@ -23,16 +23,16 @@ def test_a_phone_needs_the_newest_of_the_versions_that_the_schemes_need() -> Non
     assert minimum_runtime(Growing(), MIXED) == "2.16.1"
 
 
-def test_a_scheme_that_the_backend_does_not_have_is_refused() -> None:
+def test_a_scheme_that_the_converter_does_not_have_is_refused() -> None:
     growing = Growing()
     growing.schemes = {"fp32": "2.0", "int8": "2.9"}
-    with pytest.raises(UnknownNameError, match=r"precision of backend growing 'int4'.*Valid: fp32, int8"):
+    with pytest.raises(UnknownNameError, match=r"precision of converter growing 'int4'.*Valid: fp32, int8"):
         check_schemes(growing, MIXED)
 
 
 @pytest.mark.parametrize(("name", "version"), [("litert", "2.16.1"), ("executorch", "1.0")])
 def test_bundles_so_far_keep_their_minimum_version_and_int4_needs_no_newer_one(name: str, version: str) -> None:
-    assert {minimum_runtime(get_backend(name), precision) for precision in (FP32, INT8, INT4)} == {version}
+    assert {minimum_runtime(get_converter(name), precision) for precision in (FP32, INT8, INT4)} == {version}
 
 
 @pytest.mark.integration
@@ -40,4 +40,4 @@ def test_bundles_so_far_keep_their_minimum_version_and_int4_needs_no_newer_one(n
 def test_a_layer_that_no_graph_has_is_refused_before_anything_is_converted(name: str, graphs) -> None:
     precision = Precision(default="int8", layers=(("adapt.maper", "int4"),))
     with pytest.raises(ConfigError, match=r"Did you mean 'adapt\.mapper'"):
-        get_backend(name).convert(graphs, precision=precision)
+        get_converter(name).convert(graphs, precision=precision)

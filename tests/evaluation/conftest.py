@@ -14,6 +14,7 @@ from ofa_export.evaluation.evaluate import Evaluation, evaluate
 from ofa_export.evaluation.subject import Subject, open_subject
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.progress_callback import no_progress
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.run import train
@@ -83,7 +84,7 @@ def evaluations(subjects: tuple[Subject, ...], store: ContentCache) -> list[Eval
             split="validation",
             runs=ControlRuns(subject=subject, store=store, progress=Silent()),
             with_tables=True,
-            tell=lambda _: None,
+            progress=no_progress,
         )
         for subject in subjects
     ]

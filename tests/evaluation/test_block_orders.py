@@ -7,7 +7,7 @@ import torch
 from ofa_export.evaluation.block_orders import RemovalMask, block_orders, greedy_weights, removal_weights
 from ofa_export.evaluation.controls import STARTS, ControlRuns
 from ofa_export.model.config import BLOCK_WIDTH
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 
 
 def test_a_mask_keeps_the_largest_and_learns_near_the_threshold() -> None:
@@ -23,9 +23,9 @@ def test_a_mask_keeps_the_largest_and_learns_near_the_threshold() -> None:
 
 
 @pytest.fixture
-def session(runs: ControlRuns) -> Session:
+def run(runs: ControlRuns) -> TrainingRun:
     """A trained net whose last block of every item is made harmful: nothing but noise."""
-    made = runs.session(STARTS["weights"])
+    made = runs.run(STARTS["weights"])
     with torch.no_grad():
         noise = torch.randn(made.model.tables[:, :, -BLOCK_WIDTH:].shape, generator=torch.Generator().manual_seed(5))
         made.model.tables[:, :, -BLOCK_WIDTH:] = 3 * made.model.tables.std() * noise
@@ -35,19 +35,19 @@ def session(runs: ControlRuns) -> Session:
 
 
 @pytest.mark.integration
-def test_orders_differ_and_weigh_every_block(session: Session) -> None:
-    found = {order.name: order.weights(session) for order in block_orders()}
+def test_orders_differ_and_weigh_every_block(run: TrainingRun) -> None:
+    found = {order.name: order.weights(run) for order in block_orders()}
     assert len(found) == len(block_orders()) == 7
     ranks = {name: tuple(np.argsort(weights, axis=None)) for name, weights in found.items()}
     for name, weights in found.items():
-        assert weights.shape == session.importance[0].shape, name
+        assert weights.shape == run.importance[0].shape, name
         assert np.isfinite(weights).all(), name
     assert len(set(ranks.values())) >= 5
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("weigh", [removal_weights, greedy_weights])
-def test_repairs_give_up_harmful_blocks_first(weigh, session: Session) -> None:
-    weights = weigh(session)
+def test_repairs_give_up_harmful_blocks_first(weigh, run: TrainingRun) -> None:
+    weights = weigh(run)
     assert weights[:, -1].mean() < weights[:, :-1].min()
-    assert np.array_equal(weights, weigh(session))
+    assert np.array_equal(weights, weigh(run))

@@ -16,6 +16,7 @@ from ofa_export.evaluation.json_report import evaluation_json
 from ofa_export.evaluation.subject import Subject, open_subject
 from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, over_seeds, rows, segment_rows
 from ofa_export.evaluation.table_methods import table_methods
+from ofa_export.support.progress_callback import no_progress
 
 pytestmark = pytest.mark.integration
 
@@ -80,20 +81,20 @@ def test_segments_need_the_static_control(evaluations: list[Evaluation], subject
         "breadth of interests",
         "recent shift of interest",
     }
-    without = evaluate(subject, split="test", runs=None, with_tables=False, tell=lambda _: None)
+    without = evaluate(subject, split="test", runs=None, with_tables=False, progress=no_progress)
     assert segment_rows([without]) == ()
     assert without.fine_tuned == without.byte_points == without.group_points == ()
 
 
 def test_test_items_are_another_measurement(evaluations: list[Evaluation], subject: Subject) -> None:
-    test = evaluate(subject, split="test", runs=None, with_tables=False, tell=lambda _: None)
+    test = evaluate(subject, split="test", runs=None, with_tables=False, progress=no_progress)
     assert not np.array_equal(test.entry("markov").quality.ndcg, evaluations[0].entry("markov").quality.ndcg)
 
 
 def test_controls_alone_measure_our_tiles_at_every_size(
     evaluations: list[Evaluation], subject: Subject, runs: ControlRuns
 ) -> None:
-    found = evaluate(subject, split="validation", runs=runs, with_tables=False, tell=lambda _: None)
+    found = evaluate(subject, split="validation", runs=runs, with_tables=False, progress=no_progress)
     ours = [row for row in byte_rows([evaluations[0]]) if row.method in ("full_table", "tiles")]
     assert list(byte_rows([found])) == ours
     assert found.group_points == ()
@@ -129,7 +130,7 @@ def test_the_page_needs_nothing_else(evaluations: list[Evaluation]) -> None:
 
 
 def test_seeds_of_different_recipes_are_not_mixed(evaluations: list[Evaluation], subject: Subject) -> None:
-    other = evaluate(subject, split="validation", runs=None, with_tables=False, tell=lambda _: None)
+    other = evaluate(subject, split="validation", runs=None, with_tables=False, progress=no_progress)
     with pytest.raises(ConfigError, match="seeds of one recipe"):
         rows([evaluations[0], other])
 

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.integration
 
 
 def test_groups_start_at_the_shared_table_and_train_their_own(runs: ControlRuns) -> None:
-    start, session = runs.session(STARTS["static"]), runs.session(group_control(4))
-    assert session.model.tables.shape == (4, *start.model.tables.shape[1:])
-    assert len(np.unique(session.user_groups)) > 1
+    start, run = runs.run(STARTS["static"]), runs.run(group_control(4))
+    assert run.model.tables.shape == (4, *start.model.tables.shape[1:])
+    assert len(np.unique(run.user_groups)) > 1
     for name, value in start.model.state_dict().items():
         if name != "tables":
-            assert torch.equal(value, session.model.state_dict()[name]), name
+            assert torch.equal(value, run.model.state_dict()[name]), name
 
 
 def test_each_user_is_measured_with_the_table_of_their_group(runs: ControlRuns, held_out: HeldOut) -> None:
@@ -29,9 +29,9 @@ def test_each_user_is_measured_with_the_table_of_their_group(runs: ControlRuns, 
     for point in found:
         assert sum(point.sizes) == runs.subject.histories.users
         assert point.quality.ndcg.shape == (len(np.unique(held_out.users)),)
-    session, users = runs.session(group_control(2)), np.unique(held_out.users)
+    run, users = runs.run(group_control(2)), np.unique(held_out.users)
     for place in (0, len(users) - 1):
-        table = session.full_tables(int(session.user_groups[users[place]]))
+        table = run.full_tables(int(run.user_groups[users[place]]))
         alone = held_out.of_users(users[[place]])
-        score = network_score(session.model, static_adapt(session.model), table)
-        assert found[1].quality.ndcg[place] == measure(score, alone, session.histories).ndcg[0]
+        score = network_score(run.model, static_adapt(run.model), table)
+        assert found[1].quality.ndcg[place] == measure(score, alone, run.histories).ndcg[0]

@@ -18,9 +18,9 @@ def method(name: str) -> TableMethod:
     "name", ["tiles", "blocks_controller", "blocks_random", "blocks_magnitude", "blocks_equal", "blocks_removal"]
 )
 def test_elastic_methods_keep_what_fits_and_more_for_more(name: str, runs: ControlRuns) -> None:
-    session = runs.session(method(name).control)
-    full = session.full_tables(0)
-    found = list(method(name).sized(session))
+    run = runs.run(method(name).control)
+    full = run.full_tables(0)
+    found = list(method(name).sized(run))
     assert len(found) == len(SHARES)
     for (size, table), share in zip(found, SHARES, strict=True):
         assert size <= share * 4 * full.numel()
@@ -31,17 +31,17 @@ def test_elastic_methods_keep_what_fits_and_more_for_more(name: str, runs: Contr
 
 
 def test_equal_sizes_drop_the_last_dimensions_first(runs: ControlRuns) -> None:
-    session = runs.session(method("blocks_equal").control)
-    _, half = list(method("blocks_equal").sized(session))[SHARES.index(0.125)]
+    run = runs.run(method("blocks_equal").control)
+    _, half = list(method("blocks_equal").sized(run))[SHARES.index(0.125)]
     assert half[:, :8].abs().min() > 0
     assert half[:, 8:].abs().max() == 0
 
 
 @pytest.mark.parametrize("name", [method.name for method in table_methods() if not method.retrained])
 def test_whole_blocks_are_exact_and_all_of_them_are_the_untouched_table(name: str, runs: ControlRuns) -> None:
-    full = runs.session(STARTS["static"]).full_tables(0)
+    full = runs.run(STARTS["static"]).full_tables(0)
     sizes = []
-    for size, table in method(name).sized(runs.session(method(name).control)):
+    for size, table in method(name).sized(runs.run(method(name).control)):
         blocks = table.reshape(len(table), -1, 8)
         kept = blocks.abs().amax(dim=2) > 0
         assert torch.equal(blocks[kept], full.reshape(len(full), -1, 8)[kept])
@@ -52,8 +52,8 @@ def test_whole_blocks_are_exact_and_all_of_them_are_the_untouched_table(name: st
 
 
 def test_methods_of_one_size_have_the_bytes_they_claim(runs: ControlRuns) -> None:
-    session = runs.session(method("uniform_4_bits").control)
-    ((size, table),) = method("uniform_4_bits").sized(session)
+    run = runs.run(method("uniform_4_bits").control)
+    ((size, table),) = method("uniform_4_bits").sized(run)
     assert size == len(table) * 16 // 2 + 64
     assert all(len(np.unique(column.round(4))) <= 16 for column in table.numpy().T)
 

@@ -24,7 +24,7 @@ def inline() -> Callable[..., Iterator[object]]:
 
 @pytest.fixture
 def recipe() -> FleetRecipe:
-    return FleetRecipe(budgets=("160KB", "165KB", "1MB"), backend="litert")
+    return FleetRecipe(budgets=("160KB", "165KB", "1MB"), runtime="litert")
 
 
 @pytest.fixture

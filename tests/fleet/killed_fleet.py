@@ -13,6 +13,7 @@ from ofa_export.fleet.fleet_jobs import fleet_jobs
 from ofa_export.fleet.recipe import FleetRecipe
 from ofa_export.fleet.run import make_fleet
 from ofa_export.fleet.store import FleetStore
+from ofa_export.support.progress_callback import no_progress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,5 +42,5 @@ def die_after(count: int) -> None:
 if __name__ == "__main__":
     checkpoint, url, count = sys.argv[1:]
     die_after(int(count))
-    jobs = fleet_jobs(Path(checkpoint), FleetRecipe(budgets=("160KB", "165KB", "1MB"), backend="litert"))
-    make_fleet(jobs, FleetStore(url), runner=in_this_process, resume=False, tell=lambda what, done, total: None)
+    jobs = fleet_jobs(Path(checkpoint), FleetRecipe(budgets=("160KB", "165KB", "1MB"), runtime="litert"))
+    make_fleet(jobs, FleetStore(url), runner=in_this_process, resume=False, progress=no_progress)

@@ -9,7 +9,7 @@ from ofa_export.fleet.fleet_jobs import fleet_jobs
 from ofa_export.fleet.recipe import FleetRecipe
 
 
-def test_a_fleet_is_groups_x_budgets_x_backends_and_starts_with_what_needs_other_conversions(
+def test_a_fleet_is_groups_x_budgets_x_runtimes_and_starts_with_what_needs_other_conversions(
     toy_checkpoint: Path,
 ) -> None:
     names = [job.file_name for job in fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB", "4MB")))]
@@ -24,11 +24,11 @@ def test_a_fleet_is_groups_x_budgets_x_backends_and_starts_with_what_needs_other
 
 def test_two_outputs_of_one_name_are_refused(toy_checkpoint: Path) -> None:
     with pytest.raises(ConfigError, match=r"2 bundles would have the name toy-1mb-litert.ofab.*Name each budget once"):
-        fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB", "4MB", "1MB"), backend="litert", groups="0"))
+        fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB", "4MB", "1MB"), runtime="litert", groups="0"))
 
 
 def test_what_a_recipe_names_must_exist(toy_checkpoint: Path) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'litert'"):
-        fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB",), backend="litrt"))
+        fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB",), runtime="litrt"))
     with pytest.raises(UnknownNameError, match="bundle recipe"):
         fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB",), bundle="int7"))

@@ -21,13 +21,14 @@ def test_plain_numbers_are_bytes() -> None:
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "fleet.yaml"
-    path.write_text(yaml.safe_dump({"budgets": ["1 MB"], "groups": 3, "backends": "both"}))
+    path.write_text(yaml.safe_dump({"budgets": ["1 MB"], "groups": 3, "backend": "both"}))
     with pytest.raises(ConfigError) as caught:
         load_recipe("fleet", str(path), FleetRecipe)
     lines = str(caught.value).splitlines()
     assert lines[0].endswith("has 3 mistakes:")
-    assert {line.split(":")[0].strip() for line in lines[1:]} == {"budgets", "groups", "backends"}
+    assert {line.split(":")[0].strip() for line in lines[1:]} == {"budgets", "groups", "backend"}
     assert "'1 MB' is not a size" in str(caught.value)
+    assert "backend: is called runtime now" in str(caught.value)
 
 
 @pytest.mark.parametrize("budgets", [[], "1MB", None])

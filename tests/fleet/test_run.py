@@ -19,6 +19,7 @@ from ofa_export.fleet.run import check_place, make_fleet
 from ofa_export.fleet.runners import Runner, process_runner
 from ofa_export.fleet.store import FleetStore
 from ofa_export.planning.bundle_job import Job
+from ofa_export.support.progress_callback import no_progress
 
 pytestmark = pytest.mark.integration
 
@@ -28,12 +29,12 @@ def silent(what: str, done: int, total: int) -> None:
 
 
 def made(jobs: tuple[Job, ...], url: str, runner: Runner, *, resume: bool = False) -> FleetIndex:
-    return make_fleet(jobs, FleetStore(url), runner=runner, resume=resume, tell=silent)
+    return make_fleet(jobs, FleetStore(url), runner=runner, resume=resume, progress=silent)
 
 
 def as_bundle(job: Job, path: Path) -> bytes:
     """The file that `bundle` writes for this job."""
-    _, plan = job.plan(tell=lambda done, total: None)
+    _, plan = job.plan(progress=no_progress)
     write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=True)
     return path.read_bytes()
 
@@ -93,7 +94,7 @@ def test_going_on_does_again_only_what_is_missing(jobs: tuple[Job, ...], url: st
 
 
 def test_nothing_is_written_when_one_bundle_cannot_be_made(toy_checkpoint: Path, url: str, inline: Runner) -> None:
-    recipe = FleetRecipe(budgets=("100KB", "1MB"), backend="litert")
+    recipe = FleetRecipe(budgets=("100KB", "1MB"), runtime="litert")
     with pytest.raises(RefusedBundlesError) as caught:
         made(fleet_jobs(toy_checkpoint, recipe), url, inline)
     assert caught.value.exit_code == 3
@@ -109,7 +110,7 @@ def test_another_fleet_is_not_gone_on_with(
 ) -> None:
     made(jobs, url, inline)
     before = (Path(url) / "fleet.json").read_bytes()
-    other = fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB",), backend="litert"))
+    other = fleet_jobs(toy_checkpoint, FleetRecipe(budgets=("1MB",), runtime="litert"))
     with pytest.raises(ConfigError, match="holds another fleet"):
         made(other, url, inline, resume=True)
     assert (Path(url) / "fleet.json").read_bytes() == before

@@ -17,7 +17,7 @@ INDEX = FleetIndex(
     bundles=(
         FleetBundle(
             name="a.ofab",
-            backend="litert",
+            runtime="litert",
             group=0,
             budget_bytes=10,
             bytes=9,
@@ -84,7 +84,7 @@ def test_what_is_not_there_is_named(store: FleetStore) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", INDEX.to_bytes().decode().replace("1.0", "2.0"), INDEX.to_bytes().decode().replace("a.of", "../a.of")],
+    ["", "{}", INDEX.to_bytes().decode().replace("2.0", "3.0"), INDEX.to_bytes().decode().replace("a.of", "../a.of")],
 )
 def test_a_foreign_plan_is_rejected(tmp_path: Path, text: str) -> None:
     (tmp_path / "fleet.json").write_text(text)

@@ -25,12 +25,12 @@ from mutations import mutant
 from fuzz import limit_memory
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import fit_tiles, write_bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import OfaExportError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.peak_memory import peak_bytes
-from ofa_export.planning.master import measured_master
+from ofa_export.planning.complete_bundle import measured_complete_bundle
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.recipes import load_recipe
@@ -79,8 +79,8 @@ class Fuzzer:
         recipe = BundleRecipe(
             description="toy", precision="int8", candidates=25, selftest=SelfTestRecipe(min_snr_db=20.0)
         )
-        contents = measured_master(
-            checkpoint, backend=get_backend("torch-program"), group=0, recipe=recipe, store=self.store
+        contents = measured_complete_bundle(
+            checkpoint, converter=get_converter("torch-program"), group=0, recipe=recipe, store=self.store
         )
         write_bundle(self.path, contents, tiles=fit_tiles(contents, BUDGET) * 2 // 3, budget=BUDGET)
         data = self.path.read_bytes()

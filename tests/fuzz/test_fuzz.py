@@ -64,7 +64,7 @@ def test_mutants_through_validate(toy_checkpoint: Path, tmp_path: Path) -> None:
     info.mkdir(parents=True)
     (site / "torch_program.py").write_bytes((HERE.parent / "validation" / "torch_program.py").read_bytes())
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch-program\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\ntorch-program = torch_program:TorchProgramBackend\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\ntorch-program = torch_program:TorchProgramConverter\n")
     path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     found = summary("fuzz_validate.py", toy_checkpoint, "--count", "300", PYTHONPATH=path)
     assert not found["defects"], found

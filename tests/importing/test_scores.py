@@ -65,9 +65,9 @@ def test_the_inner_width_may_be_anything(saved_as: Callable[..., object], data: 
 
 def test_what_adapts_is_neutral(saved_as: Callable[..., object], name: str, data: DataSet, tmp_path: Path) -> None:
     checkpoint = imported(saved_as(name), name, data, tmp_path)
-    model, probes = checkpoint.model, checkpoint.probes
-    rows = torch.from_numpy(probes.histories).long()
-    valid = model.valid(torch.from_numpy(probes.lengths))
+    model, validation = checkpoint.model, checkpoint.validation
+    rows = torch.from_numpy(validation.histories).long()
+    valid = model.valid(torch.from_numpy(validation.lengths))
     adaptation = model.adapt(model.embed(lookup(checkpoint.table(0), rows), valid), valid)
     assert (adaptation.gates == 1).all()
     assert (adaptation.keep_logits[:, :, 1] - adaptation.keep_logits[:, :, 0] >= 4).all()

@@ -20,9 +20,9 @@ def test_what_is_saved_is_what_is_loaded(checkpoint: Checkpoint, folder: Path) -
     for order, other in zip(loaded.tile_orders, checkpoint.tile_orders, strict=True):
         assert np.array_equal(order.tiles, other.tiles)
     for name in ("histories", "targets", "user_groups", "lengths"):
-        assert np.array_equal(getattr(loaded.probes, name), getattr(checkpoint.probes, name))
+        assert np.array_equal(getattr(loaded.validation, name), getattr(checkpoint.validation, name))
     for group in range(2):
-        rows, table = loaded.probes.histories, loaded.table(group)
+        rows, table = loaded.validation.histories, loaded.table(group)
         expected = score_histories(checkpoint.model, checkpoint.model.adapt, checkpoint.table(group), rows)
         found = score_histories(loaded.model, loaded.model.adapt, table, rows)
         assert np.array_equal(found[0], expected[0])
@@ -50,14 +50,19 @@ def test_the_digest_covers_every_file(checkpoint: Checkpoint) -> None:
 
 
 def test_the_digest_sees_where_one_file_ends() -> None:
-    files = {"config.json": b"ab", "model.safetensors": b"c", "items.parquet": b"", "probes.safetensors": b""}
+    files = {
+        "config.json": b"ab",
+        "model.safetensors": b"c",
+        "items.parquet": b"",
+        "validation_histories.safetensors": b"",
+    }
     moved = {**files, "config.json": b"a", "model.safetensors": b"bc"}
     assert files_digest(files) != files_digest(moved)
 
 
 def test_lengths_count_the_real_items(checkpoint: Checkpoint) -> None:
-    assert checkpoint.probes.lengths.tolist() == [1, 2, 3, 4, 5, 6]
-    assert checkpoint.probes.lengths.dtype == np.int32
+    assert checkpoint.validation.lengths.tolist() == [1, 2, 3, 4, 5, 6]
+    assert checkpoint.validation.lengths.dtype == np.int32
 
 
 def test_unknown_titles_stay_empty(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 
 from ofa_export.errors import CheckpointError
-from ofa_export.model.checkpoint import CONFIG, ITEMS, PROBES, WEIGHTS
+from ofa_export.model.checkpoint import CONFIG, ITEMS, VALIDATION, WEIGHTS
 from ofa_export.model.checkpoint_reader import load_checkpoint
 
 Arrays = dict[str, NDArray[Any]]
@@ -65,14 +65,21 @@ class TestFolder:
         torch.save({"weight": torch.ones(2)}, path)
         assert "is a pickle, which can run code when it is read; it was not opened" in rejection(path)
 
-    @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, ITEMS, PROBES])
+    @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, ITEMS, VALIDATION])
     def test_without_a_file(self, folder: Path, name: str) -> None:
         (folder / name).unlink()
         assert f"has no readable {name} (No such file or directory)" in rejection(folder)
         (folder / name).mkdir()
         assert f"has no readable {name} (Is a directory)" in rejection(folder)
 
-    @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, ITEMS, PROBES])
+    def test_an_older_folder_is_told_what_to_rename(self, folder: Path) -> None:
+        digest = load_checkpoint(folder).sha256
+        (folder / VALIDATION).rename(folder / "probes.safetensors")
+        assert f"older ofa-export: rename its probes.safetensors to {VALIDATION}" in rejection(folder)
+        (folder / "probes.safetensors").rename(folder / VALIDATION)
+        assert load_checkpoint(folder).sha256 == digest
+
+    @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, ITEMS, VALIDATION])
     def test_an_empty_file(self, folder: Path, name: str) -> None:
         (folder / name).write_bytes(b"")
         assert name in rejection(folder)
@@ -131,14 +138,14 @@ class TestConfig:
 
 
 class TestTensors:
-    @pytest.mark.parametrize("name", [WEIGHTS, PROBES])
+    @pytest.mark.parametrize("name", [WEIGHTS, VALIDATION])
     @pytest.mark.parametrize("kept", [1, 7, 8, 9, 100, -1, -4, -1000])
     def test_truncated(self, folder: Path, name: str, kept: int) -> None:
         data = (folder / name).read_bytes()
         (folder / name).write_bytes(data[: kept if kept > 0 else max(8, len(data) + kept)])
         assert f"{name} is truncated or not safetensors" in rejection(folder)
 
-    @pytest.mark.parametrize("name", [WEIGHTS, PROBES])
+    @pytest.mark.parametrize("name", [WEIGHTS, VALIDATION])
     @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
     def test_a_pickle_under_another_name(self, folder: Path, name: str, protocol: int) -> None:
         (folder / name).write_bytes(pickle.dumps({"weight": 1}, protocol=protocol))
@@ -151,11 +158,11 @@ class TestTensors:
 
     @pytest.mark.parametrize("header", [0x4B50, 0x0280, 0x0380, 0x0480, 0x0580])
     def test_a_header_whose_length_looks_like_a_pickle_is_none(self, folder: Path, header: int) -> None:
-        data = (folder / PROBES).read_bytes()
+        data = (folder / VALIDATION).read_bytes()
         length = int.from_bytes(data[:8], "little")
         padded = data[8 : 8 + length].ljust(header)
-        (folder / PROBES).write_bytes(header.to_bytes(8, "little") + padded + data[8 + length :])
-        assert len(load_checkpoint(folder).probes.targets) == 6
+        (folder / VALIDATION).write_bytes(header.to_bytes(8, "little") + padded + data[8 + length :])
+        assert len(load_checkpoint(folder).validation.targets) == 6
 
     def test_missing_and_unexpected(self, folder: Path) -> None:
         change_arrays(folder, WEIGHTS, lambda arrays: arrays.update(surprise=arrays.pop("position")))
@@ -227,7 +234,7 @@ class TestItems:
         assert "every row needs its own item_id and a title" in rejection(folder)
 
 
-class TestProbes:
+class TestValidationHistories:
     @pytest.mark.parametrize(
         ("name", "value", "bounds"),
         [
@@ -239,30 +246,30 @@ class TestProbes:
         ],
     )
     def test_values_out_of_range(self, folder: Path, name: str, value: int, bounds: str) -> None:
-        change_arrays(folder, PROBES, lambda arrays: np.put(arrays[name], -1, value))
+        change_arrays(folder, VALIDATION, lambda arrays: np.put(arrays[name], -1, value))
         assert f"'{name}' has values outside {bounds}" in rejection(folder)
 
     def test_none(self, folder: Path) -> None:
-        change_arrays(folder, PROBES, lambda arrays: arrays.update({n: v[:0] for n, v in arrays.items()}))
+        change_arrays(folder, VALIDATION, lambda arrays: arrays.update({n: v[:0] for n, v in arrays.items()}))
         assert "holds no history" in rejection(folder)
-        change_arrays(folder, PROBES, lambda arrays: arrays.pop("targets"))
+        change_arrays(folder, VALIDATION, lambda arrays: arrays.pop("targets"))
         assert "holds no history" in rejection(folder)
 
     def test_a_history_without_items(self, folder: Path) -> None:
-        change_arrays(folder, PROBES, lambda arrays: arrays["histories"][2].fill(-1))
+        change_arrays(folder, VALIDATION, lambda arrays: arrays["histories"][2].fill(-1))
         assert "a history is empty or not padded on the left" in rejection(folder)
 
     def test_padding_on_the_right_or_in_between(self, folder: Path) -> None:
-        change_arrays(folder, PROBES, lambda arrays: np.put(arrays["histories"], -2, -1))
+        change_arrays(folder, VALIDATION, lambda arrays: np.put(arrays["histories"], -2, -1))
         assert "a history is empty or not padded on the left" in rejection(folder)
 
     @pytest.mark.parametrize("shape", [(), (6, 1), (5,)])
     def test_other_shapes(self, folder: Path, shape: tuple[int, ...]) -> None:
-        change_arrays(folder, PROBES, lambda arrays: arrays.update(targets=np.zeros(shape, np.int32)))
-        assert "probes.safetensors does not fit config.json: tensor" in rejection(folder)
+        change_arrays(folder, VALIDATION, lambda arrays: arrays.update(targets=np.zeros(shape, np.int32)))
+        assert "validation_histories.safetensors does not fit config.json: tensor" in rejection(folder)
 
     def test_mistyped(self, folder: Path) -> None:
-        change_arrays(folder, PROBES, lambda arrays: arrays.update(targets=arrays["targets"].astype(np.int64)))
+        change_arrays(folder, VALIDATION, lambda arrays: arrays.update(targets=arrays["targets"].astype(np.int64)))
         assert "tensor 'targets' is int64[6], expected int32[6]" in rejection(folder)
 
 
@@ -286,7 +293,7 @@ MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 @MANY
-@given(data=st.data(), name=st.sampled_from([CONFIG, WEIGHTS, PROBES]))
+@given(data=st.data(), name=st.sampled_from([CONFIG, WEIGHTS, VALIDATION]))
 def test_flipped_bytes_are_rejected_or_harmless(folder: Path, data: st.DataObject, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     # Headers are where damage does most.
@@ -297,7 +304,7 @@ def test_flipped_bytes_are_rejected_or_harmless(folder: Path, data: st.DataObjec
 
 
 @MANY
-@given(data=st.data(), name=st.sampled_from([CONFIG, WEIGHTS, ITEMS, PROBES]))
+@given(data=st.data(), name=st.sampled_from([CONFIG, WEIGHTS, ITEMS, VALIDATION]))
 def test_truncated_or_extended_files_are_rejected(folder: Path, data: st.DataObject, name: str) -> None:
     content = (folder / name).read_bytes()
     kept = data.draw(st.integers(0, len(content) - 1))

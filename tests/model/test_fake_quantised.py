@@ -54,19 +54,19 @@ def scores(model: AdaptiveRecommender) -> Tensor:
 
 def test_the_model_itself_stays_as_it_is(model: AdaptiveRecommender) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    made = fake_quantised(model, INT4, backend=Runtime())
+    made = fake_quantised(model, INT4, converter=Runtime())
     assert model.state_dict().keys() == before.keys()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not {id(value) for value in made.parameters()} & {id(value) for value in model.parameters()}
 
 
 def test_float_layers_compute_what_they_did(model: AdaptiveRecommender) -> None:
-    assert torch.equal(scores(fake_quantised(model, FP32, backend=Runtime())), scores(model))
+    assert torch.equal(scores(fake_quantised(model, FP32, converter=Runtime())), scores(model))
 
 
 def test_fewer_bits_cost_more(model: AdaptiveRecommender) -> None:
     reference = scores(model)
-    int8, int4 = (snr_db(reference, scores(fake_quantised(model, p, backend=Runtime()))) for p in (INT8, INT4))
+    int8, int4 = (snr_db(reference, scores(fake_quantised(model, p, converter=Runtime()))) for p in (INT8, INT4))
     assert int8 > 30 > int4 > 5
 
 
@@ -80,7 +80,7 @@ def test_layers_are_named_as_in_the_device_graphs(backbone: str) -> None:
 
 def test_only_the_named_layers_are_quantised(model: AdaptiveRecommender) -> None:
     precision = Precision(default="fp32", layers=(("adapt.mapper.generators.1", "int4"), ("block_0", "int8")))
-    made = fake_quantised(model, precision, backend=Runtime())
+    made = fake_quantised(model, precision, converter=Runtime())
     quantised = {device_layer(path) for path, part in made.named_modules() if isinstance(part, QuantisedLinear)}
     layers = linear_layers(device_graphs(model, candidates=5))
     assert quantised == {name for name in layers if name.startswith(("adapt.mapper.generators.1.", "block_0."))}
@@ -88,7 +88,7 @@ def test_only_the_named_layers_are_quantised(model: AdaptiveRecommender) -> None
 
 def test_a_layer_that_the_network_does_not_have_is_refused(model: AdaptiveRecommender) -> None:
     with pytest.raises(ConfigError, match="Did you mean 'block_1'"):
-        fake_quantised(model, Precision(default="int8", layers=(("block_2", "int4"),)), backend=Runtime())
+        fake_quantised(model, Precision(default="int8", layers=(("block_2", "int4"),)), converter=Runtime())
 
 
 def test_a_layer_whose_inputs_make_no_groups_has_int8_weights() -> None:
@@ -97,7 +97,7 @@ def test_a_layer_whose_inputs_make_no_groups_has_int8_weights() -> None:
     assert GROUPWISE.applied("fp32", in_features=4) == "fp32"
     assert CHANNELWISE.applied("int4", in_features=4) == "int4"
     narrow = AdaptiveRecommender(CONFIG)
-    made = fake_quantised(narrow, INT4, backend=Runtime()).mapper.structure
+    made = fake_quantised(narrow, INT4, converter=Runtime()).mapper.structure
     assert torch.equal(made.weight, int8_weights(narrow.mapper.structure.weight.detach(), GROUPWISE))
     assert linear.in_features == narrow.mapper.structure.in_features
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from toy_planning import backend, checkpoint, master, recipe
+from toy_planning import checkpoint, complete, converter, recipe
 
-__all__ = ["backend", "checkpoint", "master", "recipe"]
+__all__ = ["checkpoint", "complete", "converter", "recipe"]

@@ -11,13 +11,13 @@ from ofa_export.planning.limits import Limits
 
 
 def jobs(checkpoint: Path, **changes: str | None) -> tuple[Job, ...]:
-    arguments: dict[str, Any] = {"budget": "4MB", "backend": "litert", "group": "0", "recipe": "int8", **changes}
+    arguments: dict[str, Any] = {"budget": "4MB", "runtime": "litert", "group": "0", "recipe": "int8", **changes}
     return make_jobs(checkpoint, limits=Limits(), **arguments)
 
 
 def test_both_means_one_converter_for_each_runtime_and_all_every_group(toy_checkpoint: Path) -> None:
-    made = jobs(toy_checkpoint, backend="both", group="all")
-    assert [(job.backend.name, job.group) for job in made] == [
+    made = jobs(toy_checkpoint, runtime="both", group="all")
+    assert [(job.converter.name, job.group) for job in made] == [
         ("executorch", 0),
         ("executorch", 1),
         ("litert", 0),
@@ -32,8 +32,15 @@ def test_both_means_one_converter_for_each_runtime_and_all_every_group(toy_check
 
 
 def test_a_second_converter_is_used_by_name(toy_checkpoint: Path) -> None:
-    (job,) = jobs(toy_checkpoint, backend="litert-onnx2tf")
-    assert (job.backend.name, job.file_name) == ("litert-onnx2tf", "toy-4MB-litert-onnx2tf.ofab")
+    for runtime in ("litert", None):
+        (job,) = jobs(toy_checkpoint, runtime=runtime, converter="onnx2tf")
+    assert (job.converter.name, job.file_name) == ("onnx2tf", "toy-4MB-litert-onnx2tf.ofab")
+    both = jobs(toy_checkpoint, runtime="both", converter="onnx2tf")
+    assert [job.converter.name for job in both] == ["executorch", "onnx2tf"]
+    with pytest.raises(ConfigError, match="for litert: use --runtime litert, or leave --converter out"):
+        jobs(toy_checkpoint, runtime="executorch", converter="onnx2tf")
+    with pytest.raises(UnknownNameError, match=r"no converter 'onnx'.*Did you mean 'onnx2tf'"):
+        jobs(toy_checkpoint, converter="onnx")
 
 
 def test_names_carry_the_budget_as_it_was_written(toy_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,9 +50,9 @@ def test_names_carry_the_budget_as_it_was_written(toy_checkpoint: Path, monkeypa
 
 
 @pytest.mark.parametrize("given", ["litrt", "LiteRT"])
-def test_an_unknown_backend_suggests_the_nearest(toy_checkpoint: Path, given: str) -> None:
+def test_an_unknown_runtime_suggests_the_nearest(toy_checkpoint: Path, given: str) -> None:
     with pytest.raises(UnknownNameError, match=r"Did you mean 'litert'\? Valid: both, executorch, litert"):
-        jobs(toy_checkpoint, backend=given)
+        jobs(toy_checkpoint, runtime=given)
 
 
 @pytest.mark.parametrize("group", ["-1", "x", "", "1.0", "\u0661", "ALL"])

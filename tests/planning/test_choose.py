@@ -1,4 +1,4 @@
-"""The whole way from a recipe with open choices to a plan, on a real checkpoint and a backend that converts quickly."""
+"""The whole way from a recipe with open choices to a plan, on a real checkpoint and a quick converter."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.budget import UNBOUNDED
 from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
-from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.plan import make_plan
 from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
@@ -28,28 +28,30 @@ OPEN = OpenRecipe(
 
 
 class Chooser:
-    """Chooses for budgets, always with the same store and backend."""
+    """Chooses for budgets, always with the same store and converter."""
 
-    def __init__(self, path: Path, checkpoint: Checkpoint, backend, store: ContentCache) -> None:
-        self.path, self.sizes, self.backend, self.store = path, checkpoint.config.model, backend, store
+    def __init__(self, path: Path, checkpoint: Checkpoint, converter, store: ContentCache) -> None:
+        self.path, self.sizes, self.converter, self.store = path, checkpoint.config.model, converter, store
         self.told: list[tuple[int, int]] = []
 
     def __call__(self, budget: int, recipe: OpenRecipe = OPEN) -> Choice:
         return choose(
             ExportSource(self.path, group=0),
             self.sizes,
-            backend=self.backend,
+            converter=self.converter,
             recipe=recipe,
             budget=budget,
             limits=Limits(),
             store=self.store,
-            tell=lambda done, total: self.told.append((done, total)),
+            progress=lambda _, done, total: self.told.append((done, total)),
         )
 
 
 @pytest.fixture
-def chooser(toy_checkpoint: Path, checkpoint: Checkpoint, backend, tmp_path_factory: pytest.TempPathFactory) -> Chooser:
-    with_int4 = replace(backend, schemes={"fp32": "1.0", "int8": "1.2", "int4": "1.3"})
+def chooser(
+    toy_checkpoint: Path, checkpoint: Checkpoint, converter, tmp_path_factory: pytest.TempPathFactory
+) -> Chooser:
+    with_int4 = replace(converter, schemes={"fp32": "1.0", "int8": "1.2", "int4": "1.3"})
     return Chooser(toy_checkpoint, checkpoint, with_int4, ContentCache(tmp_path_factory.mktemp("choices")))
 
 
@@ -89,12 +91,12 @@ def test_the_resolved_recipe_gives_the_same_bytes_again(chooser: Chooser, tmp_pa
 
 def test_what_was_measured_is_not_measured_again(chooser: Chooser) -> None:
     chooser(UNBOUNDED)
-    converted = list(chooser.backend.conversions)
+    converted = list(chooser.converter.conversions)
     assert chooser.told[-1] == (len(chooser.told) - 1, len(chooser.told) - 1)
     stored = {path.name: path.stat().st_mtime_ns for path in chooser.store.root.glob("*.worth")}
     assert len(stored) == len(chooser(UNBOUNDED).considered)
     assert {path.name: path.stat().st_mtime_ns for path in chooser.store.root.glob("*.worth")} == stored
-    assert chooser.backend.conversions == converted
+    assert chooser.converter.conversions == converted
 
 
 def test_a_damaged_measurement_is_made_again(chooser: Chooser) -> None:
@@ -135,12 +137,12 @@ def test_a_recipe_with_tiles_says_which_budget_holds_them(chooser: Chooser) -> N
 
 def test_bounds_are_bounds(chooser: Chooser) -> None:
     for one in chooser(UNBOUNDED).considered:
-        recipe = one.candidate.resolved(OPEN)
-        contents = load_master(
-            ExportSource(chooser.path, group=0), backend=chooser.backend, recipe=recipe, store=chooser.store
+        recipe = one.configuration.resolved(OPEN)
+        contents = load_complete_bundle(
+            ExportSource(chooser.path, group=0), converter=chooser.converter, recipe=recipe, store=chooser.store
         )
         for point in one.points:
-            assert one.bytes_at_least(point) < smallest_budget(contents, point.tiles), one.candidate.text
+            assert one.bytes_at_least(point) < smallest_budget(contents, point.tiles), one.configuration.text
 
 
 PRUNE = OPEN.model_copy(update={"precision": INT8, "rank": None, "adaptation": "required", "items": "prune-tail"})
@@ -176,9 +178,9 @@ def test_items_go_only_where_the_others_rank_better_without_them(chooser: Choose
 
 def test_what_is_left_out_counts_as_not_found(chooser: Chooser, checkpoint: Checkpoint) -> None:
     whole, half = chooser(UNBOUNDED, PRUNE).considered
-    mine = checkpoint.probes.user_groups == 0
-    possible = (checkpoint.probes.targets[mine] < 30) & (
-        ((checkpoint.probes.histories[mine] >= 0) & (checkpoint.probes.histories[mine] < 30)).any(axis=1)
+    mine = checkpoint.validation.user_groups == 0
+    possible = (checkpoint.validation.targets[mine] < 30) & (
+        ((checkpoint.validation.histories[mine] >= 0) & (checkpoint.validation.histories[mine] < 30)).any(axis=1)
     )
     assert half.users == whole.users == mine.sum()
     assert 0 < half.points[-1].ndcg <= possible.mean()

@@ -1,4 +1,4 @@
-"""What a plan promises, on random networks, recipes and budgets; every candidate is really converted and measured."""
+"""What a plan promises, on random networks, recipes and budgets; each configuration is converted and measured."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from hypothesis import strategies as st
 from ofa_export.bundle.tile_order import plane_order
 from ofa_export.bundle.writer import smallest_budget
 from ofa_export.errors import BudgetError
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.budget import UNBOUNDED, parse_budget
 from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
-from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.progress_callback import no_progress
 
 pytestmark = pytest.mark.integration
 
-PROBES = 16
+VALIDATION = 16
 AUTO = {"precision": "auto", "rank": "auto"}
 FEW = settings(
     deadline=None,
@@ -74,24 +75,26 @@ class Planner:
 
     path: Path
     sizes: ModelConfig
-    backend: object
+    converter: object
     store: ContentCache
 
     def __call__(self, budget: int, recipe: OpenRecipe) -> tuple[Choice, Plan]:
         choice = choose(
             ExportSource(self.path, group=0),
             self.sizes,
-            backend=self.backend,
+            converter=self.converter,
             recipe=recipe,
             budget=budget,
             limits=Limits(),
             store=self.store,
-            tell=lambda done, total: None,
+            progress=no_progress,
         )
         return choice, make_plan(choice.contents, recipe=choice.recipe, budget=budget)
 
-    def master(self, recipe):
-        return load_master(ExportSource(self.path, group=0), backend=self.backend, recipe=recipe, store=self.store)
+    def complete(self, recipe):
+        return load_complete_bundle(
+            ExportSource(self.path, group=0), converter=self.converter, recipe=recipe, store=self.store
+        )
 
     def least(self, recipe: OpenRecipe) -> int:
         with pytest.raises(BudgetError) as caught:
@@ -100,8 +103,8 @@ class Planner:
 
 
 @pytest.fixture
-def planner(backend, tmp_path_factory: pytest.TempPathFactory):
-    with_int4 = replace(backend, schemes={"fp32": "1.0", "int8": "1.2", "int4": "1.3"})
+def planner(converter, tmp_path_factory: pytest.TempPathFactory):
+    with_int4 = replace(converter, schemes={"fp32": "1.0", "int8": "1.2", "int4": "1.3"})
 
     def make(config: ModelConfig, seed: int) -> Planner:
         folder = tmp_path_factory.mktemp("random")
@@ -124,8 +127,8 @@ def random_checkpoint(config: ModelConfig, seed: int) -> Checkpoint:
         model.controller.head_out.bias.normal_(0, 1)
     rng = np.random.default_rng(seed)
     T, G, N = config.history_length, config.item_groups, config.embedding_blocks
-    histories = rng.integers(0, config.items, (PROBES, T)).astype(np.int32)
-    histories[np.arange(T) < T - rng.integers(1, T + 1, PROBES)[:, None]] = -1
+    histories = rng.integers(0, config.items, (VALIDATION, T)).astype(np.int32)
+    histories[np.arange(T) < T - rng.integers(1, T + 1, VALIDATION)[:, None]] = -1
     card = DataCard(name="random", licence="CC0-1.0", attribution="Drawn by nobody.", exclude_history=False)
     return Checkpoint(
         config=CheckpointConfig(model=config, data=card, order="planes"),
@@ -135,10 +138,10 @@ def random_checkpoint(config: ModelConfig, seed: int) -> Checkpoint:
         centroids=np.zeros((1, config.width), np.float32),
         item_keys=tuple(f"K{row}" for row in range(config.items)),
         item_titles=tuple(f"Title {row}" for row in range(config.items)),
-        probes=Probes(
+        validation=ValidationSet(
             histories=histories,
-            targets=rng.integers(0, config.items, PROBES).astype(np.int32),
-            user_groups=np.zeros(PROBES, np.int32),
+            targets=rng.integers(0, config.items, VALIDATION).astype(np.int32),
+            user_groups=np.zeros(VALIDATION, np.int32),
         ),
     )
 
@@ -187,7 +190,7 @@ def test_no_other_configuration_would_rank_better(
         (planned_step(point), -place)
         for place, one in enumerate(choice.considered)
         for point in one.points
-        if smallest_budget(plan_for.master(one.candidate.resolved(recipe)), point.tiles) <= budget
+        if smallest_budget(plan_for.complete(one.configuration.resolved(recipe)), point.tiles) <= budget
     ]
     assert choice.chosen == choice.considered[-max(fitting)[1]]
 

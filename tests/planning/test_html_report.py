@@ -6,10 +6,10 @@ from html import unescape
 import pytest
 
 from ofa_export.bundle.writer import BundleContents, smallest_budget
-from ofa_export.planning.candidates import Candidate
 from ofa_export.planning.choose import Choice
+from ofa_export.planning.configurations import Configuration
 from ofa_export.planning.html_report import plan_html
-from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint
+from ofa_export.planning.measured_configuration import MeasuredConfiguration, MeasuredPoint
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import INT8
@@ -19,15 +19,15 @@ WEIGHTS = {"adapt.controller": 700, "adapt.mapper.generators.0": 900, "block_0":
 
 
 @pytest.fixture
-def plan(master: BundleContents, recipe: BundleRecipe) -> Plan:
-    return make_plan(master, recipe=recipe, budget=smallest_budget(master, 20))
+def plan(complete: BundleContents, recipe: BundleRecipe) -> Plan:
+    return make_plan(complete, recipe=recipe, budget=smallest_budget(complete, 20))
 
 
 @pytest.fixture
-def choice(recipe: BundleRecipe, master: BundleContents) -> Choice:
-    def measured(rank: int | None, ndcg: float) -> MeasuredCandidate:
-        return MeasuredCandidate(
-            candidate=Candidate(rank=rank, precision=INT8),
+def choice(recipe: BundleRecipe, complete: BundleContents) -> Choice:
+    def measured(rank: int | None, ndcg: float) -> MeasuredConfiguration:
+        return MeasuredConfiguration(
+            configuration=Configuration(rank=rank, precision=INT8),
             weights=WEIGHTS if rank is None else {"block_0": 10},
             macs=2e6,
             full_table_ndcg=0.5,
@@ -36,7 +36,7 @@ def choice(recipe: BundleRecipe, master: BundleContents) -> Choice:
         )
 
     whole, small = measured(None, 0.4), measured(1, 0.3)
-    return Choice(recipe=recipe, chosen=whole, considered=(whole, small), contents=master)
+    return Choice(recipe=recipe, chosen=whole, considered=(whole, small), contents=complete)
 
 
 def test_shares_add_up_at_every_level(plan: Plan) -> None:
@@ -78,7 +78,7 @@ def test_the_page_stands_alone_and_shows_everything(plan: Plan, choice: Choice) 
     assert areas[0] / sum(areas) == pytest.approx(max(part.bytes for part in plan.parts) / plan.bytes, rel=1e-2)
 
 
-def test_what_a_title_says_is_escaped(master: BundleContents, recipe: BundleRecipe, choice: Choice) -> None:
+def test_what_a_title_says_is_escaped(complete: BundleContents, recipe: BundleRecipe, choice: Choice) -> None:
     odd = recipe.model_copy(update={"description": "<script>alert(1)</script>"})
-    plan = make_plan(master, recipe=odd, budget=smallest_budget(master, 20))
+    plan = make_plan(complete, recipe=odd, budget=smallest_budget(complete, 20))
     assert "<script" not in plan_html(plan, choice)

@@ -26,7 +26,7 @@ def test_cases_go_from_one_item_to_a_full_history(checkpoint: Checkpoint, table:
     vectors = selftest_vectors(checkpoint, group=0, recipe=recipe, table=table, precision=INT8)
     lengths = vectors.lengths.tolist()
     assert lengths == sorted(lengths)
-    assert (lengths[0], lengths[-1]) == (1, checkpoint.probes.lengths[::2].max())
+    assert (lengths[0], lengths[-1]) == (1, checkpoint.validation.lengths[::2].max())
     assert len(vectors.rows) == sum(lengths)
 
 

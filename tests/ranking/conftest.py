@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from toy_model import histories, model
-from toy_planning import backend, checkpoint, recipe
+from toy_planning import checkpoint, converter, recipe
 
-__all__ = ["backend", "checkpoint", "histories", "model", "recipe"]
+__all__ = ["checkpoint", "converter", "histories", "model", "recipe"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,3 +100,10 @@ def test_the_interval_of_known_values() -> None:
 def test_an_interval_over_one_user_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 2"):
         interval(np.array([1.0]))
+
+
+def test_gains_are_rounded_once_wherever_they_are_computed() -> None:
+    """The nearest float64 of each gain, by logarithms of fifty digits."""
+    with mpmath.workdps(50):
+        expected = [float(mpmath.log(2) / mpmath.log(1 + rank)) for rank in range(1, 101)]
+    assert ndcg(np.arange(1, 101), 100).tolist() == expected

@@ -19,7 +19,7 @@ from ofa_export.ranking.table_ranks import table_ranks as table_ranks_with
 
 RNG = np.random.default_rng(4)
 ITEMS, USERS, WIDTH = 8 * ROWS_AT_ONCE + 77, USERS_AT_ONCE + 9, 16
-STATES = torch.from_numpy(RNG.normal(size=(USERS, WIDTH)).astype(np.float32))
+STATES = torch.from_numpy(RNG.normal(size=(USERS, WIDTH)))
 TABLE = RNG.normal(size=(ITEMS, WIDTH)).astype(np.float32)
 TARGETS = RNG.integers(0, ITEMS, USERS)
 HISTORIES = RNG.integers(-1, ITEMS, (USERS, 12))
@@ -31,7 +31,9 @@ def table_ranks(*arguments: Any, **options: Any) -> np.ndarray:
 
 
 def at_once(values: np.ndarray, history: np.ndarray | None) -> np.ndarray:
-    return target_ranks((STATES @ torch.from_numpy(values).T).numpy(), TARGETS, history=history)
+    # Rounded, so that equal embeddings have equal scores wherever a product adds them up.
+    scores = (STATES @ torch.from_numpy(values).double().T).numpy().round(9)
+    return target_ranks(scores, TARGETS, history=history)
 
 
 @pytest.mark.parametrize("history", [None, HISTORIES])
@@ -54,10 +56,18 @@ def test_items_that_are_tied_count_against_the_model_wherever_they_lie(tiles: in
 def test_a_target_in_its_own_history_stays_in_the_ranking(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = torch.from_numpy(rng.normal(size=(30, 8)).astype(np.float32))
-    states, targets = torch.from_numpy(rng.normal(size=(5, 8)).astype(np.float32)), rng.integers(0, 30, 5)
+    states, targets = torch.from_numpy(rng.normal(size=(5, 8))), rng.integers(0, 30, 5)
     history = np.column_stack([targets, rng.integers(-1, 30, (5, 3))])
-    expected = target_ranks((states @ values.T).numpy(), targets, history=history)
+    expected = target_ranks((states @ values.double().T).numpy(), targets, history=history)
     assert np.array_equal(table_ranks(states, FullTable(values), targets, history=history), expected)
+
+
+def test_scores_that_only_rounding_tells_apart_are_tied_and_nearer_ones_than_float32_tells_are_not() -> None:
+    states = torch.ones(1, 3, dtype=torch.float64)
+    # Sums of these three in another order differ in the last digit; the last item is ahead by one part in ten million.
+    values = torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.2, 0.3, 0.1], [0.1, 0.2, 0.30000003]])
+    assert table_ranks(states, FullTable(values), np.array([0])).tolist() == [4]
+    assert table_ranks(states, FullTable(values), np.array([3])).tolist() == [1]
 
 
 def test_scores_that_are_not_finite_are_named() -> None:

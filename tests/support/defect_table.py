@@ -10,7 +10,7 @@ from graph_defects import GRAPH_DEFECTS
 def defect_rows() -> list[str]:
     """One line of Markdown for each defect."""
     rows = [("graphs, " + " and ".join(each.precisions), each) for each in GRAPH_DEFECTS]
-    rows += [("file, " + " and ".join(each.backends) + f" {each.precision}", each) for each in FILE_DEFECTS]
+    rows += [("file, " + " and ".join(each.converters) + f" {each.precision}", each) for each in FILE_DEFECTS]
     rows += [("contents", each) for each in CONTENT_DEFECTS]
     return [
         f"| {each.name} | {where} | {', '.join(f'`{name}`' for name in each.found_by)} "

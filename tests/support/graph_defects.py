@@ -228,12 +228,12 @@ NORMS = (
             found_by=(found_by,),
         )
         for place, norm, found_by in (
-            ("in the controller", "controller.extractor.norm", "faint.adapt.keep_logits.snr_db"),
-            ("in the mapper", "mapper.extractor.norm", "faint.adapt.theta_0.snr_db"),
+            ("in the controller", "controller.extractor.norm", "small_inputs.adapt.keep_logits.snr_db"),
+            ("in the mapper", "mapper.extractor.norm", "small_inputs.adapt.theta_0.snr_db"),
             ("after pooling", "mapper.extractor.pooled_norm", "rounding.adapt.theta_0.snr_db"),
-            ("before attention", "blocks.0.norms.attention_norm", "faint.block_0.hidden.snr_db"),
-            ("before the feed-forward layers", "blocks.0.norms.ffn_norm", "faint.block_0.hidden.snr_db"),
-            ("in the score", "final_norm", "faint.score.scores.snr_db"),
+            ("before attention", "blocks.0.norms.attention_norm", "small_inputs.block_0.hidden.snr_db"),
+            ("before the feed-forward layers", "blocks.0.norms.ffn_norm", "small_inputs.block_0.hidden.snr_db"),
+            ("in the score", "final_norm", "small_inputs.score.scores.snr_db"),
         )
     ),
     GraphDefect(name="last LayerNorm dropped", model=without_last_norm, found_by=SCORE),

@@ -28,7 +28,7 @@ class Maker:
 
 
 def refuse() -> bytes:
-    raise LoweringError(backend="litert", stage="lower", graph="adapt", detail="no")
+    raise LoweringError(converter="litert", stage="lower", graph="adapt", detail="no")
 
 
 def get(root: Path, maker: Maker, name: str = "a.graphs") -> bytes:

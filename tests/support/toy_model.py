@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ofa_export.bundle.tile_order import plane_order
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 
@@ -71,7 +71,7 @@ def checkpoint(histories: Tensor) -> Checkpoint:
         centroids=rng.normal(size=(G_u, CONFIG.width)).astype(np.float32),
         item_keys=tuple(f"K{row}" for row in range(CONFIG.items)),
         item_titles=tuple(f"Täßchen {row}" for row in range(CONFIG.items)),
-        probes=Probes(
+        validation=ValidationSet(
             histories=histories.numpy().astype(np.int32),
             targets=np.arange(len(histories), dtype=np.int32),
             user_groups=np.array([0, 1] * (len(histories) // 2), np.int32),

@@ -1,4 +1,4 @@
-"""The toy checkpoint, a backend that converts in no time, and the master that both make."""
+"""The toy checkpoint, a converter that converts in no time, and the complete bundle that both make."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.planning.candidate_worth import weights
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
+from ofa_export.planning.configuration_worth import weights
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import Precision, Scheme
 from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
@@ -24,8 +24,8 @@ from ofa_export.support.content_cache import ContentCache
 
 
 @dataclass
-class DigestBackend:
-    """A third-party backend: its "file" is a digest of the weights and as long as they are."""
+class DigestConverter:
+    """A third-party converter: its "file" is a digest of the weights and as long as they are."""
 
     name: str = "digest"
     version: str = "1.0"
@@ -55,8 +55,8 @@ def recipe() -> BundleRecipe:
 
 
 @pytest.fixture
-def backend() -> DigestBackend:
-    return DigestBackend()
+def converter() -> DigestConverter:
+    return DigestConverter()
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +65,8 @@ def checkpoint(toy_checkpoint: Path) -> Checkpoint:
 
 
 @pytest.fixture(scope="session")
-def master(toy_checkpoint: Path, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
-    store = ContentCache(tmp_path_factory.mktemp("masters"))
-    return load_master(ExportSource(toy_checkpoint, group=0), backend=DigestBackend(), recipe=recipe, store=store)
+def complete(toy_checkpoint: Path, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
+    store = ContentCache(tmp_path_factory.mktemp("complete"))
+    return load_complete_bundle(
+        ExportSource(toy_checkpoint, group=0), converter=DigestConverter(), recipe=recipe, store=store
+    )

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from ofa_export.bundle.tile_order import plane_order
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 
 CONFIG = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3)
-PROBES = 24
+VALIDATION = 24
 
 
 def random_model(seed: int, config: ModelConfig = CONFIG) -> AdaptiveRecommender:
@@ -33,14 +33,14 @@ def random_model(seed: int, config: ModelConfig = CONFIG) -> AdaptiveRecommender
 
 
 def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
-    """Write a checkpoint with random probes."""
+    """Write a checkpoint with random validation histories."""
     rng = np.random.default_rng(3)
-    histories = np.full((PROBES, CONFIG.history_length), -1, np.int32)
-    targets = np.empty(PROBES, np.int32)
-    for probe in range(PROBES):
-        length = 1 + probe % CONFIG.history_length
-        *history, targets[probe] = rng.permutation(CONFIG.items)[: length + 1]
-        histories[probe, -length:] = history
+    histories = np.full((VALIDATION, CONFIG.history_length), -1, np.int32)
+    targets = np.empty(VALIDATION, np.int32)
+    for number in range(VALIDATION):
+        length = 1 + number % CONFIG.history_length
+        *history, targets[number] = rng.permutation(CONFIG.items)[: length + 1]
+        histories[number, -length:] = history
     groups, blocks = CONFIG.item_groups, CONFIG.embedding_blocks
     files = checkpoint_files(
         Checkpoint(
@@ -55,7 +55,7 @@ def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
             centroids=np.zeros((1, CONFIG.width), np.float32),
             item_keys=tuple(f"K{row}" for row in range(CONFIG.items)),
             item_titles=tuple(f"Title {row}" for row in range(CONFIG.items)),
-            probes=Probes(histories=histories, targets=targets, user_groups=np.zeros(PROBES, np.int32)),
+            validation=ValidationSet(histories=histories, targets=targets, user_groups=np.zeros(VALIDATION, np.int32)),
         )
     )
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""A tiny data set, a recipe of seconds, and sessions before their first stage."""
+"""A tiny data set, a recipe of seconds, and runs before their first stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.data.sample import DataSet
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.training_run import Session, initial_session
+from ofa_export.training.training_run import TrainingRun, initial_run
 
 RECIPE: dict[str, Any] = {
     "description": "For tests, seconds.",
@@ -37,7 +37,7 @@ RECIPE: dict[str, Any] = {
 }
 
 MakeRecipe = Callable[..., TrainRecipe]
-MakeSession = Callable[..., Session]
+MakeRun = Callable[..., TrainingRun]
 
 
 @pytest.fixture(scope="session")
@@ -70,17 +70,17 @@ def histories(data: DataSet) -> Histories:
 
 
 @pytest.fixture
-def session_of(histories: Histories, recipe_of: MakeRecipe, tmp_path: Path) -> MakeSession:
-    """A session before its first stage: session_of(model={"user_groups": 2}).
+def run_of(histories: Histories, recipe_of: MakeRecipe, tmp_path: Path) -> MakeRun:
+    """A run before its first stage: run_of(model={"user_groups": 2}).
 
     Unlike a fresh one its generators are not zero, so that parameters matter from the start.
     """
 
-    def make(*, seed: int = 0, **parts: dict[str, Any]) -> Session:
-        session = initial_session(histories, recipe_of(**parts), seed=seed, folder=tmp_path, progress=Silent())
+    def make(*, seed: int = 0, **parts: dict[str, Any]) -> TrainingRun:
+        run = initial_run(histories, recipe_of(**parts), seed=seed, folder=tmp_path, progress=Silent())
         with torch.no_grad():
-            for generator in session.model.mapper.generators:
+            for generator in run.model.mapper.generators:
                 generator.out.weight.normal_(0, 0.1)
-        return session
+        return run
 
     return make

@@ -89,13 +89,13 @@ def test_fewer_users_than_groups_are_refused_before_anything_is_trained(tmp_path
 
 def test_as_many_users_as_groups_are_trained_on(tmp_path: Path, recipe_of: MakeRecipe) -> None:
     made = trained(tmp_path, shop(4, 8, 9), recipe_of(**ONE_EPOCH, model={"user_groups": 4}))
-    assert sorted(made.probes.user_groups) == [0, 1, 2, 3]
+    assert sorted(made.validation.user_groups) == [0, 1, 2, 3]
 
 
 def test_users_who_are_all_alike_fill_one_group(tmp_path: Path, recipe_of: MakeRecipe) -> None:
     alike = [(f"u{user}", f"i{t % 4}", t) for user in range(6) for t in range(9)]
     made = trained(tmp_path, alike, recipe_of(**ONE_EPOCH, model={"user_groups": 2}))
-    assert set(made.probes.user_groups) == {0}
+    assert set(made.validation.user_groups) == {0}
 
 
 def test_histories_of_one_item_are_refused(tmp_path: Path, recipe_of: MakeRecipe) -> None:

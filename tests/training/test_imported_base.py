@@ -12,20 +12,20 @@ import pytest
 import torch
 
 from ofa_export.bundle.writer import fit_tiles, write_bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError
 from ofa_export.importing.importer import Source, import_checkpoint
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.recipes import load_recipe
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.run import train_on_top
+from ofa_export.training.run import train_on_frozen_base
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 
@@ -55,14 +55,14 @@ def start(saved_as: Callable[..., Any], name: str, data: DataSet, tmp_path: Path
     return load_checkpoint(tmp_path / "imported")
 
 
-def on_top(start: Checkpoint, data: DataSet, output: Path) -> Checkpoint:
-    train_on_top(start, data, RECIPE, output, seed=0, resume=False, force=False, progress=Silent())
+def on_frozen_base(start: Checkpoint, data: DataSet, output: Path) -> Checkpoint:
+    train_on_frozen_base(start, data, RECIPE, output, seed=0, resume=False, force=False, progress=Silent())
     return load_checkpoint(output)
 
 
-def test_training_on_top_touches_no_imported_tensor(start: Checkpoint, data: DataSet, tmp_path: Path) -> None:
+def test_training_on_a_frozen_base_touches_no_imported_tensor(start: Checkpoint, data: DataSet, tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in start.model.state_dict().items()}
-    made = on_top(start, data, tmp_path / "trained")
+    made = on_frozen_base(start, data, tmp_path / "trained")
     after = made.model.state_dict()
     assert after.keys() == before.keys()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -85,28 +85,28 @@ def test_other_interactions_keep_the_rows_of_the_checkpoint(
     import_checkpoint(source, data, tmp_path / "imported", rank=3)
     start = load_checkpoint(tmp_path / "imported")
     fewer = replace(data, interactions=data.interactions.filter(pl.col("item_id") != start.item_keys[0]))
-    assert on_top(start, fewer, tmp_path / "trained").item_keys == start.item_keys
+    assert on_frozen_base(start, fewer, tmp_path / "trained").item_keys == start.item_keys
     strange = replace(data, interactions=data.interactions.with_columns(pl.col("item_id") + "x"))
     with pytest.raises(InteractionsError, match="No interaction has an item of the model"):
-        on_top(start, strange, tmp_path / "other")
+        on_frozen_base(start, strange, tmp_path / "other")
 
 
 def test_a_checkpoint_that_was_trained_here_is_refused(toy_checkpoint: Path, data: DataSet, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ofa-export import"):
-        on_top(load_checkpoint(toy_checkpoint), data, tmp_path / "trained")
+        on_frozen_base(load_checkpoint(toy_checkpoint), data, tmp_path / "trained")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("backend", ["litert", "executorch"])
+@pytest.mark.parametrize("converter", ["litert", "executorch"])
 def test_an_imported_checkpoint_can_be_bundled_as_it_is(
-    saved_as: Callable[..., Any], data: DataSet, tmp_path: Path, backend: str
+    saved_as: Callable[..., Any], data: DataSet, tmp_path: Path, converter: str
 ) -> None:
     source = Source(state_dict=saved_as("recbole").path, format="recbole", heads=2)
     import_checkpoint(source, data, tmp_path / "imported", rank=3)
     checkpoint = load_checkpoint(tmp_path / "imported")
     recipe = load_recipe("bundle", "int8", BundleRecipe)
     source = ExportSource(tmp_path / "imported", group=0)
-    contents = load_master(source, backend=get_backend(backend), recipe=recipe, store=ContentCache())
+    contents = load_complete_bundle(source, converter=get_converter(converter), recipe=recipe, store=ContentCache())
     path = tmp_path / "imported.ofab"
     write_bundle(path, contents, tiles=fit_tiles(contents, 10**7), budget=10**7, force=False)
     tolerance = load_recipe("tolerance", "default", TolerancePolicy)

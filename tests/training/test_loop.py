@@ -62,7 +62,7 @@ def task_of(model: Walk, *, verdicts: list[Verdict] | None = None, kill_at: int 
     )
 
 
-def run(model: Walk, folder: Path, *, seed: int = 0, **options: Any) -> dict[str, Any]:
+def fitted(model: Walk, folder: Path, *, seed: int = 0, **options: Any) -> dict[str, Any]:
     task = task_of(model, **options)
     return optimise(task, SETTINGS, seed=seed, snapshot=folder / "walk.running", progress=Silent())
 
@@ -75,7 +75,7 @@ def test_the_best_state_is_restored(tmp_path: Path) -> None:
     places = []
     for best in range(4):
         model = Walk()
-        measured = run(model, tmp_path, verdicts=qualities(*[1.0 if epoch == best else 0.0 for epoch in range(4)]))
+        measured = fitted(model, tmp_path, verdicts=qualities(*[1.0 if epoch == best else 0.0 for epoch in range(4)]))
         assert measured["best_epoch"] == best
         assert measured["best"] == 1
         assert len(measured["history"]) == 4
@@ -86,20 +86,20 @@ def test_the_best_state_is_restored(tmp_path: Path) -> None:
 
 
 def test_of_equal_states_the_earliest_is_kept(tmp_path: Path) -> None:
-    assert run(Walk(), tmp_path, verdicts=qualities(0.5, 0.5, 0.5, 0.5))["best_epoch"] == 0
+    assert fitted(Walk(), tmp_path, verdicts=qualities(0.5, 0.5, 0.5, 0.5))["best_epoch"] == 0
 
 
 def test_an_ineligible_state_is_only_chosen_when_no_other_is_left(tmp_path: Path) -> None:
     verdicts = qualities(0.9, 0.8, 0.1, 0.2)
     ineligible = [Verdict(quality=verdict.quality, eligible=False) for verdict in verdicts]
-    assert run(Walk(), tmp_path, verdicts=[*ineligible[:2], *verdicts[2:]])["best_epoch"] == 3
-    assert run(Walk(), tmp_path, verdicts=ineligible)["best_epoch"] == 0
+    assert fitted(Walk(), tmp_path, verdicts=[*ineligible[:2], *verdicts[2:]])["best_epoch"] == 3
+    assert fitted(Walk(), tmp_path, verdicts=ineligible)["best_epoch"] == 0
 
 
 def test_without_validation_the_last_state_is_kept(tmp_path: Path) -> None:
     last, chosen = Walk(), Walk()
-    run(last, tmp_path)
-    run(chosen, tmp_path, verdicts=qualities(0, 0, 0, 1))
+    fitted(last, tmp_path)
+    fitted(chosen, tmp_path, verdicts=qualities(0, 0, 0, 1))
     assert last.place.item() == chosen.place.item()
     assert not last.training
 
@@ -136,7 +136,7 @@ def test_the_seed_decides_every_draw(tmp_path: Path) -> None:
     for seed in (0, 0, 1):
         model = Walk()
         torch.rand(7)
-        run(model, tmp_path, seed=seed)
+        fitted(model, tmp_path, seed=seed)
         places.append(model.place.item())
     assert places[0] == places[1] != places[2]
 
@@ -155,12 +155,12 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     unbroken = Walk()
-    expected = run(unbroken, tmp_path / "a", verdicts=verdicts)
+    expected = fitted(unbroken, tmp_path / "a", verdicts=verdicts)
     with pytest.raises(KilledError):
-        run(Walk(), tmp_path / "b", verdicts=verdicts, kill_at=kill_at)
+        fitted(Walk(), tmp_path / "b", verdicts=verdicts, kill_at=kill_at)
     resumed = Walk()
     done = 0 if kill_at == 0 else 1 + kill_at // STEPS
-    found = run(resumed, tmp_path / "b", verdicts=verdicts[done:])
+    found = fitted(resumed, tmp_path / "b", verdicts=verdicts[done:])
     assert found == expected
     assert resumed.place.item() == unbroken.place.item()
 
@@ -199,8 +199,8 @@ def test_a_diverging_run_names_the_step_and_leaves_the_state_before_it(tmp_path:
     # What was left is the state of an unbroken run after six steps: with a sound loss it ends where that one does.
     (tmp_path / "unbroken").mkdir()
     resumed, unbroken = Walk(), Walk()
-    run(resumed, tmp_path)
-    run(unbroken, tmp_path / "unbroken")
+    fitted(resumed, tmp_path)
+    fitted(unbroken, tmp_path / "unbroken")
     assert resumed.place.item() == unbroken.place.item()
 
 
@@ -253,7 +253,7 @@ def test_progress_is_told_every_step_of_this_run_and_those_before(
             told.append(text)
 
     with pytest.raises(KilledError):
-        run(Walk(), tmp_path, kill_at=5)
+        fitted(Walk(), tmp_path, kill_at=5)
     optimise(
         task_of(Walk(), verdicts=qualities(0.25, 0.5)),
         SETTINGS,

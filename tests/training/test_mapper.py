@@ -22,10 +22,10 @@ from ofa_export.training.mapper import (
     split_windows,
     train_mapper,
 )
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 from ofa_export.training.windows import Batch
 
-MakeSession = Callable[..., Session]
+MakeRun = Callable[..., TrainingRun]
 
 
 def test_split_by_hand() -> None:
@@ -73,9 +73,9 @@ def test_parameters_never_see_what_they_are_trained_to_predict(T: int, m: int, d
 
 
 @pytest.fixture
-def losses(session_of: MakeSession) -> Callable[[Batch], Tensor]:
+def losses(run_of: MakeRun) -> Callable[[Batch], Tensor]:
     """The loss of each position of the mapper stage, through the network that the stage trains."""
-    model = session_of().model.requires_grad_(False)
+    model = run_of().model.requires_grad_(False)
 
     def per_position(batch: Batch) -> Tensor:
         beginnings, where = split_windows(batch.inputs, 3)
@@ -125,19 +125,17 @@ def test_the_loss_up_to_a_position_does_not_depend_on_items_after_its_target(
     assert not torch.allclose(expected[:, after].nan_to_num(), found[:, after].nan_to_num())
 
 
-def test_the_stage_trains_on_the_mean_of_these_losses(
-    session_of: MakeSession, losses: Callable[[Batch], Tensor]
-) -> None:
-    session = session_of()
-    model, batch = session.model.eval(), batch_of(random_windows(1, (6, 3, 1, 5)))
+def test_the_stage_trains_on_the_mean_of_these_losses(run_of: MakeRun, losses: Callable[[Batch], Tensor]) -> None:
+    run = run_of()
+    model, batch = run.model.eval(), batch_of(random_windows(1, (6, 3, 1, 5)))
     loss, keep_logits = adaptive_loss(model, model.adapt, batch, model.tables[0], target_positions=3)
     assert loss.item() == pytest.approx(losses(batch).nanmean().item(), abs=1e-5)
     assert keep_logits.shape == (4, 2, 2)
 
 
-def test_what_the_mapper_is_given_in_training_holds_no_target(session_of: MakeSession) -> None:
-    session = session_of()
-    model, batch = session.model, batch_of(random_windows(2, (6, 5, 3, 2)))
+def test_what_the_mapper_is_given_in_training_holds_no_target(run_of: MakeRun) -> None:
+    run = run_of()
+    model, batch = run.model, batch_of(random_windows(2, (6, 5, 3, 2)))
     given: list[Tensor] = []
 
     def spy(x: Tensor, valid: Tensor) -> Adaptation:
@@ -150,8 +148,8 @@ def test_what_the_mapper_is_given_in_training_holds_no_target(session_of: MakeSe
     assert torch.equal(given[0], model.embed(lookup(model.tables[0], beginnings), valid))
 
 
-def test_gates_are_sampled_in_training_only(session_of: MakeSession) -> None:
-    model = session_of().model
+def test_gates_are_sampled_in_training_only(run_of: MakeRun) -> None:
+    model = run_of().model
     with torch.no_grad():
         model.controller.head_out.bias.zero_()
     batch = batch_of(random_windows(3, (6, 6)))
@@ -189,25 +187,25 @@ def test_the_share_penalty_draws_the_share_to_its_target(share: float, sign: int
 
 
 @pytest.mark.integration
-def test_too_many_open_gates_are_not_chosen_although_they_score_better(session_of: MakeSession) -> None:
-    session = session_of(mapper={"keep_share": 0.5, "sparsity": 50.0, "epochs": 8, "learning_rate": 0.02})
-    before = {name: value.clone() for name, value in session.model.state_dict().items()}
-    measured: dict[str, Any] = fit_adaptive(session, stage="mapper", adapt=session.model.adapt)
-    _, share = session.validation_ndcg(session.model.adapt, session.full_tables)
+def test_too_many_open_gates_are_not_chosen_although_they_score_better(run_of: MakeRun) -> None:
+    run = run_of(mapper={"keep_share": 0.5, "sparsity": 50.0, "epochs": 8, "learning_rate": 0.02})
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    measured: dict[str, Any] = fit_adaptive(run, stage="mapper", adapt=run.model.adapt)
+    _, share = run.validation_ndcg(run.model.adapt, run.full_tables)
     assert measured["best_epoch"] > 0
     assert share <= 0.6
-    untrained = [name for name, value in session.model.state_dict().items() if torch.equal(value, before[name])]
+    untrained = [name for name, value in run.model.state_dict().items() if torch.equal(value, before[name])]
     assert untrained == []
 
 
 @pytest.mark.integration
-def test_the_stage_reports_what_it_measured(session_of: MakeSession) -> None:
-    session = session_of()
-    train_mapper(session)
-    measured = session.measured["mapper"]
+def test_the_stage_reports_what_it_measured(run_of: MakeRun) -> None:
+    run = run_of()
+    train_mapper(run)
+    measured = run.measured["mapper"]
     assert measured["validation"] == pytest.approx(measured["best"])
     assert measured["executed_share"] == pytest.approx(1.0)
-    control, _ = session.validation_ndcg(static_adapt(session.model), session.full_tables)
+    control, _ = run.validation_ndcg(static_adapt(run.model), run.full_tables)
     assert measured["same_net_unadapted"] == pytest.approx(control)
     assert len(measured["history"]) == 3
 
@@ -225,8 +223,8 @@ def test_each_window_draws_one_of_the_nested_ranks() -> None:
     assert set(drawn.tolist()) == {1, 3} and abs((drawn == 1).double().mean().item() - 0.5) < 0.1
 
 
-def test_the_loss_of_a_smaller_rank_is_that_of_the_smaller_network_and_counts_half(session_of: MakeSession) -> None:
-    model, batch = session_of(model={"rank": 3}).model.eval(), batch_of(random_windows(1, (6, 3, 1, 5)))
+def test_the_loss_of_a_smaller_rank_is_that_of_the_smaller_network_and_counts_half(run_of: MakeRun) -> None:
+    model, batch = run_of(model={"rank": 3}).model.eval(), batch_of(random_windows(1, (6, 3, 1, 5)))
 
     def loss(network: AdaptiveRecommender, ranks: Tensor | None = None) -> float:
         table = model.tables[0]
@@ -238,19 +236,19 @@ def test_the_loss_of_a_smaller_rank_is_that_of_the_smaller_network_and_counts_ha
 
 
 @pytest.mark.integration
-def test_nested_ranks_are_trained_and_reported(session_of: MakeSession) -> None:
-    session = session_of(model={"rank": 3}, mapper={"nested_ranks": [1, 2]})
-    before = {name: value.clone() for name, value in session.model.state_dict().items()}
-    train_mapper(session)
-    assert [name for name, value in session.model.state_dict().items() if torch.equal(value, before[name])] == []
-    found = session.measured["mapper"]["validation_at_rank"]
+def test_nested_ranks_are_trained_and_reported(run_of: MakeRun) -> None:
+    run = run_of(model={"rank": 3}, mapper={"nested_ranks": [1, 2]})
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    train_mapper(run)
+    assert [name for name, value in run.model.state_dict().items() if torch.equal(value, before[name])] == []
+    found = run.measured["mapper"]["validation_at_rank"]
     assert found.keys() == {"1", "2"}
-    session.model = with_rank(session.model, 1)
-    assert found["1"] == pytest.approx(session.validation_ndcg(session.model.adapt, session.full_tables)[0])
+    run.model = with_rank(run.model, 1)
+    assert found["1"] == pytest.approx(run.validation_ndcg(run.model.adapt, run.full_tables)[0])
 
 
-def test_a_prefix_learns_from_the_full_table_of_the_same_step_and_does_not_teach_it(session_of: MakeSession) -> None:
-    model = session_of().model.eval()
+def test_a_prefix_learns_from_the_full_table_of_the_same_step_and_does_not_teach_it(run_of: MakeRun) -> None:
+    model = run_of().model.eval()
     batch, full = window_batch([6, 4], 6), model.tables[0]
     coarse = (full.detach() * 4).round() / 4
 

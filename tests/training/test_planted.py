@@ -20,7 +20,7 @@ from ofa_export.training.mapper import fit_adaptive
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import Optimiser, TrainRecipe
 from ofa_export.training.static import static_loss, train_static
-from ofa_export.training.training_run import Session, initial_session
+from ofa_export.training.training_run import TrainingRun, initial_run
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -29,12 +29,12 @@ CONTROL_RATE = 1e-3
 EPOCHS = 5
 
 
-def as_many_static_steps(session: Session) -> float:
+def as_many_static_steps(run: TrainingRun) -> float:
     """Best validation NDCG@10 of the static net after as many further steps as the mapper stage takes.
 
     The loss is that of the static stage, at all positions of a window: more signals than the mapper stage gets.
     """
-    model, recipe = session.model, session.recipe.mapper
+    model, recipe = run.model, run.recipe.mapper
     settings = Optimiser(epochs=recipe.epochs, batch_size=recipe.batch_size, learning_rate=CONTROL_RATE)
     set_dropout(model, recipe.dropout)
     parameters = model.backbone_parameters()
@@ -43,15 +43,15 @@ def as_many_static_steps(session: Session) -> float:
             stage="control",
             model=model,
             groups=[{"params": parameters, "lr": settings.learning_rate}],
-            batches=session.batches("control", settings, session.windows),
-            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            batches=run.batches("control", settings, run.windows),
+            steps_per_epoch=run.steps_per_epoch(settings, run.windows),
             step=lambda batch, _: static_loss(model, batch, model.tables[0]),
-            validate=lambda: Verdict(quality=session.validation_ndcg(static_adapt(model), session.full_tables)[0]),
+            validate=lambda: Verdict(quality=run.validation_ndcg(static_adapt(model), run.full_tables)[0]),
         ),
         settings,
-        seed=session.seed,
-        snapshot=session.snapshot("control"),
-        progress=session.progress,
+        seed=run.seed,
+        snapshot=run.snapshot("control"),
+        progress=run.progress,
     )
     return float(measured["best"])  # type: ignore[arg-type]
 
@@ -62,13 +62,13 @@ def test_adapting_beats_the_equally_trained_static_net_and_is_personal(tmp_path:
     shipped = load_recipe("train", "planted", TrainRecipe)
     # Five of twelve epochs: a third of the gain, which is still beyond doubt, in a third of the time.
     recipe = shipped.model_copy(update={"mapper": shipped.mapper.model_copy(update={"epochs": EPOCHS})})
-    session = initial_session(histories, recipe, seed=0, folder=tmp_path, progress=Silent())
-    train_static(session)
-    model, start = session.model, copy.deepcopy(session.model.state_dict())
+    run = initial_run(histories, recipe, seed=0, folder=tmp_path, progress=Silent())
+    train_static(run)
+    model, start = run.model, copy.deepcopy(run.model.state_dict())
 
-    fit_adaptive(session, stage="adaptive", adapt=model.adapt)
-    adaptive, _ = session.validation_ndcg(model.adapt, session.full_tables)
-    mean = mean_adaptation(session)
+    fit_adaptive(run, stage="adaptive", adapt=model.adapt)
+    adaptive, _ = run.validation_ndcg(model.adapt, run.full_tables)
+    mean = mean_adaptation(run)
 
     def another_users(x: Tensor, valid: Tensor) -> Adaptation:
         own = model.adapt(x, valid)
@@ -81,11 +81,11 @@ def test_adapting_beats_the_equally_trained_static_net_and_is_personal(tmp_path:
         thetas = tuple(theta.expand(len(x), -1) for theta in mean)
         return Adaptation(keep_logits=own.keep_logits, gates=own.gates, thetas=thetas)
 
-    strangers, _ = session.validation_ndcg(another_users, session.full_tables)
-    average, _ = session.validation_ndcg(mean_users, session.full_tables)
+    strangers, _ = run.validation_ndcg(another_users, run.full_tables)
+    average, _ = run.validation_ndcg(mean_users, run.full_tables)
 
     model.load_state_dict(start)
-    control = as_many_static_steps(session)
+    control = as_many_static_steps(run)
     figures = f"adaptive {adaptive:.4f}, control {control:.4f}, strangers {strangers:.4f}, mean {average:.4f}"
     print(figures)
     assert adaptive >= control + GAIN, figures
@@ -94,13 +94,13 @@ def test_adapting_beats_the_equally_trained_static_net_and_is_personal(tmp_path:
 
 
 @torch.no_grad()
-def mean_adaptation(session: Session) -> list[Tensor]:
+def mean_adaptation(run: TrainingRun) -> list[Tensor]:
     """The mean theta of each block over the validation users, [1, P] each."""
-    model, found = session.model.eval(), []
+    model, found = run.model.eval(), []
 
     def collect(x: Tensor, valid: Tensor) -> Adaptation:
         found.append(model.adapt(x, valid))
         return found[-1]
 
-    session.validation_ndcg(collect, session.full_tables)
+    run.validation_ndcg(collect, run.full_tables)
     return [torch.cat(thetas).mean(dim=0, keepdim=True) for thetas in zip(*(a.thetas for a in found), strict=True)]

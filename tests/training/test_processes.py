@@ -89,14 +89,16 @@ def test_two_processes_make_what_one_makes(alone: Checkpoint, together: Checkpoi
             )
     np.testing.assert_allclose(together.importance, alone.importance, rtol=1e-4)
     np.testing.assert_allclose(together.centroids, alone.centroids, rtol=1e-3, atol=1e-5)
-    assert np.array_equal(together.probes.user_groups, alone.probes.user_groups)
+    assert np.array_equal(together.validation.user_groups, alone.validation.user_groups)
 
 
 @pytest.mark.integration
 def test_two_processes_score_as_one_does(alone: Checkpoint, together: Checkpoint) -> None:
     scores = []
     for made in (alone, together):
-        found, _ = score_histories(made.model, made.model.adapt, made.model.tables[0].detach(), made.probes.histories)
+        found, _ = score_histories(
+            made.model, made.model.adapt, made.model.tables[0].detach(), made.validation.histories
+        )
         scores.append(found)
     np.testing.assert_allclose(scores[1], scores[0], rtol=1e-3, atol=1e-4)
 

@@ -21,7 +21,7 @@ from ofa_export.training import run as run_module
 from ofa_export.training.progress import Silent
 from ofa_export.training.recipe import TrainRecipe
 from ofa_export.training.run import STAGES, Stage, train
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 from ofa_export.training.weights import train_weights
 
 pytestmark = pytest.mark.integration
@@ -72,7 +72,7 @@ def test_all_stages_leave_their_part_in_the_checkpoint(unbroken: Path) -> None:
     measured = checkpoint.config.training["measured"]
     assert set(measured) >= {"static", "groups", "weights", "tiles", "mapper"}
     assert sum(measured["groups"]["sizes"]) == 60
-    assert set(checkpoint.probes.user_groups) == {0, 1}
+    assert set(checkpoint.validation.user_groups) == {0, 1}
     assert not np.allclose(checkpoint.model.tables[0], checkpoint.model.tables[1])
     assert not np.allclose(checkpoint.importance[0], checkpoint.importance[1])
     assert not np.allclose(checkpoint.centroids[0], checkpoint.centroids[1])
@@ -115,7 +115,7 @@ def test_another_seed_makes_another_model(data: DataSet, recipe_of: MakeRecipe, 
         make(data, recipe_of(**NOTHING), tmp_path / str(seed), seed=seed)
     first, second = (contents(tmp_path / str(seed)) for seed in (0, 1))
     assert first["model.safetensors"] != second["model.safetensors"]
-    assert first["probes.safetensors"] != second["probes.safetensors"]
+    assert first["validation_histories.safetensors"] != second["validation_histories.safetensors"]
 
 
 @pytest.mark.parametrize(
@@ -272,9 +272,9 @@ def test_histories_too_short_to_train_on(data: DataSet, recipe_of: MakeRecipe, t
 def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_no_checkpoint(
     data: DataSet, recipe_of: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def poison(session: Session) -> None:
-        session.model.position.data[0, 0] = np.nan
-        train_weights(session)
+    def poison(run: TrainingRun) -> None:
+        run.model.position.data[0, 0] = np.nan
+        train_weights(run)
 
     stages = [Stage(stage.name, poison if stage.name == "weights" else stage.run) for stage in STAGES]
     monkeypatch.setattr(run_module, "STAGES", tuple(stages))

@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.training.static import static_loss, train_static
-from ofa_export.training.training_run import Session, mean_cross_entropy
+from ofa_export.training.training_run import TrainingRun, mean_cross_entropy
 from ofa_export.training.windows import Batch
 
-MakeSession = Callable[..., Session]
+MakeRun = Callable[..., TrainingRun]
 
 WINDOWS = torch.tensor([[3, 1, 4, 1, 5, 9, 2], [-1, -1, -1, 6, 5, 3, 8], [-1, -1, -1, -1, -1, 7, 0]])
 
@@ -32,10 +32,8 @@ def losses(model: AdaptiveRecommender, batch: Batch) -> Tensor:
 
 
 @pytest.mark.parametrize("changed", [4, 5, 6])
-def test_the_loss_up_to_a_position_does_not_depend_on_items_after_its_target(
-    session_of: MakeSession, changed: int
-) -> None:
-    model = session_of().model.requires_grad_(False)
+def test_the_loss_up_to_a_position_does_not_depend_on_items_after_its_target(run_of: MakeRun, changed: int) -> None:
+    model = run_of().model.requires_grad_(False)
     other = WINDOWS.clone()
     other[:, changed:] = (other[:, changed:] + 7) % 24
     expected, found = losses(model, batch_of(WINDOWS)), losses(model, batch_of(other))
@@ -44,8 +42,8 @@ def test_the_loss_up_to_a_position_does_not_depend_on_items_after_its_target(
     assert (expected[:, changed - 1 :] != found[:, changed - 1 :])[0].all()
 
 
-def test_the_stage_trains_on_the_mean_over_all_real_positions(session_of: MakeSession) -> None:
-    model = session_of().model.requires_grad_(False)
+def test_the_stage_trains_on_the_mean_over_all_real_positions(run_of: MakeRun) -> None:
+    model = run_of().model.requires_grad_(False)
     batch = batch_of(WINDOWS)
     expected = losses(model, batch).sum() / (batch.inputs >= 0).sum()
     assert static_loss(model, batch, model.tables[0]).item() == pytest.approx(expected.item(), abs=1e-5)
@@ -58,8 +56,8 @@ def test_the_loss_is_the_full_softmax() -> None:
     assert loss.item() == pytest.approx(sum(expected) / 2, abs=1e-5)
 
 
-def test_targets_at_padding_are_never_read(session_of: MakeSession) -> None:
-    model = session_of().model.requires_grad_(False)
+def test_targets_at_padding_are_never_read(run_of: MakeRun) -> None:
+    model = run_of().model.requires_grad_(False)
     batch = batch_of(WINDOWS)
     wild = Batch(batch.inputs, torch.where(batch.inputs < 0, 10**6, batch.targets), 0)
     assert torch.equal(static_loss(model, batch, model.tables[0]), static_loss(model, wild, model.tables[0]))
@@ -67,15 +65,15 @@ def test_targets_at_padding_are_never_read(session_of: MakeSession) -> None:
 
 @pytest.mark.integration
 def test_the_static_stage_leaves_one_table_for_all_groups_and_no_trace_in_the_mapper(
-    session_of: MakeSession,
+    run_of: MakeRun,
 ) -> None:
-    session = session_of(model={"user_groups": 2}, static={"epochs": 6})
-    before = {name: value.clone() for name, value in session.model.state_dict().items()}
-    train_static(session)
-    tables = session.model.tables
+    run = run_of(model={"user_groups": 2}, static={"epochs": 6})
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    train_static(run)
+    tables = run.model.tables
     assert torch.equal(tables[0], tables[1])
-    for name, value in session.model.state_dict().items():
+    for name, value in run.model.state_dict().items():
         generated = name.startswith(("controller.", "mapper.")) or ".basis." in name
         assert torch.equal(value, before[name]) == generated, name
-    history = session.measured["static"]["history"]
-    assert session.measured["static"]["best"] == max(history) > history[0]
+    history = run.measured["static"]["history"]
+    assert run.measured["static"]["best"] == max(history) > history[0]

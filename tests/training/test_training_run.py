@@ -9,60 +9,56 @@ import torch
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories, static_adapt
 from ofa_export.training import training_run
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 
-MakeSession = Callable[..., Session]
+MakeRun = Callable[..., TrainingRun]
 
 
-def test_validation_is_the_mean_over_users_each_with_the_table_of_its_group(session_of: MakeSession) -> None:
-    session = session_of(model={"user_groups": 2})
-    session.user_groups[:20] = 1
-    model, histories = session.model, session.histories
+def test_validation_is_the_mean_over_users_each_with_the_table_of_its_group(run_of: MakeRun) -> None:
+    run = run_of(model={"user_groups": 2})
+    run.user_groups[:20] = 1
+    model, histories = run.model, run.histories
     qualities = []
-    for user in session.validation_users:
-        sequence, group = histories.sequence(int(user)), int(session.user_groups[user])
+    for user in run.validation_users:
+        sequence, group = histories.sequence(int(user)), int(run.user_groups[user])
         history = sequence[:-2][-6:][None]
         scores, _ = score_histories(model, model.adapt, model.tables[group].detach(), history)
         qualities.append(ndcg(target_ranks(scores, sequence[-2:-1]), 10)[0])
-    found, share = session.validation_ndcg(model.adapt, session.full_tables)
+    found, share = run.validation_ndcg(model.adapt, run.full_tables)
     assert found == pytest.approx(np.mean(qualities))
     assert share == 1
-    assert len(session.validation_users) == 60
+    assert len(run.validation_users) == 60
 
 
-def test_a_group_without_validation_users_does_not_count(session_of: MakeSession) -> None:
-    one, two = session_of(), session_of(model={"user_groups": 2})
+def test_a_group_without_validation_users_does_not_count(run_of: MakeRun) -> None:
+    one, two = run_of(), run_of(model={"user_groups": 2})
     two.model.tables.data[0] = one.model.tables.data[0]
     two.model.load_state_dict(one.model.state_dict() | {"tables": two.model.tables.data})
     expected = one.validation_ndcg(static_adapt(one.model), one.full_tables)
     assert two.validation_ndcg(static_adapt(two.model), two.full_tables) == expected
 
 
-def test_validation_looks_at_a_limited_number_of_users(
-    session_of: MakeSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_validation_looks_at_a_limited_number_of_users(run_of: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_run, "VALIDATION_USERS", 7)
-    users = session_of().validation_users
+    users = run_of().validation_users
     assert len(users) == 7
     assert np.array_equal(users, np.sort(users))
-    assert np.array_equal(users, session_of().validation_users)
-    assert not np.array_equal(users, session_of(seed=1).validation_users)
+    assert np.array_equal(users, run_of().validation_users)
+    assert not np.array_equal(users, run_of(seed=1).validation_users)
 
 
-def test_the_seed_decides_the_first_weights(session_of: MakeSession) -> None:
-    first, again, other = (session_of(seed=seed).model.position for seed in (0, 0, 1))
+def test_the_seed_decides_the_first_weights(run_of: MakeRun) -> None:
+    first, again, other = (run_of(seed=seed).model.position for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_a_session_starts_in_evaluation_mode(session_of: MakeSession) -> None:
-    assert not session_of().model.training
+def test_a_session_starts_in_evaluation_mode(run_of: MakeRun) -> None:
+    assert not run_of().model.training
 
 
-def test_other_users_can_be_validated_on(session_of: MakeSession) -> None:
-    session = session_of()
-    model, users = session.model, np.array([3, 8])
-    expected = np.mean(
-        [session.validation_ndcg(model.adapt, session.full_tables, users=users[i : i + 1])[0] for i in range(2)]
-    )
-    assert session.validation_ndcg(model.adapt, session.full_tables, users=users)[0] == pytest.approx(expected)
+def test_other_users_can_be_validated_on(run_of: MakeRun) -> None:
+    run = run_of()
+    model, users = run.model, np.array([3, 8])
+    expected = np.mean([run.validation_ndcg(model.adapt, run.full_tables, users=users[i : i + 1])[0] for i in range(2)])
+    assert run.validation_ndcg(model.adapt, run.full_tables, users=users)[0] == pytest.approx(expected)

@@ -16,14 +16,14 @@ from toys import CONFIG, random_model, save_checkpoint
 
 from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
 from ofa_export.converters.converters import SECOND_CONVERTERS, SecondConverter
-from ofa_export.converters.registry import GROUP, get_backend
+from ofa_export.converters.registry import GROUP, get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.planning.master import measured_master
+from ofa_export.planning.complete_bundle import measured_complete_bundle
 from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import parse_precision
 from ofa_export.reporting.byte_shares import ByteShare
@@ -50,15 +50,15 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def torch_program_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Install the backend beside this file as any distribution would, and remove it: other tests list what there is."""
+    """Install the converter beside this file as any distribution would; remove it, because other tests list them."""
     site = tmp_path_factory.mktemp("site")
     (site / "torch_program.py").write_bytes((Path(__file__).parent / "torch_program.py").read_bytes())
     info = site / "torch_program-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch-program\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        f"[{GROUP}]\ntorch-program = torch_program:TorchProgramBackend\n"
-        "torch-program-twin = torch_program:TwinProgramBackend\n"
+        f"[{GROUP}]\ntorch-program = torch_program:TorchProgramConverter\n"
+        "torch-program-twin = torch_program:TwinProgramConverter\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(site)
@@ -84,7 +84,7 @@ def tolerance() -> TolerancePolicy:
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> ContentCache:
-    """Kept between runs only where the developer says so: conversions of the real backends take minutes."""
+    """Kept between runs only where the developer says so: conversions of the real converters take minutes."""
     return ContentCache() if "OFA_EXPORT_CACHE" in os.environ else ContentCache(tmp_path_factory.mktemp("cache"))
 
 
@@ -98,7 +98,7 @@ class Workshop:
     store: ContentCache
     folder: Path
 
-    def master(self, *, backend: str = "torch-program", precision: str = "int8", **choices: Any) -> BundleContents:
+    def complete(self, *, converter: str = "torch-program", precision: str = "int8", **choices: Any) -> BundleContents:
         floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 5.0}[precision]
         recipe = BundleRecipe(
             description="toy",
@@ -107,7 +107,9 @@ class Workshop:
             selftest=SelfTestRecipe(min_snr_db=floor_db),
             **choices,
         )
-        return measured_master(self.checkpoint, backend=get_backend(backend), group=0, recipe=recipe, store=self.store)
+        return measured_complete_bundle(
+            self.checkpoint, converter=get_converter(converter), group=0, recipe=recipe, store=self.store
+        )
 
     def write(self, contents: BundleContents, *, tiles: int | None = None) -> Path:
         path = self.folder / "toy.ofab"
@@ -131,7 +133,7 @@ class Workshop:
         self,
         breakage: Callable[[AdaptiveRecommender], None],
         *,
-        backend: str = "torch-program",
+        converter: str = "torch-program",
         precision: str = "int8",
         **options: Any,
     ) -> Report:
@@ -140,14 +142,19 @@ class Workshop:
         with torch.no_grad():
             breakage(changed)
         graphs = device_graphs(changed, candidates=25)
-        return self.with_graphs(graphs, backend=backend, precision=precision, **options)
+        return self.with_graphs(graphs, converter=converter, precision=precision, **options)
 
     def with_graphs(
-        self, graphs: Sequence[DeviceGraph], *, backend: str = "torch-program", precision: str = "int8", **options: Any
+        self,
+        graphs: Sequence[DeviceGraph],
+        *,
+        converter: str = "torch-program",
+        precision: str = "int8",
+        **options: Any,
     ) -> Report:
         """The report on a bundle with other graphs, and nothing else is changed."""
-        content = get_backend(backend).convert(graphs, precision=parse_precision(precision))
-        return self.report(replace(self.master(backend=backend, precision=precision), graphs=content), **options)
+        content = get_converter(converter).convert(graphs, precision=parse_precision(precision))
+        return self.report(replace(self.complete(converter=converter, precision=precision), graphs=content), **options)
 
 
 @pytest.fixture
@@ -186,7 +193,7 @@ def workshop(
 SUBJECT = Subject(
     model_id="toy",
     group="0",
-    backend="litert",
+    converter="litert",
     precision="int8",
     size_bytes=990_000,
     budget_bytes=1_000_000,
@@ -205,8 +212,8 @@ GOOD = (
 WARNED = (*GOOD, at_most("gates.undecided_flipped_count", 1, 0, "count", "Close one.", otherwise="warn"))
 BAD = (
     *WARNED,
-    at_least("quantisation.block_0.hidden.snr_db", 12.0, 30, "dB", "Block 0, worst is probe 3."),
-    at_most("finite.adapt.nonfinite_count", 2, 0, "count", "First in theta_0 & probe <1>."),
+    at_least("quantisation.block_0.hidden.snr_db", 12.0, 30, "dB", "Block 0, worst is history 3."),
+    at_most("finite.adapt.nonfinite_count", 2, 0, "count", "First in theta_0 & history <1>."),
 )
 
 
@@ -214,7 +221,7 @@ def report_of(*findings: Finding) -> Report:
     return Report(
         bundle="toy.ofab",
         subject=SUBJECT,
-        runtime="host",
+        target="host",
         checkpoint_sha256="ab" * 32,
         tolerance="For tests.",
         environment={"python": "3.11"},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.ranking.metrics import target_ranks
@@ -26,8 +26,8 @@ def histories(checkpoint: Checkpoint) -> ValidationHistories:
 
 @pytest.fixture
 def device(workshop: Any) -> Iterator[Device]:
-    with Bundle.open(workshop.write(workshop.master(precision="fp32"))) as bundle:
-        yield Device(bundle, get_backend("torch-program").load(bundle.graphs, bundle.manifest.shapes.contract()))
+    with Bundle.open(workshop.write(workshop.complete(precision="fp32"))) as bundle:
+        yield Device(bundle, get_converter("torch-program").load(bundle.graphs, bundle.manifest.shapes.contract()))
 
 
 def with_exclusion(checkpoint: Checkpoint, exclude: bool) -> Checkpoint:
@@ -54,10 +54,10 @@ def test_items_of_the_history_are_ranked_unless_the_checkpoint_says_otherwise(
     device: Device, checkpoint: Checkpoint, histories: ValidationHistories, exclude: bool
 ) -> None:
     sessions = run(device, with_exclusion(checkpoint, exclude), histories)
-    probes, model = checkpoint.probes, checkpoint.model
-    scores, _ = score_histories(model, model.adapt, checkpoint.table(0), probes.histories)
-    seen = probes.histories if exclude else None
-    assert np.array_equal(sessions.full_ranks, target_ranks(scores, probes.targets, history=seen))
+    validation, model = checkpoint.validation, checkpoint.model
+    scores, _ = score_histories(model, model.adapt, checkpoint.table(0), validation.histories)
+    seen = validation.histories if exclude else None
+    assert np.array_equal(sessions.full_ranks, target_ranks(scores, validation.targets, history=seen))
 
 
 def test_scores_of_every_history_are_kept_to_look_at_and_its_times_are_taken(

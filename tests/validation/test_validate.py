@@ -21,7 +21,7 @@ from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.bundle.manifest import ENTRY, Manifest
 from ofa_export.bundle.tile_order import prefix_bytes
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.network import AdaptiveRecommender
@@ -42,7 +42,7 @@ def finding(report: Report, assertion: str) -> Finding:
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("share", [1, 0.4])
 def test_a_sound_bundle_passes_with_many_tiles_and_with_few(workshop: Any, precision: str, share: float) -> None:
-    contents = workshop.master(precision=precision)
+    contents = workshop.complete(precision=precision)
     report = workshop.validate(workshop.write(contents, tiles=round(share * contents.table.tile_count)))
     assert workshop.failed(report) == set()
     assert exit_code([report]) == 0
@@ -50,7 +50,7 @@ def test_a_sound_bundle_passes_with_many_tiles_and_with_few(workshop: Any, preci
 
 def test_a_quantised_bundle_has_both_errors_and_a_full_precision_one_only_its_conversion_s(workshop: Any) -> None:
     groups = {
-        precision: {found.group for found in workshop.report(workshop.master(precision=precision)).findings}
+        precision: {found.group for found in workshop.report(workshop.complete(precision=precision)).findings}
         for precision in ("fp32", "int8")
     }
     assert groups["int8"] - groups["fp32"] == {"quantisation"}
@@ -58,19 +58,19 @@ def test_a_quantised_bundle_has_both_errors_and_a_full_precision_one_only_its_co
 
 
 def test_every_graph_output_is_compared(workshop: Any) -> None:
-    found = {finding.assertion for finding in workshop.report(workshop.master()).findings}
+    found = {finding.assertion for finding in workshop.report(workshop.complete()).findings}
     outputs = ("adapt.hidden", "adapt.keep_logits", "adapt.theta_0", "adapt.theta_1")
     for output in (*outputs, "block_0.hidden", "block_1.hidden", "score.scores"):
         assert {f"conversion.{output}.max_abs_err", f"quantisation.{output}.snr_db"} <= found
 
 
 def test_the_same_bundle_gives_the_same_report(workshop: Any) -> None:
-    path = workshop.write(workshop.master())
+    path = workshop.write(workshop.complete())
     assert workshop.validate(path) == workshop.validate(path)
 
 
 def test_a_report_shows_scores_times_bytes_and_expected_quality(workshop: Any) -> None:
-    path = workshop.write(workshop.master())
+    path = workshop.write(workshop.complete())
     report = workshop.validate(path)
     assert report.scores is not None and report.quality is not None
     assert len(report.scores.reference) == len(report.scores.device) == len(report.scores.same_gates) > 400
@@ -144,13 +144,13 @@ class Reversed(nn.Module):
 
 def test_reversed_scores_fail_as_scores_and_as_rankings(workshop: Any) -> None:
     *others, score = device_graphs(workshop.checkpoint.model, candidates=25)
-    backend = get_backend("torch-program")
-    graphs = backend.convert([*others, DeviceGraph(score.spec, Reversed(score.module))], precision=INT8)
-    report = workshop.report(replace(workshop.master(), graphs=graphs))
+    converter = get_converter("torch-program")
+    graphs = converter.convert([*others, DeviceGraph(score.spec, Reversed(score.module))], precision=INT8)
+    report = workshop.report(replace(workshop.complete(), graphs=graphs))
     assert workshop.failed(report) == {
         "quantisation.score.scores.snr_db",
         "rounding.score.scores.snr_db",
-        "faint.score.scores.snr_db",
+        "small_inputs.score.scores.snr_db",
         "session.scores.snr_db",
         "ranking.top10.overlap_share",
         "ranking.ndcg10.drop",
@@ -165,7 +165,7 @@ def test_flipped_gates_are_named_with_history_block_and_margin(workshop: Any) ->
     report = workshop.with_model(keep_block_0)
     flips = finding(report, "gates.flipped_count")
     assert flips.status == "fail" and flips.measured
-    assert "block 0 of probe" in flips.sentence and "(margin -" in flips.sentence
+    assert "block 0 of history" in flips.sentence and "(margin -" in flips.sentence
     assert "block 1" not in flips.sentence
 
 
@@ -204,7 +204,7 @@ def test_a_silent_reference_is_compared_by_the_difference_itself(workshop: Any) 
     weight, bias = generator.weight.clone(), generator.bias.clone()
     try:
         silence(workshop.checkpoint.model)
-        sound = workshop.report(workshop.master())
+        sound = workshop.report(workshop.complete())
         broken = workshop.with_model(lambda model: model.mapper.generators[0].out.bias.fill_(0.01))
     finally:
         generator.weight.copy_(weight)
@@ -223,7 +223,7 @@ def permuted(tiles: NDArray[np.uint8], start: int, stop: int) -> NDArray[np.uint
 
 
 def test_a_tile_whose_items_are_permuted_is_named(workshop: Any) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     table = contents.table
     starts = prefix_bytes(table.order, table.group_sizes)
     tiles = permuted(table.tiles, int(starts[4]), int(starts[5]))
@@ -238,7 +238,7 @@ def test_a_tile_whose_items_are_permuted_is_named(workshop: Any) -> None:
 
 
 def test_scales_of_another_table_are_found(workshop: Any) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     rms = (contents.table.rms * np.float32(1.001)).astype(np.float32)
     report = workshop.report(replace(contents, table=replace(contents.table, rms=rms)))
     assert "table.scales.max_abs_err" in workshop.failed(report)
@@ -246,7 +246,7 @@ def test_scales_of_another_table_are_found(workshop: Any) -> None:
 
 
 def test_a_bundle_of_the_most_popular_items_is_compared_with_a_checkpoint_of_these(workshop: Any) -> None:
-    contents = workshop.master(items=30)
+    contents = workshop.complete(items=30)
     report = workshop.report(contents)
     assert (workshop.failed(report), contents.table.items) == (set(), 30)
     longer = replace(contents, items_entry=replace(contents.items, keys=("K30", *contents.items.keys[1:])).to_bytes())
@@ -254,7 +254,7 @@ def test_a_bundle_of_the_most_popular_items_is_compared_with_a_checkpoint_of_the
 
 
 def test_swapped_item_keys_are_found(workshop: Any) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     first, second, *others = contents.items.keys
     report = workshop.report(
         replace(contents, items_entry=replace(contents.items, keys=(second, first, *others)).to_bytes())
@@ -264,7 +264,7 @@ def test_swapped_item_keys_are_found(workshop: Any) -> None:
 
 
 def test_a_self_test_with_other_answers_is_found(workshop: Any) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     test = contents.selftest
     codes = test.tile_codes.copy()
     codes[3] ^= 0x80
@@ -278,7 +278,7 @@ def test_a_self_test_with_other_answers_is_found(workshop: Any) -> None:
 
 
 def test_a_budget_below_the_file_s_size_is_a_rejection(workshop: Any) -> None:
-    path = workshop.write(workshop.master())
+    path = workshop.write(workshop.complete())
     entries = {name: bytes(data) for name, data in read_archive(memoryview(path.read_bytes())).items()}
     manifest = Manifest.from_bytes(entries[ENTRY])
     entries[ENTRY] = manifest.model_copy(update={"budget_bytes": 5000}).to_bytes()
@@ -301,14 +301,14 @@ def test_what_is_no_bundle_is_a_rejection_with_the_reader_s_reason(workshop: Any
 
 def test_graphs_that_the_runtime_refuses_are_a_rejection(workshop: Any) -> None:
     graphs = device_graphs(workshop.checkpoint.model, candidates=25)[:-1]
-    content = get_backend("torch-program").convert(graphs, precision=FP32)
-    report = workshop.report(replace(workshop.master(), graphs=content))
+    content = get_converter("torch-program").convert(graphs, precision=FP32)
+    report = workshop.report(replace(workshop.complete(), graphs=content))
     assert workshop.failed(report) == {"bundle.accepted"}
     assert report.subject is not None
 
 
 def test_another_checkpoint_is_named_and_nothing_is_compared(workshop: Any) -> None:
-    path = workshop.write(workshop.master())
+    path = workshop.write(workshop.complete())
     report = workshop.validate(path, checkpoint=replace(workshop.checkpoint, sha256="cd" * 32))
     assert workshop.failed(report) == {"bundle.checkpoint"}
     sentence = finding(report, "bundle.checkpoint").sentence
@@ -318,7 +318,7 @@ def test_another_checkpoint_is_named_and_nothing_is_compared(workshop: Any) -> N
 
 
 def test_a_manifest_that_does_not_fit_the_checkpoint_is_a_broken_contract(workshop: Any) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     fields = contents.fields.model_copy(
         update={"group": "7", "ranking": contents.fields.ranking.model_copy(update={"exclude_history": False})}
     )
@@ -330,7 +330,7 @@ def test_a_manifest_that_does_not_fit_the_checkpoint_is_a_broken_contract(worksh
 
 def test_an_unknown_runtime_is_a_usage_error(workshop: Any) -> None:
     with pytest.raises(UnknownNameError, match=r"runtime 'phone'.*Valid: .*host"):
-        workshop.validate(workshop.folder / "none.ofab", runtime="phone")
+        workshop.validate(workshop.folder / "none.ofab", target="phone")
 
 
 def test_a_missing_file_is_a_usage_error(workshop: Any) -> None:
@@ -339,5 +339,5 @@ def test_a_missing_file_is_a_usage_error(workshop: Any) -> None:
 
 
 def test_nothing_is_printed(workshop: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    workshop.report(workshop.master())
+    workshop.report(workshop.complete())
     assert capfd.readouterr() == ("", "")

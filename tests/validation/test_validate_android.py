@@ -20,10 +20,10 @@ from graph_inputs import random_inputs
 from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import BundleError, RuntimeFailedError
 from ofa_export.graphs.device import device_graphs
-from ofa_export.targets.android.runtime import AndroidRuntime
+from ofa_export.targets.android.target import AndroidTarget
 from ofa_export.validation.reports.report import Report, exit_code
 
 pytestmark = pytest.mark.android
@@ -37,40 +37,40 @@ SMALL = {"zero point of one output moved by one step", "scale of one output of i
 BUNDLES = [("litert", "fp32"), ("litert", "int8"), ("executorch", "fp32"), ("executorch", "int8")]
 
 
-@pytest.mark.parametrize(("backend", "precision"), BUNDLES)
-def test_a_sound_bundle_passes_on_the_phone_s_library(workshop: Any, backend: str, precision: str) -> None:
-    report = workshop.report(workshop.master(backend=backend, precision=precision), runtime="android")
+@pytest.mark.parametrize(("converter", "precision"), BUNDLES)
+def test_a_sound_bundle_passes_on_the_phone_s_library(workshop: Any, converter: str, precision: str) -> None:
+    report = workshop.report(workshop.complete(converter=converter, precision=precision), target="android")
     assert workshop.failed(report) == set()
-    assert (report.runtime, exit_code([report])) == ("android", 0)
+    assert (report.target, exit_code([report])) == ("android", 0)
     assert {"runtime.loads", "runtime.runs"} <= {finding.assertion for finding in report.findings}
     names = {"litert": "tensorflow-lite (android)", "executorch": "react-native-executorch (android)"}
-    assert names[backend] in report.environment
+    assert names[converter] in report.environment
 
 
 def test_int4_of_litert_is_taken_by_the_phone_s_library_and_no_worse_there(workshop: Any) -> None:
     # Random weights are too much for four bits on any runtime.
-    path = workshop.write(workshop.master(backend="litert", precision="int4"))
-    host, phone = workshop.validate(path), workshop.validate(path, runtime="android")
+    path = workshop.write(workshop.complete(converter="litert", precision="int4"))
+    host, phone = workshop.validate(path), workshop.validate(path, target="android")
     assert workshop.failed(phone) == workshop.failed(host)
     assert next(finding for finding in phone.findings if finding.assertion == "runtime.runs").status == "pass"
 
 
-@pytest.mark.parametrize("backend", ["litert", "executorch"])
-def test_small_defects_are_found_on_the_phone_s_library_too(workshop: Any, backend: str) -> None:
+@pytest.mark.parametrize("converter", ["litert", "executorch"])
+def test_small_defects_are_found_on_the_phone_s_library_too(workshop: Any, converter: str) -> None:
     defects = [defect for defect in FILE_DEFECTS if defect.name in SMALL]
     assert len(defects) == len(SMALL)
-    sound = workshop.master(backend=backend)
+    sound = workshop.complete(converter=converter)
     for defect in defects:
         file = Constants(
-            content=bytearray(sound.graphs), model=workshop.checkpoint.model, rules=get_backend(backend).rules
+            content=bytearray(sound.graphs), model=workshop.checkpoint.model, rules=get_converter(converter).rules
         )
         defect.change(file)
-        assert_found(workshop.report(replace(sound, graphs=bytes(file.content)), runtime="android"), defect)
+        assert_found(workshop.report(replace(sound, graphs=bytes(file.content)), target="android"), defect)
 
 
-def fp32_graphs(workshop: Any, backend: str) -> tuple[bytes, list[GraphSpec]]:
+def fp32_graphs(workshop: Any, converter: str) -> tuple[bytes, list[GraphSpec]]:
     contract = [graph.spec for graph in device_graphs(workshop.checkpoint.model, candidates=25)]
-    return bytes(workshop.master(backend=backend, precision="fp32").graphs), contract
+    return bytes(workshop.complete(converter=converter, precision="fp32").graphs), contract
 
 
 def noise_db(found: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]]) -> float:
@@ -85,7 +85,7 @@ def noise_db(found: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[A
 
 # int8 of LiteRT: its older release rounds activations differently; each is as far from PyTorch as from the other.
 @pytest.mark.parametrize(
-    ("backend", "precision", "floor_db"),
+    ("converter", "precision", "floor_db"),
     [
         ("litert", "fp32", 110),
         ("litert", "int8", 30),
@@ -94,12 +94,12 @@ def noise_db(found: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[A
     ],
 )
 def test_the_phone_s_library_computes_what_the_host_computes(
-    workshop: Any, backend: str, precision: str, floor_db: float
+    workshop: Any, converter: str, precision: str, floor_db: float
 ) -> None:
-    content = workshop.master(backend=backend, precision=precision).graphs
+    content = workshop.complete(converter=converter, precision=precision).graphs
     contract = [graph.spec for graph in device_graphs(workshop.checkpoint.model, candidates=25)]
-    host = get_backend(backend).load(content, contract)
-    phone = AndroidRuntime().load(get_backend(backend), content, contract)
+    host = get_converter(converter).load(content, contract)
+    phone = AndroidTarget().load(get_converter(converter), content, contract)
     try:
         for graph in contract:
             inputs = random_inputs(graph)
@@ -128,14 +128,14 @@ def blockwise_int4(manager: RecipeManager) -> None:
 def report_with(workshop: Any, configure: Callable[[RecipeManager], None], **options: Any) -> Report:
     graphs = quantised(fp32_graphs(workshop, "litert")[0], configure)
     report: Report = workshop.report(
-        replace(workshop.master(backend="litert", precision="int8"), graphs=graphs), **options
+        replace(workshop.complete(converter="litert", precision="int8"), graphs=graphs), **options
     )
     return report
 
 
 def test_what_only_the_phone_s_library_refuses_is_found(workshop: Any) -> None:
     assert "bundle.accepted" not in workshop.failed(report_with(workshop, weight_only_int4))
-    report = report_with(workshop, weight_only_int4, runtime="android")
+    report = report_with(workshop, weight_only_int4, target="android")
     assert workshop.failed(report) == {"runtime.loads"}
     assert "TensorFlow Lite 2.16.1 for Android failed while it loaded" in sentence(report, "runtime.loads")
     assert "(DEQUANTIZE) failed to prepare" in sentence(report, "runtime.loads")
@@ -148,7 +148,7 @@ def test_what_only_the_phone_s_library_crashes_on_is_found(
     assert "bundle.accepted" not in workshop.failed(report_with(workshop, blockwise_int4))
     monkeypatch.chdir(tmp_path)
     capfd.readouterr()
-    report = workshop.validate(tmp_path / "toy.ofab", runtime="android")
+    report = workshop.validate(tmp_path / "toy.ofab", target="android")
     assert workshop.failed(report) == {"runtime.runs"}
     assert "ended its process while it ran graph adapt" in sentence(report, "runtime.runs")
     assert "SIGSEGV in [libtensorflowlite_jni.so" in sentence(report, "runtime.runs")
@@ -164,7 +164,7 @@ def children() -> set[int]:
 def test_a_library_that_hangs_is_stopped_at_the_time_limit(workshop: Any) -> None:
     content, contract = fp32_graphs(workshop, "litert")
     before = children()
-    runner = AndroidRuntime(time_limit_s=5).load(get_backend("litert"), content, contract)
+    runner = AndroidTarget(time_limit_s=5).load(get_converter("litert"), content, contract)
     (pid,) = children() - before
     runner.run("score", random_inputs(contract[-1]))
     os.kill(pid, signal.SIGSTOP)
@@ -175,11 +175,11 @@ def test_a_library_that_hangs_is_stopped_at_the_time_limit(workshop: Any) -> Non
     runner.close()
 
 
-@pytest.mark.parametrize("backend", ["litert", "executorch"])
-def test_what_is_no_file_of_the_runtime_is_refused(workshop: Any, backend: str) -> None:
-    content, contract = fp32_graphs(workshop, backend)
+@pytest.mark.parametrize("converter", ["litert", "executorch"])
+def test_what_is_no_file_of_the_runtime_is_refused(workshop: Any, converter: str) -> None:
+    content, contract = fp32_graphs(workshop, converter)
     for damaged in (b"no such file", content[: len(content) // 3]):
         with pytest.raises(RuntimeFailedError, match="while it loaded"):
-            AndroidRuntime().load(get_backend(backend), damaged, contract)
+            AndroidTarget().load(get_converter(converter), damaged, contract)
     with pytest.raises(BundleError, match="the contract asks for adapt"):
-        AndroidRuntime().load(get_backend(backend), content, contract[:-1])
+        AndroidTarget().load(get_converter(converter), content, contract[:-1])

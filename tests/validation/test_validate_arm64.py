@@ -16,7 +16,7 @@ from graph_inputs import random_inputs
 from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import BundleError, RuntimeFailedError
 from ofa_export.graphs.device import device_graphs
 from ofa_export.support.content_cache import default_cache_root
@@ -25,20 +25,20 @@ from ofa_export.targets.arm64.cpus import CPUS, Cpu
 from ofa_export.targets.arm64.root_folder import ENVIRONMENT, command, root_folder
 from ofa_export.targets.process.child_process import ChildProcess
 from ofa_export.targets.process.child_runner import ChildRunner
-from ofa_export.targets.registry import get_runtime, runtime_names
+from ofa_export.targets.registry import get_target, target_names
 from ofa_export.validation.reports.report import exit_code
 
-pytestmark = pytest.mark.android(runtime="arm64")
+pytestmark = pytest.mark.android(target="arm64")
 
-PROCESSORS = runtime_names("arm64")
+PROCESSORS = target_names("arm64")
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("runtime", PROCESSORS)
-def test_a_sound_bundle_passes_on_every_processor(workshop: Any, runtime: str, precision: str) -> None:
-    report = workshop.report(workshop.master(backend="litert", precision=precision), runtime=runtime)
+@pytest.mark.parametrize("target", PROCESSORS)
+def test_a_sound_bundle_passes_on_every_processor(workshop: Any, target: str, precision: str) -> None:
+    report = workshop.report(workshop.complete(converter="litert", precision=precision), target=target)
     assert workshop.failed(report) == set()
-    assert (report.runtime, exit_code([report])) == (runtime, 0)
+    assert (report.target, exit_code([report])) == (target, 0)
     assert {"runtime.loads", "runtime.runs"} <= {finding.assertion for finding in report.findings}
     assert {"ai-edge-litert (arm64)", "qemu-aarch64-static"} <= report.environment.keys()
 
@@ -55,11 +55,11 @@ def relative_error(found: Mapping[str, NDArray[Any]], expected: Mapping[str, NDA
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("runtime", PROCESSORS)
-def test_every_processor_computes_what_the_host_computes(workshop: Any, runtime: str, precision: str) -> None:
-    content, contract = workshop.master(backend="litert", precision=precision).graphs, contract_of(workshop)
-    host = get_backend("litert").load(content, contract)
-    phone = get_runtime(runtime).load(get_backend("litert"), content, contract)
+@pytest.mark.parametrize("target", PROCESSORS)
+def test_every_processor_computes_what_the_host_computes(workshop: Any, target: str, precision: str) -> None:
+    content, contract = workshop.complete(converter="litert", precision=precision).graphs, contract_of(workshop)
+    host = get_converter("litert").load(content, contract)
+    phone = get_target(target).load(get_converter("litert"), content, contract)
     try:
         for graph in contract:
             inputs = random_inputs(graph)
@@ -85,7 +85,7 @@ def translated(log: Path, *patterns: tuple[int, int]) -> bool:
 def test_each_processor_runs_the_int8_kernels_that_it_is_there_for(
     workshop: Any, tmp_path: Path, cpu: Cpu, dot: bool, matrix: bool
 ) -> None:
-    graphs, contract = workshop.master(backend="litert", precision="int8").graphs, contract_of(workshop)
+    graphs, contract = workshop.complete(converter="litert", precision="int8").graphs, contract_of(workshop)
     (tmp_path / "graphs").write_bytes(graphs)
     qemu, *rest = command(LITERT, folder := root_folder(LITERT, default_cache_root()), cpu, str(tmp_path / "graphs"))
     child = ChildProcess(
@@ -108,9 +108,9 @@ def children() -> set[int]:
 
 
 def test_a_process_that_dies_is_a_failure_with_the_graph_and_the_signal(workshop: Any) -> None:
-    content, contract = workshop.master(backend="litert", precision="fp32").graphs, contract_of(workshop)
+    content, contract = workshop.complete(converter="litert", precision="fp32").graphs, contract_of(workshop)
     before = children()
-    runner = get_runtime("arm64-neon").load(get_backend("litert"), content, contract)
+    runner = get_target("arm64-neon").load(get_converter("litert"), content, contract)
     (pid,) = children() - before
     runner.run("score", random_inputs(contract[-1]))
     os.kill(pid, signal.SIGKILL)
@@ -123,8 +123,8 @@ def test_a_process_that_dies_is_a_failure_with_the_graph_and_the_signal(workshop
 
 
 def test_what_it_refuses_to_load_is_a_finding(workshop: Any) -> None:
-    sound = workshop.master(backend="litert", precision="fp32")
-    report = workshop.report(replace(sound, graphs=bytes(sound.graphs[: len(sound.graphs) // 3])), runtime="arm64-i8mm")
+    sound = workshop.complete(converter="litert", precision="fp32")
+    report = workshop.report(replace(sound, graphs=bytes(sound.graphs[: len(sound.graphs) // 3])), target="arm64-i8mm")
     assert workshop.failed(report) == {"runtime.loads"}
     sentence = next(finding.sentence for finding in report.findings if finding.assertion == "runtime.loads")
     assert "for arm64 on max,sve=off,sme=off failed while it loaded graphs.tflite" in sentence
@@ -132,6 +132,6 @@ def test_what_it_refuses_to_load_is_a_finding(workshop: Any) -> None:
 
 
 def test_a_file_of_another_contract_is_refused(workshop: Any) -> None:
-    content, contract = workshop.master(backend="litert", precision="fp32").graphs, contract_of(workshop)
+    content, contract = workshop.complete(converter="litert", precision="fp32").graphs, contract_of(workshop)
     with pytest.raises(BundleError, match="the contract asks for adapt"):
-        get_runtime("arm64-neon").load(get_backend("litert"), content, contract[:-1])
+        get_target("arm64-neon").load(get_converter("litert"), content, contract[:-1])

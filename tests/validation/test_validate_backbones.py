@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-BACKENDS = ("litert", "executorch")
+CONVERTERS = ("litert", "executorch")
 CHANCE = {"ranking.ndcg10.drop"}
 """A network with random weights ranks at random: one of its 24 users who changes places is more than the limit."""
 IMPORTED: dict[str, dict[str, Any]] = {
@@ -20,16 +20,16 @@ IMPORTED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_bundle_of_gated_convolutions_passes(workshop_of: Any, backend: str) -> None:
+@pytest.mark.parametrize("converter", CONVERTERS)
+def test_a_bundle_of_gated_convolutions_passes(workshop_of: Any, converter: str) -> None:
     workshop = workshop_of(backbone="gated-convolution")
-    assert workshop.failed(workshop.report(workshop.master(backend=backend))) <= CHANCE
+    assert workshop.failed(workshop.report(workshop.complete(converter=converter))) <= CHANCE
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", IMPORTED)
 # A conversion for ExecuTorch takes a minute.
-@pytest.mark.parametrize("backend", ["litert", pytest.param("executorch", marks=pytest.mark.optional)])
-def test_a_bundle_of_an_imported_backbone_passes(workshop_of: Any, backbone: str, backend: str) -> None:
+@pytest.mark.parametrize("converter", ["litert", pytest.param("executorch", marks=pytest.mark.optional)])
+def test_a_bundle_of_an_imported_backbone_passes(workshop_of: Any, backbone: str, converter: str) -> None:
     workshop = workshop_of(backbone=backbone, **IMPORTED[backbone])
-    assert workshop.failed(workshop.report(workshop.master(backend=backend))) <= CHANCE
+    assert workshop.failed(workshop.report(workshop.complete(converter=converter))) <= CHANCE

@@ -14,9 +14,9 @@ from ofa_export.validation.reports.report import exit_code
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize(("backend", "precision"), [("litert", "fp32"), ("litert", "int8"), ("executorch", "int8")])
-def test_a_sound_bundle_of_a_real_runtime_passes(workshop: Any, backend: str, precision: str) -> None:
-    report = workshop.report(workshop.master(backend=backend, precision=precision))
+@pytest.mark.parametrize(("converter", "precision"), [("litert", "fp32"), ("litert", "int8"), ("executorch", "int8")])
+def test_a_sound_bundle_of_a_real_runtime_passes(workshop: Any, converter: str, precision: str) -> None:
+    report = workshop.report(workshop.complete(converter=converter, precision=precision))
     assert workshop.failed(report) == set()
     assert exit_code([report]) == 0
     assert report.environment["torch"]
@@ -26,14 +26,14 @@ def test_a_damaged_generator_is_blamed_alone_on_a_real_runtime(workshop: Any) ->
     def scale_generator(model: AdaptiveRecommender) -> None:
         model.mapper.generators[1].out.weight.mul_(1.3)
 
-    failed = workshop.failed(workshop.with_model(scale_generator, backend="litert"))
+    failed = workshop.failed(workshop.with_model(scale_generator, converter="litert"))
     assert {name for name in failed if name.startswith("quantisation.")} == {"quantisation.adapt.theta_1.snr_db"}
     assert not any(name.startswith("conversion.") for name in failed)
 
 
 def test_validating_imports_no_converter(workshop: Any) -> None:
     # They take longer to import than a bundle takes to be validated, once its conversion is in the cache.
-    path = workshop.write(workshop.master(backend="litert", precision="fp32"))
+    path = workshop.write(workshop.complete(converter="litert", precision="fp32"))
     code = f"""
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A third-party backend: PyTorch itself as the runtime, with layers that are rounded if asked to.
+"""A third-party converter: PyTorch itself as the runtime, with layers that are rounded if asked to.
 
 It takes milliseconds where a real converter takes half a minute, so every way of breaking a bundle can be tried.
 """
@@ -23,7 +23,7 @@ from ofa_export.precision import Precision
 from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
 
 
-class TorchProgramBackend:
+class TorchProgramConverter:
     name = "torch-program"
     entry_name = "graphs.torch"
     schemes: ClassVar = {"fp32": "2.0", "int8": "2.0", "int4": "2.0"}
@@ -47,7 +47,7 @@ class TorchProgramBackend:
         return {"torch": torch.__version__}
 
 
-class TwinProgramBackend(TorchProgramBackend):
+class TwinProgramConverter(TorchProgramConverter):
     """A second converter for the same runtime."""
 
     name = "torch-program-twin"

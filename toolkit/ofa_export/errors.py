@@ -52,7 +52,7 @@ class UnknownNameError(ConfigError):
     """A name that is not registered.
 
     Args:
-        kind: what is named, for example "backend".
+        kind: what is named, for example "converter".
         given: the name as the user wrote it.
         choices: every valid name.
     """
@@ -230,15 +230,15 @@ class LoweringError(OfaExportError):
     """A converter refused a graph.
 
     Args:
-        backend: name of the backend.
+        converter: name of the converter.
         stage: the step that failed, for example "export" or "quantise".
         graph: name of the device graph, or None when the step takes all graphs.
         detail: the converter's own message.
     """
 
-    def __init__(self, *, backend: str, stage: str, graph: str | None, detail: str) -> None:
-        self.backend, self.stage, self.graph = backend, stage, graph
-        super().__init__(f"{backend}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")
+    def __init__(self, *, converter: str, stage: str, graph: str | None, detail: str) -> None:
+        self.converter, self.stage, self.graph = converter, stage, graph
+        super().__init__(f"{converter}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")
 
 
 def _shown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How a runtime stores and computes quantised linear layers: what fake quantisation has to imitate (no torch here)."""
+"""How a runtime stores and computes quantised linear layers: what fake quantisation has to follow (no torch here)."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 
 TIME_LIMIT_S = 120
 """The graphs take milliseconds; importing a runtime on a busy computer takes some ten seconds."""
 
 
-def end_of_trial(path: Path) -> str | None:
+def subprocess_trial(path: Path) -> str | None:
     """How the process ended in which a bundle's graphs were tried, when that was not by itself.
 
     Args:
@@ -37,9 +37,11 @@ def end_of_trial(path: Path) -> str | None:
         return f"The runtime did not finish the graphs within {TIME_LIMIT_S} seconds."
     if ended.returncode >= 0:
         return None
-    said = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    message = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
     name = signal.Signals(-ended.returncode).name
-    return f"The runtime ended its process ({name}) while it ran the graphs{f': {said[0][:300]}' if said else ''}."
+    return (
+        f"The runtime ended its process ({name}) while it ran the graphs{f': {message[0][:300]}' if message else ''}."
+    )
 
 
 def main() -> None:
@@ -48,7 +50,7 @@ def main() -> None:
         contract = bundle.manifest.shapes.contract()
         # A refusal, or an exception of a runtime, is for the validation that follows to report.
         with suppress(Exception):
-            runner = get_backend(bundle.manifest.runtime.name).load(bundle.graphs, contract)
+            runner = get_converter(bundle.manifest.runtime.name).load(bundle.graphs, contract)
             for graph in contract:
                 inputs = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in graph.inputs}
                 inputs |= {"length": np.ones(1, np.int32)} if "length" in inputs else {}

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 def fleet(ofa, bundles: Path, toy_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fleet of the toy checkpoint whose first bundles are those of `bundles`."""
     folder = tmp_path_factory.mktemp("fleets")
-    made = ofa("fleet", toy_checkpoint, "--budgets", "1MB,165KB", "--backend", "litert", "-o", "fleet", cwd=folder)
+    made = ofa("fleet", toy_checkpoint, "--budgets", "1MB,165KB", "--runtime", "litert", "-o", "fleet", cwd=folder)
     assert made.returncode == 0, made.stderr
     assert "toy-1MB-litert-g1.ofab" in made.stdout
     assert "Take one out with: ofa-export collect fleet toy-1MB-litert.ofab" in made.stdout
@@ -39,7 +39,7 @@ def test_a_bundle_that_the_fleet_has_not(invoke, fleet: Path) -> None:
 
 
 def test_a_second_fleet_asks_what_to_do(ofa, fleet: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
-    command = ("fleet", toy_checkpoint, "--budgets", "1MB,165KB", "--backend", "litert", "-o", fleet)
+    command = ("fleet", toy_checkpoint, "--budgets", "1MB,165KB", "--runtime", "litert", "-o", fleet)
     refused = ofa(*command)
     assert refused.returncode == 2
     assert "add --resume to go on with it, --force to replace it" in refused.stderr
@@ -52,7 +52,7 @@ def test_a_second_fleet_asks_what_to_do(ofa, fleet: Path, toy_checkpoint: Path, 
 
 def test_a_fleet_that_cannot_be_made_whole_is_not_made_at_all(ofa, toy_checkpoint: Path, tmp_path: Path) -> None:
     failed = ofa(
-        "fleet", toy_checkpoint, "--budgets", "1KB,1MB", "--backend", "litert", "-o", "fleet", "--json", cwd=tmp_path
+        "fleet", toy_checkpoint, "--budgets", "1KB,1MB", "--runtime", "litert", "-o", "fleet", "--json", cwd=tmp_path
     )
     assert failed.returncode == 3
     assert json.loads(failed.stdout)["error"]["exit_code"] == 3

@@ -72,7 +72,7 @@ def test_the_result_and_what_was_assumed(run_import, files: Path) -> None:
         "config.json",
         "items.parquet",
         "model.safetensors",
-        "probes.safetensors",
+        "validation_histories.safetensors",
     }
 
 
@@ -91,7 +91,7 @@ def test_json_and_no_note_when_nothing_was_assumed(run_import, files: Path) -> N
     assert made["items"] == N
     assert made["measured"]["imported"]["heads"] == 4
     assert made["measured"]["imported"]["format"] == "recbole"
-    assert set(made["probe_ndcg_at_10"]) == {"popularity", "markov", "static", "adapted"}
+    assert set(made["validation_ndcg_at_10"]) == {"popularity", "markov", "static", "adapted"}
 
 
 def test_an_unknown_format_suggests_the_nearest(run_import, files: Path) -> None:
@@ -129,7 +129,7 @@ def test_items_that_are_not_those_of_the_interactions(run_import, invoke, files:
 
 
 @pytest.mark.integration
-def test_training_on_top(run_import, invoke, files: Path) -> None:
+def test_training_on_a_frozen_base(run_import, invoke, files: Path) -> None:
     assert run_import("--heads", "2", "--rank", "2").exit_code == 0
     recipe = yaml.safe_load(shipped("export_recipes", "train", "ci.yaml").read_text())
     recipe["mapper"]["epochs"] = recipe["weights"]["epochs"] = 1
@@ -140,7 +140,7 @@ def test_training_on_top(run_import, invoke, files: Path) -> None:
     assert json.loads(result.stdout)["measured"]["imported"]["format"] == "recbole"
 
 
-def test_training_on_top_of_something_else(invoke, toy_checkpoint: Path, files: Path) -> None:
+def test_training_on_a_frozen_base_of_something_else(invoke, toy_checkpoint: Path, files: Path) -> None:
     arguments = ["train", files / "a.csv", "-o", files / "trained", "--recipe", "ci"]
     fails(invoke(*arguments, "--from", toy_checkpoint), 2, "ofa-export import")
     fails(invoke(*arguments, "--from", files / "nothing"), 5, "There is no checkpoint folder")

@@ -11,7 +11,7 @@ import pytest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.resources import shipped
 
-AUTO = ("--recipe", "auto", "--backend", "litert")
+AUTO = ("--recipe", "auto", "--runtime", "litert")
 
 
 @pytest.mark.integration
@@ -50,7 +50,7 @@ def test_the_resolved_recipe_of_the_sample_makes_the_same_bytes(ofa, tmp_path: P
     assert {one["configuration"] for one in plan["front"]} >= {plan["configuration"]}
     paths = [tmp_path / "chosen.ofab", tmp_path / "resolved.ofab"]
     for path, recipe in zip(paths, ("auto", tmp_path / "plan.yaml"), strict=True):
-        made = ofa("bundle", sample, "--budget", "480KB", "--backend", "litert", "--recipe", recipe, "-o", path)
+        made = ofa("bundle", sample, "--budget", "480KB", "--runtime", "litert", "--recipe", recipe, "-o", path)
         assert made.returncode == 0, made.stderr
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert paths[0].stat().st_size == plan["bytes"]

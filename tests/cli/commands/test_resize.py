@@ -39,10 +39,10 @@ def delta(invoke, small: Path, litert: Path, tmp_path_factory: pytest.TempPathFa
 def test_a_resized_bundle_is_the_one_that_bundle_writes(
     invoke, bundle: Path, toy_checkpoint: Path, tmp_path: Path, less: int
 ) -> None:
-    budget, backend = bundle.stat().st_size - less, bundle.stem.rpartition("-")[2]
+    budget, converter = bundle.stat().st_size - less, bundle.stem.rpartition("-")[2]
     resized = invoke("resize", bundle, "--budget", budget, "-o", tmp_path / "resized")
     assert (resized.exit_code, resized.stderr) == (0, "")
-    arguments = ["--budget", budget, "--backend", backend, "-o", tmp_path / "made"]
+    arguments = ["--budget", budget, "--runtime", converter, "-o", tmp_path / "made"]
     made = invoke("bundle", toy_checkpoint, *arguments)
     assert made.exit_code == 0, made.output
     assert (tmp_path / "resized").read_bytes() == (tmp_path / "made").read_bytes()

@@ -78,7 +78,7 @@ def test_another_error_of_the_system_is_one() -> None:
 
 
 def test_a_converter_that_refuses_is_to_be_reported_without_a_traceback() -> None:
-    result = run(LoweringError(backend="litert", stage="export", graph="adapt", detail="no such operator"))
+    result = run(LoweringError(converter="litert", stage="export", graph="adapt", detail="no such operator"))
     assert result.exit_code == 1
     assert result.stderr == f"Error: litert: export failed for graph adapt: no such operator\n{REQUEST}\n"
 

@@ -4,7 +4,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import BundleError
 from ofa_export.precision import INT8
 
@@ -49,9 +49,9 @@ def test_inner_tensors_have_short_names_of_their_own(converted) -> None:
 
 def test_weights_of_large_files_lie_in_the_verified_flatbuffer(make_graphs) -> None:
     wide = make_graphs(width=64, rank=8)[:1]
-    content = get_backend("litert").convert(wide, precision=INT8)
+    content = get_converter("litert").convert(wide, precision=INT8)
     assert len(content) > 256 * 1024
     buffers = flatbuffer_utils.convert_bytearray_to_object(content).buffers
     assert not any(buffer.offset for buffer in buffers)
     with pytest.raises(BundleError):
-        get_backend("litert").load(content[:-1000], [graph.spec for graph in wide])
+        get_converter("litert").load(content[:-1000], [graph.spec for graph in wide])

@@ -8,7 +8,7 @@ from ofa_export.converters.litert.tensor_names import operation_name, short_name
 @pytest.mark.parametrize(
     ("name", "short"),
     [
-        ("ofa.backends.Named/ofa.device.BlockGraph_module/torch.nn.Linear_static;2", "static"),
+        ("ofa.converters.Named/ofa.device.BlockGraph_module/torch.nn.Linear_static;2", "static"),
         ("a.Named/a.Block_module/a.ModuleDict_linears/torch.nn.Linear_ffn_in;1", "linears/ffn_in"),
         ("a.Named/a.B_module/a.L_query;;a.Named/a.B_module/a.L_key;", "query"),
         ("arith.constant7", ""),

@@ -18,8 +18,8 @@ from ai_edge_litert.tools import flatbuffer_utils
 from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, TensorSpec
-from ofa_export.converters.litert.converter import LiteRtBackend
-from ofa_export.converters.onnx2tf.converter import LiteRtOnnx2TfBackend
+from ofa_export.converters.litert.converter import LiteRtConverter
+from ofa_export.converters.onnx2tf.converter import Onnx2TfConverter
 from ofa_export.errors import ConfigError, LoweringError, MissingToolError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.config import ModelConfig
@@ -74,12 +74,12 @@ def all_graphs() -> tuple[DeviceGraph, ...]:
 
 @pytest.fixture(scope="module")
 def fp32(all_graphs: tuple[DeviceGraph, ...]) -> bytes:
-    return LiteRtOnnx2TfBackend().convert(all_graphs, precision=FP32)
+    return Onnx2TfConverter().convert(all_graphs, precision=FP32)
 
 
 @pytest.fixture(scope="module")
 def int8(converted: Callable[[str, str], bytes]) -> bytes:
-    return converted("litert-onnx2tf", "int8")
+    return converted("onnx2tf", "int8")
 
 
 @pytest.mark.integration
@@ -95,7 +95,7 @@ def test_signatures_carry_the_names_of_the_contract(all_graphs, fp32) -> None:
 
 @pytest.mark.integration
 def test_fp32_graphs_of_every_kind_agree_with_pytorch(all_graphs, fp32) -> None:
-    runner, gates = LiteRtBackend().load(fp32, [graph.spec for graph in all_graphs]), set()
+    runner, gates = LiteRtConverter().load(fp32, [graph.spec for graph in all_graphs]), set()
     for graph in all_graphs:
         for seed, length in enumerate(LENGTHS * 4):
             inputs = inputs_of(graph, length, seed)
@@ -110,7 +110,7 @@ def test_fp32_graphs_of_every_kind_agree_with_pytorch(all_graphs, fp32) -> None:
 
 @pytest.mark.integration
 def test_int8_graphs_are_close_to_pytorch(graphs, int8) -> None:
-    runner = LiteRtBackend().load(int8, [graph.spec for graph in graphs])
+    runner = LiteRtConverter().load(int8, [graph.spec for graph in graphs])
     for graph in graphs:
         for seed, length in enumerate(LENGTHS):
             inputs = inputs_of(graph, length, seed)
@@ -150,10 +150,10 @@ def test_another_process_writes_the_same_bytes_prints_nothing_and_leaves_nothing
         f"""
         import hashlib, os
         from conftest import tiny_graphs
-        from ofa_export.converters.onnx2tf.converter import LiteRtOnnx2TfBackend
+        from ofa_export.converters.onnx2tf.converter import Onnx2TfConverter
         from ofa_export.precision import INT8
         os.chdir({str(tmp_path)!r})
-        print(hashlib.sha256(LiteRtOnnx2TfBackend().convert(tiny_graphs(), precision=INT8)).hexdigest())
+        print(hashlib.sha256(Onnx2TfConverter().convert(tiny_graphs(), precision=INT8)).hexdigest())
         """
     )
     process = run_python(script, PYTHONHASHSEED="7")
@@ -181,8 +181,8 @@ class Undecidable(nn.Module):
 def test_a_refused_graph_is_named(module: nn.Module, stage: str) -> None:
     x = TensorSpec("x", (1, 3))
     graphs = [DeviceGraph(GraphSpec("odd", (x,), (TensorSpec("y", (1, 3)),)), module), model_graphs("")[-1]]
-    with pytest.raises(LoweringError, match=r"litert-onnx2tf: .* failed for graph odd") as caught:
-        LiteRtOnnx2TfBackend().convert(graphs, precision=FP32)
+    with pytest.raises(LoweringError, match=r"onnx2tf: .* failed for graph odd") as caught:
+        Onnx2TfConverter().convert(graphs, precision=FP32)
     assert (caught.value.stage, caught.value.graph) == (stage, "odd")
 
 
@@ -193,12 +193,12 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, module, None)
     sentence = rf"needs {module}, which is not installed: run pip install 'ofa-export\[onnx2tf\]'"
     with pytest.raises(MissingToolError, match=sentence):
-        LiteRtOnnx2TfBackend().tool_versions()
+        Onnx2TfConverter().tool_versions()
     with pytest.raises(MissingToolError, match=sentence):
-        LiteRtOnnx2TfBackend().convert((), precision=FP32)
+        Onnx2TfConverter().convert((), precision=FP32)
 
 
 def test_one_precision_for_all_layers() -> None:
     mixed = Precision(default="int8", layers=(("adapt", "fp32"),))
-    with pytest.raises(ConfigError, match="leave out `layers`, or use --backend litert"):
-        LiteRtOnnx2TfBackend().convert((), precision=mixed)
+    with pytest.raises(ConfigError, match="leave out `layers`, or leave out --converter"):
+        Onnx2TfConverter().convert((), precision=mixed)

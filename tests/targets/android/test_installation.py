@@ -21,7 +21,7 @@ def suitable_computer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_processor_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    with pytest.raises(ConfigError, match=r"this is Linux on aarch64\. Use --runtime host"):
+    with pytest.raises(ConfigError, match=r"this is Linux on aarch64\. Use --target host"):
         installation(LITERT, tmp_path)
 
 
@@ -40,7 +40,7 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it(
     with pytest.raises(MissingToolError) as caught:
         installation(EXECUTORCH, tmp_path)
     assert f"needs {missing}which" in str(caught.value)
-    assert f"apt-get install --no-install-recommends {packages}, or use --runtime host" in str(caught.value)
+    assert f"apt-get install --no-install-recommends {packages}, or use --target host" in str(caught.value)
     assert caught.value.exit_code == 6
 
 

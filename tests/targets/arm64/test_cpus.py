@@ -24,7 +24,7 @@ def test_each_processor_adds_one_kind_of_instructions(cpu: Cpu, present: set[str
     assert not absent & set(line.split())
 
 
-def test_what_libraries_are_told_is_what_qemu_imitates() -> None:
+def test_what_libraries_are_told_is_what_qemu_emulates() -> None:
     parts = {"cortex-a53": "0xd03", "cortex-a76": "0xd0b", "max,sve=off,sme=off": "0xd40"}
     assert {cpu.model: re.findall(r"CPU part\t: (\S+)", cpu.cpuinfo)[0] for cpu in CPUS} == parts
 

@@ -15,7 +15,7 @@ THERE = {"qemu-aarch64-static": "exit 0", "dpkg": "exit 0"}
 
 def test_another_system_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
-    with pytest.raises(ConfigError, match=r"needs Linux; this is Darwin\. Use --runtime host"):
+    with pytest.raises(ConfigError, match=r"needs Linux; this is Darwin\. Use --target host"):
         root_folder(LITERT, tmp_path)
 
 
@@ -39,8 +39,8 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it(
     cache = tmp_path / "cache"
     with pytest.raises(MissingToolError) as caught:
         root_folder(build, cache)
-    assert f"The runtime arm64 needs {missing} not installed" in str(caught.value)
-    assert f"apt-get install --no-install-recommends {packages}, or use --runtime host" in str(caught.value)
+    assert f"The target arm64 needs {missing} not installed" in str(caught.value)
+    assert f"apt-get install --no-install-recommends {packages}, or use --target host" in str(caught.value)
     assert caught.value.exit_code == 6
     assert not cache.exists()
 

@@ -31,19 +31,19 @@ def cross_names(report: Report) -> set[str]:
 
 
 @pytest.mark.parametrize(("precision", "metric"), [("fp32", "max_abs_err"), ("int8", "snr_db")])
-@pytest.mark.parametrize("backend", ["torch-program", "torch-program-twin"])
-def test_two_sound_converters_agree_in_every_output(workshop: Any, backend: str, precision: str, metric: str) -> None:
-    report = workshop.report(workshop.master(backend=backend, precision=precision), cross=True)
+@pytest.mark.parametrize("converter", ["torch-program", "torch-program-twin"])
+def test_two_sound_converters_agree_in_every_output(workshop: Any, converter: str, precision: str, metric: str) -> None:
+    report = workshop.report(workshop.complete(converter=converter, precision=precision), cross=True)
     gates = {"cross.gates.flipped_count", "cross.gates.undecided_flipped_count"}
     assert cross_names(report) == {f"cross.{output}.{metric}" for output in OUTPUTS} | gates
     assert (workshop.failed(report), exit_code([report])) == (set(), 0)
     assert report.subject is not None
-    assert report.subject.backend == backend
+    assert report.subject.converter == converter
     assert {"twin", "torch"} <= report.environment.keys()
 
 
 def test_nothing_is_crossed_unasked(workshop: Any) -> None:
-    report = workshop.report(workshop.master())
+    report = workshop.report(workshop.complete())
     assert cross_names(report) == set()
     assert "twin" not in report.environment
 
@@ -77,18 +77,18 @@ def test_a_recipe_without_the_limit_says_which(workshop: Any, tolerance: Toleran
     limits = tolerance.of_precision("int8").model_copy(update={"cross_snr_db": None})
     bare = tolerance.model_copy(update={"precisions": {"int8": limits}})
     with pytest.raises(ConfigError, match="no cross_snr_db, which --cross needs"):
-        workshop.report(workshop.master(), tolerance=bare, cross=True)
+        workshop.report(workshop.complete(), tolerance=bare, cross=True)
 
 
 def test_the_two_litert_converters_agree(workshop: Any) -> None:
-    report = workshop.report(workshop.master(backend="litert-onnx2tf", precision="fp32"), cross=True)
+    report = workshop.report(workshop.complete(converter="onnx2tf", precision="fp32"), cross=True)
     assert workshop.failed(report) == set()
     assert len(cross_names(report)) == len(OUTPUTS) + 2
     assert report.subject is not None
-    assert report.subject.backend == "litert-onnx2tf"
+    assert report.subject.converter == "onnx2tf"
     assert {"onnx2tf", "litert-torch"} <= report.environment.keys()
 
 
 def test_a_runtime_with_one_converter_is_refused(workshop: Any) -> None:
     with pytest.raises(ConfigError, match="one converter for executorch only"):
-        workshop.report(workshop.master(backend="executorch"), cross=True)
+        workshop.report(workshop.complete(converter="executorch"), cross=True)

@@ -11,7 +11,7 @@ from ofa_export.validation.reference import Reference
 MARGINS = np.array([[3.0, 0.01], [-2.0, -0.02]], np.float32)
 HISTORIES = ValidationHistories(
     items=(np.array([1], np.int32), np.array([2], np.int32)),
-    names=("probe 4", "probe 9"),
+    names=("history 4", "history 9"),
     targets=np.array([0, 0], np.int32),
     history_length=3,
 )
@@ -32,7 +32,7 @@ def test_agreement_passes_both() -> None:
 def test_a_clear_flip_fails_and_is_named_with_history_block_and_margin() -> None:
     clear, close = findings([[1, 1], [1, 0]])
     assert (clear.assertion, clear.status, clear.measured) == ("gates.flipped_count", "fail", 1)
-    assert "block 0 of probe 9 (margin -2.0000)" in clear.sentence
+    assert "block 0 of history 9 (margin -2.0000)" in clear.sentence
     assert close.status == "pass"
 
 
@@ -40,7 +40,7 @@ def test_a_flip_below_the_margin_only_warns() -> None:
     clear, close = findings([[1, 0], [0, 0]])
     assert clear.status == "pass"
     assert (close.assertion, close.status, close.measured) == ("gates.undecided_flipped_count", "warn", 1)
-    assert "block 1 of probe 4 (margin +0.0100)" in close.sentence
+    assert "block 1 of history 4 (margin +0.0100)" in close.sentence
 
 
 @pytest.mark.parametrize("value", [0.5, 2.0])

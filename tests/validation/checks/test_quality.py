@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.planning.recipe import BundleRecipe
@@ -29,8 +29,8 @@ CHOICES: dict[str, dict[str, Any]] = {
 def rounded(workshop: Any, contents: BundleContents) -> Checkpoint:
     """The checkpoint as the recipe cuts and rounds it."""
     recipe = BundleRecipe.model_validate(contents.fields.recipe)
-    cut = bundled(workshop.checkpoint, group=0, recipe=recipe)
-    model = fake_quantised(cut.model, recipe.precision, backend=get_backend("torch-program"))
+    cut = bundled(workshop.checkpoint, recipe=recipe)
+    model = fake_quantised(cut.model, recipe.precision, converter=get_converter("torch-program"))
     return replace(cut, model=model)
 
 
@@ -49,7 +49,7 @@ def found(workshop: Any, contents: BundleContents, checkpoint: Checkpoint, *, ti
 @pytest.mark.integration
 @pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
 def test_what_was_measured_is_measured_again(workshop: Any, choices: dict[str, Any]) -> None:
-    contents = workshop.master(**choices)
+    contents = workshop.complete(**choices)
     promised = dict(contents.fields.quality.ndcg_at_10.by_tiles)
     few, whole = sorted(promised)[2], contents.table.tile_count
     for kept, measured in ((few, few), (few + 1, few), (whole, whole)):
@@ -59,17 +59,22 @@ def test_what_was_measured_is_measured_again(workshop: Any, choices: dict[str, A
 
 
 def test_users_whose_next_item_is_left_out_count_as_missed(workshop: Any) -> None:
-    contents = workshop.master(items=40)
+    contents = workshop.complete(items=40)
     cut = rounded(workshop, contents)
-    assert 0 < len(cut.probes.missed_groups) < contents.fields.quality.users == len(workshop.checkpoint.probes.targets)
-    forgotten = replace(cut, probes=replace(cut.probes, missed_groups=np.zeros(0, np.int32)))
+    assert (
+        0
+        < len(cut.validation.missed_groups)
+        < contents.fields.quality.users
+        == len(workshop.checkpoint.validation.targets)
+    )
+    forgotten = replace(cut, validation=replace(cut.validation, missed_groups=np.zeros(0, np.int32)))
     tiles = contents.table.tile_count
     assert found(workshop, contents, cut, tiles=tiles).status == "pass"
     assert found(workshop, contents, forgotten, tiles=tiles).status == "fail"
 
 
 def test_another_promise_is_found_and_named(workshop: Any) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     quality = contents.fields.quality
     ndcg = quality.ndcg_at_10.model_copy(update={"full_table": "0.9876"})
     fields = contents.fields.model_copy(update={"quality": quality.model_copy(update={"ndcg_at_10": ndcg})})

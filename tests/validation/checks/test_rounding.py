@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from toys import CONFIG, random_model
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.precision import FP32, INT8
@@ -38,15 +38,15 @@ def test_where_nothing_is_rounded_the_worst_history_counts() -> None:
 
 def test_embeddings_and_scores_are_rounded_at_no_precision() -> None:
     model = random_model(seed=3)
-    backend = get_backend("torch-program")
-    rounded = device_graphs(fake_quantised(model, INT8, backend=backend), candidates=5)
+    converter = get_converter("torch-program")
+    rounded = device_graphs(fake_quantised(model, INT8, converter=converter), candidates=5)
     assert unrounded_outputs(rounded) == [("adapt", "hidden"), ("score", "scores")]
-    plain = device_graphs(fake_quantised(model, FP32, backend=backend), candidates=5)
+    plain = device_graphs(fake_quantised(model, FP32, converter=converter), candidates=5)
     assert len(unrounded_outputs(plain)) == sum(len(graph.spec.outputs) for graph in plain)
 
 
 def test_recbole_s_positions_are_rounded_too() -> None:
     config = CONFIG.model_copy(update={"backbone": "recbole-sasrec", "inner_width": 16})
-    model = fake_quantised(random_model(3, config), INT8, backend=get_backend("torch-program"))
+    model = fake_quantised(random_model(3, config), INT8, converter=get_converter("torch-program"))
     graphs = device_graphs(model, candidates=5)
     assert unrounded_outputs(graphs) == [("score", "scores")]

@@ -6,7 +6,7 @@ from toys import CONFIG, random_model
 
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.validation.checks.small_inputs import LEVELS, faint_findings, faint_inputs
+from ofa_export.validation.checks.small_inputs import LEVELS, small_input_findings, small_inputs
 from ofa_export.validation.reference import Tensors, run_modules, run_reference
 from ofa_export.validation.tolerance import Limit
 
@@ -16,7 +16,7 @@ ROWS = np.array([[-1, -1, -1, -1, -1, -1, -1, 3], [1, 2, 3, 4, 5, 6, 7, 8]], np.
 def inputs_of(model: AdaptiveRecommender) -> dict[str, Tensors]:
     graphs = device_graphs(model, candidates=5)
     reference = run_reference(graphs, rows=ROWS, table=model.tables[0])
-    return dict(faint_inputs(graphs, reference.inputs))
+    return dict(small_inputs(graphs, reference.inputs))
 
 
 def test_hidden_states_of_every_graph_become_as_small_as_wanted() -> None:
@@ -36,7 +36,7 @@ def test_padding_stays_padding() -> None:
     assert not embedded[0, :-1].any()
 
 
-def test_a_history_that_is_normalised_cannot_be_faint() -> None:
+def test_a_history_that_is_normalised_cannot_be_small() -> None:
     config = CONFIG.model_copy(update={"backbone": "recbole-sasrec", "inner_width": 16})
     assert set(inputs_of(random_model(3, config))) == {"block_0", "block_1", "score"}
 
@@ -49,6 +49,6 @@ def test_another_epsilon_shows_and_the_same_one_does_not() -> None:
     model.final_norm.eps = 1e-6
     broken = run_modules(device_graphs(model, candidates=5), inputs)
     floor = Limit(limit=60, why="test")
-    failed = {found.assertion for found in faint_findings(broken, sound, floor=floor) if found.status == "fail"}
-    assert failed == {"faint.score.scores.snr_db"}
-    assert all(found.status == "pass" for found in faint_findings(sound, sound, floor=floor))
+    failed = {found.assertion for found in small_input_findings(broken, sound, floor=floor) if found.status == "fail"}
+    assert failed == {"small_inputs.score.scores.snr_db"}
+    assert all(found.status == "pass" for found in small_input_findings(sound, sound, floor=floor))

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
@@ -42,11 +42,13 @@ def make_sensitive(model: AdaptiveRecommender) -> None:
 
 def with_targets_the_reference_finds(checkpoint: Checkpoint) -> Checkpoint:
     """What the reference ranks first is the right answer, so whatever changes a ranking costs."""
-    histories = checkpoint.probes.histories
+    histories = checkpoint.validation.histories
     scores, _ = score_histories(checkpoint.model, checkpoint.model.adapt, checkpoint.table(0), histories)
     for row, history in zip(scores, histories, strict=True):
         row[history[history >= 0]] = -np.inf
-    return replace(checkpoint, probes=replace(checkpoint.probes, targets=scores.argmax(axis=1).astype(np.int32)))
+    return replace(
+        checkpoint, validation=replace(checkpoint.validation, targets=scores.argmax(axis=1).astype(np.int32))
+    )
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def attribute(workshop_of: Callable[..., Any], good: Report, tmp_path: Path) -> 
         checkpoint = with_targets_the_reference_finds(workshop.checkpoint)
         # A store of its own: the checkpoint's digest does not know of the changes.
         workshop = replace(workshop, checkpoint=checkpoint, store=ContentCache(tmp_path / "store"))
-        path = workshop.write(workshop.master(precision=precision), tiles=tiles)
+        path = workshop.write(workshop.complete(precision=precision), tiles=tiles)
         report = with_attribution(good, path, checkpoint, store=workshop.store)
         assert report.attribution is not None
         with Bundle.open(path) as bundle:
@@ -129,12 +131,12 @@ def test_full_precision_is_attributed_too(attribute: Attribute) -> None:
 
 def test_a_gain_is_what_the_network_with_that_layer_kept_ranks(attribute: Attribute) -> None:
     made = attribute(make_sensitive)
-    probes = made.checkpoint.probes
+    validation = made.checkpoint.validation
     for layer in ("block_0.block.linears.ffn_out.static", "adapt.mapper.generators.1.out", "adapt.controller"):
         precision = parse_precision(f"int8,{layer}=fp32")
-        model = fake_quantised(made.checkpoint.model, precision, backend=get_backend("torch-program"))
-        scores, _ = score_histories(model, model.adapt, made.table, probes.histories)
-        expected = ndcg(target_ranks(scores, probes.targets, history=probes.histories), 10).mean()
+        model = fake_quantised(made.checkpoint.model, precision, converter=get_converter("torch-program"))
+        scores, _ = score_histories(model, model.adapt, made.table, validation.histories)
+        expected = ndcg(target_ranks(scores, validation.targets, history=validation.histories), 10).mean()
         assert made.gain(layer).ndcg_at_10 == pytest.approx(expected, abs=1e-9)
 
 

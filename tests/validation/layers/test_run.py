@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.taps import tapped_graph
@@ -19,7 +19,7 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import INT8
-from ofa_export.targets.host import HostRuntime
+from ofa_export.targets.host import HostTarget
 from ofa_export.validation.histories import validation_histories
 from ofa_export.validation.layers.error import LayerError
 from ofa_export.validation.layers.report import with_layers
@@ -46,15 +46,15 @@ def errors_of(
     reference: Reference,
     breakage: Callable[[AdaptiveRecommender], None] = lambda model: None,
     *,
-    backend: str = "torch-program",
+    converter: str = "torch-program",
 ) -> tuple[LayerError, ...]:
     """Errors of every layer on a device that has a changed copy of the model, as int8."""
-    converter, changed = get_backend(backend), copy.deepcopy(checkpoint.model)
+    converter, changed = get_converter(converter), copy.deepcopy(checkpoint.model)
     with torch.no_grad():
         breakage(changed)
     exact, rounded, device = (
         device_graphs(model, candidates=CANDIDATES)
-        for model in (checkpoint.model, fake_quantised(checkpoint.model, INT8, backend=converter), changed)
+        for model in (checkpoint.model, fake_quantised(checkpoint.model, INT8, converter=converter), changed)
     )
     tapped = [tapped_graph(graph) for graph in device]
     content = converter.convert([each.graph for each in tapped], precision=INT8)
@@ -182,12 +182,12 @@ def test_nan_is_named_and_comes_first(checkpoint: Checkpoint, reference: Referen
 
 def reported_layers(workshop: Any, path: Any, **options: Any) -> Report:
     report = workshop.validate(path)
-    arguments = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostRuntime().load, **options}
+    arguments = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostTarget().load, **options}
     return with_layers(report, path, workshop.checkpoint, **arguments)
 
 
 def test_a_report_has_the_layers_and_says_that_they_are_the_bundle_s(workshop: Any) -> None:
-    report = reported_layers(workshop, workshop.write(workshop.master()))
+    report = reported_layers(workshop, workshop.write(workshop.complete()))
     assert workshop.failed(report) == set()
     same = [found for found in report.findings if found.assertion.endswith(".as_shipped")]
     assert [found.measured for found in same] == [0, 0, 0, 0]
@@ -200,8 +200,8 @@ def test_a_bundle_that_was_changed_is_told_from_its_conversion(workshop: Any) ->
     changed = copy.deepcopy(workshop.checkpoint.model)
     with torch.no_grad():
         changed.blocks[1].linears["key"].static.weight[0] *= 1.01
-    graphs = get_backend("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
-    report = reported_layers(workshop, workshop.write(replace(workshop.master(), graphs=graphs)))
+    graphs = get_converter("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
+    report = reported_layers(workshop, workshop.write(replace(workshop.complete(), graphs=graphs)))
     assert workshop.failed(report) >= {"layers.block_1.as_shipped", "scales.block_1.error_share"}
     (found,) = [found for found in report.findings if found.assertion == "layers.block_1.as_shipped"]
     assert "its graphs were not made from this checkpoint" in found.sentence
@@ -211,10 +211,10 @@ def test_a_bundle_of_other_tools_only_warns(workshop: Any) -> None:
     changed = copy.deepcopy(workshop.checkpoint.model)
     with torch.no_grad():
         changed.blocks[1].linears["key"].static.weight[0] *= 1.01
-    graphs = get_backend("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
-    master = workshop.master()
-    fields = master.fields.model_copy(update={"tools": {**master.fields.tools, "torch": "1.0"}})
-    report = reported_layers(workshop, workshop.write(replace(master, graphs=graphs, fields=fields)))
+    graphs = get_converter("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
+    complete = workshop.complete()
+    fields = complete.fields.model_copy(update={"tools": {**complete.fields.tools, "torch": "1.0"}})
+    report = reported_layers(workshop, workshop.write(replace(complete, graphs=graphs, fields=fields)))
     (found,) = [found for found in report.findings if found.assertion == "layers.block_1.as_shipped"]
     assert found.status == "warn"
     assert "torch 1.0 (here: " in found.sentence
@@ -227,15 +227,15 @@ def test_a_bundle_that_cannot_be_run_has_no_layers(workshop: Any, tmp_path: Any)
     assert report.layers == () and workshop.failed(report) == {"bundle.accepted"}
 
 
-def load_otherwise(backend: Any, graphs: Any, contract: Any) -> Any:
+def load_otherwise(converter: Any, graphs: Any, contract: Any) -> Any:
     """A runtime whose LayerNorm is not PyTorch's, in one place."""
-    runner = backend.load(graphs, contract)
+    runner = converter.load(graphs, contract)
     runner._modules["block_1"].get_submodule("block.norms.attention_norm").epsilon = 10.0
     return runner
 
 
 def test_a_runtime_that_computes_a_layer_otherwise_is_told_by_that_layer(workshop: Any) -> None:
-    report = reported_layers(workshop, workshop.write(workshop.master()), load=load_otherwise)
+    report = reported_layers(workshop, workshop.write(workshop.complete()), load=load_otherwise)
     assert workshop.failed(report) == {"layers.block_1.unexplained.snr_db"}
     (found,) = [found for found in report.findings if found.status == "fail"]
     assert found.sentence.endswith("the furthest off is block_1.block.norms.attention_norm.")
@@ -247,7 +247,7 @@ def test_a_tolerance_recipe_of_before_only_reports_what_is_unexplained(workshop:
         for name, each in workshop.tolerance.precisions.items()
     }
     tolerance = workshop.tolerance.model_copy(update={"precisions": limits})
-    path = workshop.write(workshop.master())
+    path = workshop.write(workshop.complete())
     report = reported_layers(workshop, path, load=load_otherwise, tolerance=tolerance)
     assert workshop.failed(report) == set()
     found = {found.assertion: found for found in report.findings}["layers.block_1.unexplained.snr_db"]

@@ -10,14 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.taps import tapped_graph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.precision import INT8, parse_precision
-from ofa_export.targets.host import HostRuntime
+from ofa_export.targets.host import HostTarget
 from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import validation_histories
 from ofa_export.validation.layers.error import LayerError
@@ -29,12 +29,12 @@ from ofa_export.validation.reports.report import Report
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("backend", ["litert", "executorch"])
+@pytest.mark.parametrize("converter", ["litert", "executorch"])
 def test_the_layers_shown_are_those_of_the_bundle_and_do_what_their_scheme_says(
-    workshop: Any, good: Report, backend: str
+    workshop: Any, good: Report, converter: str
 ) -> None:
-    path = workshop.write(workshop.master(backend=backend, precision="int8"))
-    options = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostRuntime().load}
+    path = workshop.write(workshop.complete(converter=converter, precision="int8"))
+    options = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostTarget().load}
     report = with_layers(good, path, workshop.checkpoint, **options)
     assert workshop.failed(report) == set()
     measured = {finding.assertion: finding.measured for finding in report.findings if finding.group == "layers"}
@@ -49,7 +49,7 @@ def test_the_layers_shown_are_those_of_the_bundle_and_do_what_their_scheme_says(
     assert layers.keys() <= errors.keys()
     assert all(errors[layer].scheme == "int8" for layer in layers)
     # Rounding costs 30 to 60 dB, and explains what it costs but for the bias that LiteRT's converter moves.
-    moved = ("extractor.key", "mapper.query") if backend == "litert" else ()
+    moved = ("extractor.key", "mapper.query") if converter == "litert" else ()
     for layer in layers:
         error = errors[layer]
         assert 30 < (error.own_snr_db or 0) < 70, error
@@ -72,13 +72,13 @@ class Case:
     reference: Reference
 
     def errors(self, content: bytes) -> tuple[LayerError, ...]:
-        backend = get_backend("litert")
+        converter = get_converter("litert")
         graphs, rounded = (
             device_graphs(model, candidates=25)
-            for model in (self.checkpoint.model, fake_quantised(self.checkpoint.model, INT8, backend=backend))
+            for model in (self.checkpoint.model, fake_quantised(self.checkpoint.model, INT8, converter=converter))
         )
         tapped = [tapped_graph(graph) for graph in graphs]
-        runner = backend.load(content, [each.graph.spec for each in tapped])
+        runner = converter.load(content, [each.graph.spec for each in tapped])
         found = [
             error
             for graph, each, designed in zip(graphs, tapped, rounded, strict=True)
@@ -107,7 +107,7 @@ def test_a_scale_that_is_wrong_in_the_converted_file_is_found_in_its_layer(works
     from ai_edge_litert.tools import flatbuffer_utils
 
     tapped = [tapped_graph(graph).graph for graph in device_graphs(workshop.checkpoint.model, candidates=25)]
-    content = convert_cached(tapped, backend=get_backend("litert"), precision=INT8, store=workshop.store)
+    content = convert_cached(tapped, converter=get_converter("litert"), precision=INT8, store=workshop.store)
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     original = workshop.checkpoint.model.blocks[0].linears["value"].static.weight.numpy()
     (weight,) = [
@@ -125,15 +125,15 @@ def test_a_scale_that_is_wrong_in_the_converted_file_is_found_in_its_layer(works
 
 def test_layers_of_their_own_precision_stay_what_they_are_when_they_are_looked_at(case: Case) -> None:
     # LiteRT's converter forgets the names of some weights whose results are outputs, and doubles some operations.
-    backend, precision = (
-        get_backend("litert"),
+    converter, precision = (
+        get_converter("litert"),
         parse_precision("int4,adapt.mapper.query=fp32,block_0.block.linears.key=int8"),
     )
     graphs = device_graphs(case.checkpoint.model, candidates=25)[:2]
     outputs = []
     for each in (list(graphs), [tapped_graph(graph).graph for graph in graphs]):
         specs = [graph.spec for graph in each]
-        runner = backend.load(backend.convert(each, precision=precision), specs)
+        runner = converter.load(converter.convert(each, precision=precision), specs)
         outputs.append(run_graphs(runner, specs, case.reference, entry="graphs.tflite"))
         runner.close()
     plain, tapped = outputs

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.reporting.byte_shares import ByteShare
 from ofa_export.validation.reports.byte_parts import byte_parts
@@ -15,12 +15,12 @@ from ofa_export.validation.reports.byte_parts import byte_parts
 def parts_of(workshop: Any, contents: Any, *, tiles: int | None = None) -> tuple[int, dict[str, ByteShare]]:
     graphs = device_graphs(workshop.checkpoint.model, candidates=25)
     with Bundle.open(workshop.write(contents, tiles=tiles)) as bundle:
-        found = byte_parts(bundle, graphs, get_backend("torch-program"))
+        found = byte_parts(bundle, graphs, get_converter("torch-program"))
         return bundle.size, {part.name: part for part in found}
 
 
 def test_parts_are_the_whole_file_and_what_is_inside_is_the_whole_part(workshop: Any) -> None:
-    size, parts = parts_of(workshop, workshop.master(), tiles=20)
+    size, parts = parts_of(workshop, workshop.complete(), tiles=20)
     assert sum(part.bytes for part in parts.values()) == size
     assert [part.bytes for part in parts.values()] == sorted((part.bytes for part in parts.values()), reverse=True)
     planes = {one.name: one.bytes for one in parts["embeddings.bin"].inside}
@@ -33,7 +33,7 @@ def test_parts_are_the_whole_file_and_what_is_inside_is_the_whole_part(workshop:
 def test_graphs_are_divided_by_part_of_the_network_at_the_bundle_s_precision(workshop: Any) -> None:
     inside = {}
     for precision in ("fp32", "int8"):
-        _, parts = parts_of(workshop, workshop.master(precision=precision))
+        _, parts = parts_of(workshop, workshop.complete(precision=precision))
         (graphs,) = (part for name, part in parts.items() if name.startswith("graphs."))
         inside[precision] = {one.name: one.bytes for one in graphs.inside}
     generator = "adapt.mapper.generators.0"
@@ -42,7 +42,7 @@ def test_graphs_are_divided_by_part_of_the_network_at_the_bundle_s_precision(wor
 
 @pytest.mark.parametrize("recipe", [{}, {"precision": "int5"}, {"precision": "int8", "candidates": "many"}])
 def test_a_recipe_that_makes_no_sense_is_not_looked_into(workshop: Any, recipe: dict[str, Any]) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     fields = contents.fields.model_copy(update={"recipe": recipe})
     size, parts = parts_of(workshop, replace(contents, fields=fields))
     assert sum(part.bytes for part in parts.values()) == size

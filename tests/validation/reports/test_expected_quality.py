@@ -14,7 +14,7 @@ PADDING = 80
 
 @pytest.mark.parametrize("tiles", [6, 20, 48])
 def test_sizes_are_those_of_the_files_with_so_many_tiles(workshop: Any, tiles: int) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     with Bundle.open(workshop.write(contents, tiles=tiles)) as bundle:
         quality = expected_quality(bundle)
         budget, size = bundle.manifest.budget_bytes, bundle.size
@@ -28,7 +28,7 @@ def test_sizes_are_those_of_the_files_with_so_many_tiles(workshop: Any, tiles: i
 
 
 def test_a_bundle_between_two_measured_points_expects_what_the_smaller_one_gives(workshop: Any) -> None:
-    with Bundle.open(workshop.write(workshop.master(), tiles=20)) as bundle:
+    with Bundle.open(workshop.write(workshop.complete(), tiles=20)) as bundle:
         quality = expected_quality(bundle)
     (smaller,) = (point for point in quality.points if point.tiles == 18)
     assert quality.expected == smaller.ndcg_at_10
@@ -36,7 +36,7 @@ def test_a_bundle_between_two_measured_points_expects_what_the_smaller_one_gives
 
 
 def test_numbers_of_tiles_that_the_table_does_not_have_are_left_out(workshop: Any) -> None:
-    contents = workshop.master()
+    contents = workshop.complete()
     measured = contents.fields.quality.ndcg_at_10
     odd = measured.model_copy(update={"by_tiles": (*measured.by_tiles, (2**39, "0.5000"))})
     contents.fields.quality.__dict__["ndcg_at_10"] = odd

@@ -42,7 +42,7 @@ def test_everything_that_was_measured_is_shown(full: Report) -> None:
         "sessions whose gates differ: 1.",
         "160 tiles, 1,200,000 bytes: 0.2000",
         "unquantised table, 0.2100",
-        "Not a phone's: Linux x86_64, runtime host, 214 sessions",
+        "Not a phone's: Linux x86_64, target host, 214 sessions",
         "adapt.mapper.generators.0",
         "bit plane 0",
         "2.13.0",

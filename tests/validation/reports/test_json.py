@@ -35,7 +35,7 @@ def test_a_report_holds_every_finding_with_its_number(bad: Report) -> None:
         "limit": 30,
         "bound": "at_least",
         "unit": "dB",
-        "sentence": "Block 0, worst is probe 3.",
+        "sentence": "Block 0, worst is history 3.",
     }
 
 

@@ -28,7 +28,7 @@ def test_a_failure_carries_number_limit_and_sentence(bad: Report) -> None:
     failure = root.find(".//testcase[@name='finite.adapt.nonfinite_count']/failure")
     assert failure is not None
     assert failure.get("message") == "finite.adapt.nonfinite_count: 2 (≤ 0)"
-    assert failure.text == "First in theta_0 & probe <1>."
+    assert failure.text == "First in theta_0 & history <1>."
 
 
 def test_a_warning_passes_and_is_told(warned: Report) -> None:

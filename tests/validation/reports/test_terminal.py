@@ -27,9 +27,9 @@ bundle           2/2  size_bytes                 990,000 bytes  ≤ 1,000,000 by
 conversion       2/2  adapt.theta_0.max_abs_err        2.0e-06  ≤ 1.0e-04
 ranking          1/1  ndcg10.budget_drop          +0.0123 NDCG  -
 FAIL finite.adapt.nonfinite_count  2 (≤ 0)
-  First in theta_0 & probe <1>.
+  First in theta_0 & history <1>.
 FAIL quantisation.block_0.hidden.snr_db  12.0 dB (≥ 30.0 dB)
-  Block 0, worst is probe 3.
+  Block 0, worst is history 3.
 WARN gates.undecided_flipped_count  1 (≤ 0)
   Close one.
 FAIL: 7 assertions hold, 2 fail, 1 to look at

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
@@ -28,6 +27,7 @@ from ofa_export.apk.shrinking import shrink
 from ofa_export.apk.sources import AppSources
 from ofa_export.errors import AppBuildError
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.system_tools import require_tools
 from ofa_export.targets.android.artifacts import FOLDER, LOCK, Artifact, fetch, fetching_tools
 from ofa_export.targets.android.libraries import unpacked
@@ -35,17 +35,14 @@ from ofa_export.targets.android.libraries import unpacked
 TOOLS = ("java", "javac", "aapt2")
 STEPS = Path(__file__).parent
 
-Say = Callable[[str], None]
-"""Told what is being done now, for a person."""
 
-
-def app_code(sources: AppSources, *, cache: ContentCache, say: Say) -> dict[str, bytes]:
+def app_code(sources: AppSources, *, cache: ContentCache, progress: ProgressCallback) -> dict[str, bytes]:
     """Manifest, resources and dex files of the app, from the cache if they were built before.
 
     Args:
         sources: of the app.
         cache: keeps what is built, and the packages it is built with.
-        say: told of each step.
+        progress: called before each step.
 
     Returns:
         Name in the APK -> content.
@@ -54,7 +51,7 @@ def app_code(sources: AppSources, *, cache: ContentCache, say: Say) -> dict[str,
         ConfigError: sources are missing, or do not build.
         MissingToolError: a tool is not installed, or a package could not be fetched.
     """
-    return kept_files(cache, f"{_key(sources)}.app", lambda: _build(sources, cache.root, say))
+    return kept_files(cache, f"{_key(sources)}.app", lambda: _build(sources, cache.root, progress))
 
 
 def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
@@ -70,7 +67,7 @@ def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES)
     """
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    # The lock of the runtime android, too: mvn's own folder bears one process at a time.
+    # The lock of the target android, too: mvn's own folder bears one process at a time.
     with FileLock(root / LOCK):
         return fetch(artifacts, folder, purpose="apk")
 
@@ -80,20 +77,20 @@ def packages_tools(root: Path) -> list[str]:
     return fetching_tools(BUILD_PACKAGES, root / FOLDER)
 
 
-def _build(sources: AppSources, root: Path, say: Say) -> dict[str, bytes]:
-    say("fetching packages")
+def _build(sources: AppSources, root: Path, progress: ProgressCallback) -> dict[str, bytes]:
+    progress("fetching packages", 0, 0)
     packages = build_packages(root)
     with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name, PlatformClasses(packages[ANDROID]) as platform:
         folder = Path(name)
-        say("linking resources")
+        progress("linking resources", 0, 0)
         resources = link_resources(sources, framework=packages[FRAMEWORK], folder=folder)
         runtimes = _runtime_classes(packages, folder)
         libraries = [*runtimes, *(packages[artifact] for artifact in APP_LIBRARIES)]
-        say("compiling Kotlin")
+        progress("compiling Kotlin", 0, 0)
         compiler = [packages[artifact] for artifact in KOTLIN_COMPILER]
         imported = [packages[ANDROID], *libraries]
         classes = compile_app(sources, generated=resources.java, compiler=compiler, libraries=imported, folder=folder)
-        say("shrinking")
+        progress("shrinking", 0, 0)
         program = [*classes, *libraries]
         dex = shrink(program, platform=platform, r8=packages[R8], rules=resources.rules, folder=folder)
         if missing := unresolved(dex.values(), platform):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ofa_export.apk.apk_archive import PAGE, TENSOR, WORD, ApkEntry, write_apk
 from ofa_export.apk.app_bundle import AppBundle
-from ofa_export.apk.app_code import Say, app_code, build_packages, packages_tools
+from ofa_export.apk.app_code import app_code, build_packages, packages_tools
 from ofa_export.apk.badging import Badging, read_badging
 from ofa_export.apk.contents import Part, itemised
 from ofa_export.apk.native_libraries import NativeLibrary, native_libraries
@@ -21,6 +21,7 @@ from ofa_export.apk.sources import AppSources
 from ofa_export.errors import OfaExportError
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.output import atomic_write
+from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.system_tools import require_tools
 
 TOOLS = ("java", "javac", "keytool", "aapt2", "apksigner")
@@ -82,7 +83,7 @@ def build_apk(
     key: SigningKey,
     sources: AppSources,
     cache: ContentCache,
-    say: Say,
+    progress: ProgressCallback,
 ) -> MadeApk:
     """Build, sign, check and write an APK.
 
@@ -94,7 +95,7 @@ def build_apk(
         key: that signs it.
         sources: of the app.
         cache: keeps packages, compiled code and libraries.
-        say: told of each step.
+        progress: called before each step.
 
     Raises:
         ConfigError: the sources do not build, or the key cannot sign.
@@ -102,8 +103,8 @@ def build_apk(
         OutputError: the file could not be written.
         OfaExportError: what was made is not what it should be.
     """
-    code = app_code(sources, cache=cache, say=say)
-    say("packing")
+    code = app_code(sources, cache=cache, progress=progress)
+    progress("packing", 0, 0)
     libraries = native_libraries(
         runtimes, abis, packages=lambda artifacts: build_packages(cache.root, artifacts), cache=cache
     )
@@ -111,9 +112,9 @@ def build_apk(
         unsigned, signed = Path(name) / "unsigned.apk", Path(name) / "signed.apk"
         with unsigned.open("wb") as stream:
             write_apk(stream, _entries(code, bundles, libraries))
-        say("signing")
+        progress("signing", 0, 0)
         sign(unsigned, signed, key)
-        say("checking")
+        progress("checking", 0, 0)
         signature = verify(signed)
         bundle_copies: dict[str, Buffer] = {bundle.entry: bundle.content for bundle in bundles}
         _check_copies(signed, bundle_copies | {library.entry: library.content for library in libraries})

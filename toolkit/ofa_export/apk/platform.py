@@ -79,10 +79,10 @@ def java_api_table() -> Path:
     Raises:
         MissingToolError: it has none: it is too new to know Java 8, or no whole JDK.
     """
-    said = subprocess.run(
+    message = subprocess.run(
         ["java", "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=False
     ).stderr
-    homes = [line.partition("=")[2].strip() for line in said.splitlines() if line.strip().startswith("java.home")]
+    homes = [line.partition("=")[2].strip() for line in message.splitlines() if line.strip().startswith("java.home")]
     for home in homes:
         table = Path(home) / "lib" / "ct.sym"
         if table.is_file():

@@ -36,10 +36,10 @@ def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
     )
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip() and not _is_trace(line)]
-        said = "\n".join(lines[:SHOWN_LINES]) or f"nothing, and ended with {done.returncode}"
+        message = "\n".join(lines[:SHOWN_LINES]) or f"nothing, and ended with {done.returncode}"
         raise AppBuildError(
             f"Could not {step}. If the sources in android_demo were edited, mend them; if not, use the versions that "
-            f"docs/android.md names. {Path(command[0]).name} says:\n{said}"
+            f"docs/android.md names. {Path(command[0]).name} says:\n{message}"
         )
     return done.stdout
 

@@ -47,10 +47,10 @@ def sign(unsigned: Path, signed: Path, key: SigningKey) -> None:
     store = ["--ks", str(key.keystore), "--ks-key-alias", key.alias, "--ks-pass", f"env:{PASSWORD_VARIABLE}"]
     done = _apksigner(["sign", *store, *schemes, "--in", str(unsigned), "--out", str(signed)], key.password)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+        message = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
         raise ConfigError(
             f"The key {key.alias} of {key.keystore} could not sign; it needs the keystore's own password. "
-            f"apksigner says: {said[0]}"
+            f"apksigner says: {message[0]}"
         )
 
 

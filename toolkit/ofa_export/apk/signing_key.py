@@ -93,8 +93,10 @@ def given_key(keystore: Path, password: str, alias: str | None) -> SigningKey:
 def _opened(path: Path, password: str, alias: str | None, *, debug: bool) -> SigningKey:
     listed = _keytool(["-list", "-keystore", path], password)
     if listed.returncode:
-        said = listed.stdout.strip().splitlines() or ["nothing"]
-        raise ConfigError(f"The keystore {path} cannot be opened with this password. keytool says: {said[0].strip()}")
+        message = listed.stdout.strip().splitlines() or ["nothing"]
+        raise ConfigError(
+            f"The keystore {path} cannot be opened with this password. keytool says: {message[0].strip()}"
+        )
     found = KEY_ENTRY.findall(listed.stdout)
     if not found:
         raise ConfigError(f"The keystore {path} has no private key to sign with.")

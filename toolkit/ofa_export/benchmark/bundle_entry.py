@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ofa_export.benchmark.graph_meter import MeteredGraphs
 from ofa_export.benchmark.protocol import LIBRARIES, metered
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 
 SHOWN = 10
@@ -27,14 +27,14 @@ class BundleEntry:
 
     Args:
         path: its file.
-        backend: the backend that its manifest names.
-        runtime: where its graphs run.
+        runtime: that its manifest names.
+        target: where its graphs run.
         candidates: how many items a session scores: one call of `score`, or all of the bundle.
     """
 
     path: Path
-    backend: str
     runtime: str
+    target: str
     candidates: Literal["one call", "all"]
 
     @property
@@ -50,14 +50,14 @@ class BundleEntry:
     @property
     def libraries(self) -> tuple[str, ...]:
         """Modules of its runtime."""
-        return LIBRARIES.get((self.runtime, self.backend), ())
+        return LIBRARIES.get((self.target, self.runtime), ())
 
     @contextmanager
     def open(self) -> Iterator[BundleContender]:
         """Map the bundle and load its graphs."""
         with Bundle.open(self.path) as bundle:
             contract = bundle.manifest.shapes.contract()
-            with metered(self.runtime, get_backend(self.backend), bundle.graphs, contract) as meter:
+            with metered(self.target, get_converter(self.runtime), bundle.graphs, contract) as meter:
                 yield BundleContender(bundle, meter, ranks_all=self.candidates == "all")
 
 

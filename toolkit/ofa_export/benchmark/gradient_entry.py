@@ -51,7 +51,7 @@ class GradientEntry:
         """No file: nobody ships PyTorch."""
 
     @property
-    def backend(self) -> None:
+    def runtime(self) -> None:
         """No graphs."""
 
     @property

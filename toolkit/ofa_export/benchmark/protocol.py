@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ofa_export.benchmark.child_meter import ChildMeter
 from ofa_export.benchmark.graph_meter import GraphMeter, HereMeter, MeteredGraphs
 from ofa_export.contract import GraphSpec
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.targets.process.measuring_runner import MeasuringRunner
-from ofa_export.targets.registry import get_runtime
+from ofa_export.targets.registry import get_target
 
-RUNTIMES = ("host", "android")
-"""Where graphs can be measured: not on a processor that is imitated, whose times say nothing."""
+TARGETS = ("host", "android")
+"""Where graphs can be measured: not on a processor that is emulated, whose times say nothing."""
 
 
 class Contender(Protocol):
@@ -45,7 +45,7 @@ class Entry(Protocol):
         name: stable, without blanks.
         label: for people.
         path: the file that is shipped, None when there is none.
-        backend: of its graphs, None when it has none.
+        runtime: of its graphs, None when it has none.
         libraries: modules that its runtime consists of: what is in memory before anything of the contender is.
     """
 
@@ -59,7 +59,7 @@ class Entry(Protocol):
     def path(self) -> Path | None: ...
 
     @property
-    def backend(self) -> str | None: ...
+    def runtime(self) -> str | None: ...
 
     @property
     def libraries(self) -> tuple[str, ...]: ...
@@ -71,20 +71,20 @@ class Entry(Protocol):
 
 @contextmanager
 def metered(
-    runtime: str, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]
+    target: str, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]
 ) -> Iterator[MeteredGraphs]:
-    """Graphs on a runtime, loaded and with a meter.
+    """Graphs on a target, loaded and with a meter.
 
     Args:
-        runtime: one of `RUNTIMES`.
-        backend: see `Runtime.load`.
-        graphs: see `Runtime.load`.
-        contract: see `Runtime.load`.
+        target: one of `TARGETS`.
+        converter: see `Target.load`.
+        graphs: see `Target.load`.
+        contract: see `Target.load`.
 
     Raises:
-        OfaExportError: see `Runtime.load`.
+        OfaExportError: see `Target.load`.
     """
-    runner = get_runtime(runtime).load(backend, graphs, contract)
+    runner = get_target(target).load(converter, graphs, contract)
     try:
         # What runs elsewhere and does not time itself would be timed with the way there and back.
         yield ChildMeter(runner) if isinstance(runner, MeasuringRunner) else HereMeter(runner)
@@ -95,7 +95,7 @@ def metered(
 LIBRARIES = {
     ("host", "litert"): ("ai_edge_litert.interpreter",),
     ("host", "executorch"): ("torch", "executorch.extension.pybindings._portable_lib"),
-    ("android", "litert"): ("ai_edge_litert.interpreter", "ofa_export.targets.android.runtime"),
-    ("android", "executorch"): ("ofa_export.targets.android.runtime",),
+    ("android", "litert"): ("ai_edge_litert.interpreter", "ofa_export.targets.android.target"),
+    ("android", "executorch"): ("ofa_export.targets.android.target",),
 }
-"""By runtime and backend, what loading a file imports in this process; nothing where it is not known."""
+"""By target and runtime, what loading a file imports in this process; nothing where it is not known."""

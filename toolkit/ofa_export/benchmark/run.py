@@ -16,13 +16,13 @@ from ofa_export.benchmark.gradient_entry import GradientEntry
 from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, time_in_turn
 from ofa_export.benchmark.machine import Machine, this_machine
 from ofa_export.benchmark.memory import Memory, measure_memory
-from ofa_export.benchmark.protocol import RUNTIMES, Contender, Entry
+from ofa_export.benchmark.protocol import TARGETS, Contender, Entry
 from ofa_export.benchmark.static_entry import StaticContender, StaticEntry
 from ofa_export.benchmark.static_net import static_graph
 from ofa_export.benchmark.static_scores import OTHER_NET_DB, scores_snr_db
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
@@ -52,7 +52,7 @@ class Measured:
         name: stable, without blanks.
         label: for people.
         bundle: whether it is a bundle, and what the others are held against.
-        backend: of its graphs; None when it runs in PyTorch.
+        runtime: of its graphs; None when it runs in PyTorch.
         file_bytes: of the file that is shipped; None when there is none.
         latency: of `session`, its `processor` time, and of the calls of its graphs: `adapt`, `block` and `score` of a
             bundle.
@@ -63,7 +63,7 @@ class Measured:
     name: str
     label: str
     bundle: bool
-    backend: str | None
+    runtime: str | None
     file_bytes: int | None
     latency: dict[str, Latency]
     memory: Memory
@@ -107,13 +107,13 @@ class Benchmark:
 
     Args:
         machine: where.
-        runtime: where the graphs ran.
+        target: where the graphs ran.
         repeats: sessions of each contender.
         measured: the contenders, in the order in which they took turns.
     """
 
     machine: Machine
-    runtime: str
+    target: str
     repeats: int
     measured: tuple[Measured, ...]
 
@@ -126,34 +126,34 @@ class Benchmark:
             _comparison(bundle, other)
             for bundle in bundles
             for other in others
-            if other.backend in (bundle.backend, None)
+            if other.runtime in (bundle.runtime, None)
         )
 
 
 def benchmark(
-    paths: Sequence[Path], checkpoint: Path, *, runtime: str = "host", repeats: int, store: ContentCache
+    paths: Sequence[Path], checkpoint: Path, *, target: str = "host", repeats: int, store: ContentCache
 ) -> Benchmark:
     """Measure bundles of one checkpoint and user group, the static net on each of their runtimes, and gradient steps.
 
     Args:
         paths: the bundles.
         checkpoint: folder of what they were made from.
-        runtime: one of `RUNTIMES`.
+        target: one of `TARGETS`.
         repeats: sessions of each contender, at least 1.
         store: keeps the conversions of the static net.
 
     Raises:
-        ConfigError: no or too few repeats, a bundle of another checkpoint or user group, or a runtime that is imitated
+        ConfigError: no or too few repeats, a bundle of another checkpoint or user group, or a target that is emulated
             or does not run on this computer.
-        UnknownNameError: there is no such runtime, or a bundle's backend is not installed.
+        UnknownNameError: there is no such target, or a bundle's converter is not installed.
         RejectedError: a bundle or the checkpoint cannot be trusted.
         LoweringError: a converter refused the static net, or a contender's process ended early.
         RuntimeFailedError: the runtime refused a file, or crashed on it.
         MissingToolError: something that the runtime needs is not installed.
     """
-    _check_runtime(runtime)
+    _check_target(target)
     trained = load_checkpoint(checkpoint)
-    bundles, group = _bundles(paths, trained, runtime=runtime)
+    bundles, group = _bundles(paths, trained, target=target)
     histories = _histories(trained, group)
     machine = this_machine()
     with tempfile.TemporaryDirectory() as folder:
@@ -162,8 +162,8 @@ def benchmark(
             contenders: dict[str, Contender] = {entry.name: stack.enter_context(entry.open()) for entry in bundles}
             graph = static_graph(trained.model, trained.table(group))
             others: list[Entry] = [
-                _static(graph, backend, precision, runtime=runtime, folder=Path(folder), store=store)
-                for backend in dict.fromkeys(entry.backend for entry in bundles)
+                _static(graph, runtime, precision, target=target, folder=Path(folder), store=store)
+                for runtime in dict.fromkeys(entry.runtime for entry in bundles)
                 for precision in PRECISIONS
             ]
             others.append(GradientEntry(checkpoint=checkpoint, group=group, steps=GRADIENT_STEPS))
@@ -179,21 +179,21 @@ def benchmark(
             _measured(entry, latencies[entry.name], histories, scores_snr_db=scores.get(entry.name))
             for entry in entries
         )
-    return Benchmark(machine=machine, runtime=runtime, repeats=repeats, measured=measured)
+    return Benchmark(machine=machine, target=target, repeats=repeats, measured=measured)
 
 
-def _check_runtime(runtime: str) -> None:
-    if runtime in RUNTIMES:
+def _check_target(target: str) -> None:
+    if target in TARGETS:
         return
-    if runtime in {*registry.RUNTIMES, *registry.SEVERAL}:
+    if target in {*registry.TARGETS, *registry.SEVERAL}:
         raise ConfigError(
-            f"The runtime {runtime} runs on a processor that qemu imitates, where times say nothing; use --runtime "
-            f"{' or --runtime '.join(RUNTIMES)}."
+            f"The target {target} runs on a processor that qemu emulates, where times say nothing; use --target "
+            f"{' or --target '.join(TARGETS)}."
         )
-    raise UnknownNameError("runtime", runtime, RUNTIMES)
+    raise UnknownNameError("target", target, TARGETS)
 
 
-def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tuple[list[BundleEntry], int]:
+def _bundles(paths: Sequence[Path], trained: Checkpoint, *, target: str) -> tuple[list[BundleEntry], int]:
     entries: list[BundleEntry] = []
     groups: set[int] = set()
     for path in paths:
@@ -208,9 +208,9 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tup
         if group is None:
             raise ConfigError(f"{path} is for user group {manifest.group}, which its checkpoint does not have.")
         groups.add(group)
-        get_backend(manifest.runtime.name)
+        get_converter(manifest.runtime.name)
         entries += [
-            BundleEntry(path=path, backend=manifest.runtime.name, runtime=runtime, candidates=candidates)
+            BundleEntry(path=path, runtime=manifest.runtime.name, target=target, candidates=candidates)
             for candidates in ("one call", "all")
         ]
     if len({entry.name for entry in entries}) != len(entries):
@@ -225,25 +225,25 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, runtime: str) -> tup
 
 def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:
     """What users of the group had bought, item rows without padding."""
-    probes = trained.probes
-    own = probes.histories[probes.user_groups == group]
-    rows = own if len(own) else probes.histories
+    validation = trained.validation
+    own = validation.histories[validation.user_groups == group]
+    rows = own if len(own) else validation.histories
     return [history[history >= 0].astype(np.int64) for history in rows]
 
 
 def _static(
     graph: DeviceGraph,
-    backend: str,
+    runtime: str,
     precision: Precision,
     *,
-    runtime: str,
+    target: str,
     folder: Path,
     store: ContentCache,
 ) -> StaticEntry:
-    converter = get_backend(backend)
+    converter = get_converter(runtime)
     path = folder / f"static-{precision.text}-{converter.entry_name}"
-    path.write_bytes(convert_cached([graph], backend=converter, precision=precision, store=store))
-    return StaticEntry(path=path, backend=backend, runtime=runtime, precision=precision.text, spec=graph.spec)
+    path.write_bytes(convert_cached([graph], converter=converter, precision=precision, store=store))
+    return StaticEntry(path=path, runtime=runtime, target=target, precision=precision.text, spec=graph.spec)
 
 
 def _measured(
@@ -257,7 +257,7 @@ def _measured(
         name=entry.name,
         label=entry.label,
         bundle=isinstance(entry, BundleEntry),
-        backend=entry.backend,
+        runtime=entry.runtime,
         file_bytes=entry.path.stat().st_size if entry.path else None,
         latency=latency,
         memory=measure_memory(entry, histories[:MEMORY_SESSIONS]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ofa_export.benchmark.graph_meter import MeteredGraphs
 from ofa_export.benchmark.protocol import LIBRARIES, metered
 from ofa_export.contract import GraphSpec
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,37 +22,37 @@ class StaticEntry:
 
     Args:
         path: the file.
-        backend: who converted it.
-        runtime: where it runs.
+        runtime: whose file it is.
+        target: where it runs.
         precision: of its weights.
         spec: its one graph.
     """
 
     path: Path
-    backend: str
     runtime: str
+    target: str
     precision: str
     spec: GraphSpec
 
     @property
     def name(self) -> str:
-        """Backend and precision."""
-        return f"static:{self.backend}:{self.precision}"
+        """Converter and precision."""
+        return f"static:{self.runtime}:{self.precision}"
 
     @property
     def label(self) -> str:
         """For people."""
-        return f"static net and full table, {self.backend} {self.precision}"
+        return f"static net and full table, {self.runtime} {self.precision}"
 
     @property
     def libraries(self) -> tuple[str, ...]:
         """Modules of its runtime."""
-        return LIBRARIES.get((self.runtime, self.backend), ())
+        return LIBRARIES.get((self.target, self.runtime), ())
 
     @contextmanager
     def open(self) -> Iterator[StaticContender]:
         """Load the file."""
-        with metered(self.runtime, get_backend(self.backend), self.path.read_bytes(), (self.spec,)) as meter:
+        with metered(self.target, get_converter(self.runtime), self.path.read_bytes(), (self.spec,)) as meter:
             yield StaticContender(meter, self.spec)
 
 

@@ -12,6 +12,9 @@ The eight tables lie behind each other in one array of 510 float32: table_k star
 mean of the normalised values z in its cell; in a cell that no value falls into, the inverse of the code at the cell's
 centre. A block of zeros has rms 0, and so decodes to 0.
 
+Codes are the same on every processor: a value is compared with the 255 borders between codes, which are computed in
+decimal arithmetic. The power function of a processor's own library may differ in the last digit.
+
 Source: our choice; the measurements behind it are in the design of the bundle (companding serves all plane counts).
 """
 
@@ -19,6 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +36,8 @@ PLANES = 8
 TABLE_VALUES: int = 2 ** (PLANES + 1) - 2
 CLIP = 3.0
 EXPONENT = 0.7
+_ARITHMETIC = Context(prec=30)
+"""Of borders and centres: integers inside, and so alike everywhere; twice the digits of a float64."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,13 +98,11 @@ def encode(
     codes = np.empty(table.shape, np.uint8)
     counts, sums = np.zeros(2**PLANES, np.int64), np.zeros(2**PLANES)
     groups = np.repeat(np.arange(len(sizes)), sizes)
+    borders = _inverse(tuple(2 * code / 2**PLANES - 1 for code in range(1, 2**PLANES)), clip, exponent)
     for rows in row_pieces(len(table)):
         scale = np.repeat(rms[groups[rows]], BLOCK_WIDTH, axis=1)
         normal = np.divide(table[rows], scale, out=np.zeros(scale.shape), where=scale > 0, dtype=np.float64)
-        # The clip of a forged bundle may be so small that the quotient is infinite; it is limited all the same.
-        with np.errstate(over="ignore"):
-            inside = np.clip(normal / clip, -1, 1)
-        found = np.clip(np.floor(128 * (1 + np.sign(inside) * np.abs(inside) ** exponent)), 0, 255).astype(np.uint8)
+        found = np.searchsorted(borders, normal, side="right").astype(np.uint8)
         codes[rows], used = found, scale > 0
         counts += np.bincount(found[used], minlength=2**PLANES)
         sums += np.bincount(found[used], weights=normal[used], minlength=2**PLANES)
@@ -148,11 +153,18 @@ def _fit(counts: NDArray[np.int64], sums: NDArray[np.float64], clip: float, expo
     tables = []
     for planes in range(1, PLANES + 1):
         cells = 2**planes
-        centre = (np.arange(cells) + 0.5) * (2 / cells) - 1
-        inverse = clip * np.sign(centre) * np.abs(centre) ** (1 / exponent)
+        inverse = _inverse(tuple((2 * cell + 1) / cells - 1 for cell in range(cells)), clip, exponent)
         members = counts.reshape(cells, -1).sum(axis=1)
         tables.append(np.where(members > 0, sums.reshape(cells, -1).sum(axis=1) / np.maximum(members, 1), inverse))
     return CodeBook(clip=clip, exponent=exponent, values=np.concatenate(tables).astype(np.float32))
+
+
+@cache
+def _inverse(companded: tuple[float, ...], clip: float, exponent: float) -> NDArray[np.float64]:
+    """Return the values z whose f(z / c) is as given, rounded to float64 once."""
+    power = _ARITHMETIC.divide(Decimal(1), Decimal(exponent))
+    sizes = [_ARITHMETIC.power(abs(Decimal(value)), power) if value else Decimal(0) for value in companded]
+    return np.copysign([float(_ARITHMETIC.multiply(Decimal(clip), size)) for size in sizes], companded)
 
 
 def _check_table(table: NDArray[np.float32], sizes: NDArray[np.int64]) -> None:

@@ -26,7 +26,7 @@ Score = Annotated[str, Field(pattern=r"^[01]\.[0-9]{4}$")]
 
 
 class Runtime(StrictModel):
-    """The runtime whose graphs the bundle holds, by backend name, and the oldest version of it that can run them."""
+    """The runtime whose graphs the bundle holds, by name, and the oldest version of it that can run them."""
 
     name: Name
     minimum_version: Name
@@ -156,7 +156,7 @@ class ManifestFields(StrictModel):
     Args:
         model_id: name of the model, the same for all of its bundles.
         group: user group that the bundle is made for.
-        runtime: backend and its minimum version.
+        runtime: name and minimum version.
         precision: weight precision of the graphs, for example "int8".
         shapes: T, d, L, C and P.
         quality: expected quality; the same texts with other digits do not change the size of the bundle.

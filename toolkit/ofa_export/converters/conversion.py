@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ofa_export.converters.conversion_key import conversion_key
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 def convert_cached(
-    graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision, store: ContentCache
+    graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision, store: ContentCache
 ) -> bytes:
     """The converted graphs, from the store if they are there.
 
     Args:
         graphs: the graphs to convert, in order.
-        backend: the backend that converts them.
+        converter: the converter that converts them.
         precision: a scheme for every linear layer.
         store: where conversions are kept.
 
     Returns:
-        What `backend.convert` returns.
+        What `converter.convert` returns.
 
     Raises:
-        UnknownNameError: the backend does not have a scheme of the precision.
+        UnknownNameError: the converter does not have a scheme of the precision.
         ConfigError: the precision names a layer that no graph has.
         LoweringError: the converter refused a graph.
     """
-    key = conversion_key(graphs, backend=backend, precision=precision)
-    return store.get_or_make(f"{key}.graphs", lambda: backend.convert(graphs, precision=precision))
+    key = conversion_key(graphs, converter=converter, precision=precision)
+    return store.get_or_make(f"{key}.graphs", lambda: converter.convert(graphs, precision=precision))

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.errors import BundleError, LoweringError
 from ofa_export.graphs.device import DeviceGraph
 
@@ -21,13 +21,13 @@ WHOLE_NUMBERS = (1, 2, 5)
 """Values of integer inputs; each is one case."""
 
 
-def check_conversion(content: bytes, graphs: Sequence[DeviceGraph], *, backend: str, loader: Backend) -> None:
+def check_conversion(content: bytes, graphs: Sequence[DeviceGraph], *, converter: str, loader: Converter) -> None:
     """Compare every output of every graph with the module that it was made of, on random inputs.
 
     Args:
         content: the file at full precision.
         graphs: what it was made of.
-        backend: who made it, for the error.
+        converter: who made it, for the error.
         loader: loads the file.
 
     Raises:
@@ -36,12 +36,12 @@ def check_conversion(content: bytes, graphs: Sequence[DeviceGraph], *, backend: 
     try:
         runner = loader.load(content, [graph.spec for graph in graphs])
     except BundleError as error:
-        raise LoweringError(backend=backend, stage="check", graph=None, detail=error.reason) from error
+        raise LoweringError(converter=converter, stage="check", graph=None, detail=error.reason) from error
     try:
         for graph in graphs:
             for number in WHOLE_NUMBERS:
                 inputs = _inputs(graph.spec, number)
-                _compare(graph, runner.run(graph.spec.name, inputs), _reference(graph, inputs), backend=backend)
+                _compare(graph, runner.run(graph.spec.name, inputs), _reference(graph, inputs), converter=converter)
     finally:
         runner.close()
 
@@ -67,7 +67,7 @@ def _compare(
     found: Mapping[str, NDArray[Any]],
     expected: Mapping[str, NDArray[Any]],
     *,
-    backend: str,
+    converter: str,
 ) -> None:
     for name, value in expected.items():
         difference, largest = np.abs(found[name] - value).max(), np.abs(value).max()
@@ -75,6 +75,6 @@ def _compare(
         if not difference <= SHARE * max(1.0, largest):
             detail = (
                 f"output {name} is up to {difference:.1e} off what PyTorch computes, whose largest value is "
-                f"{largest:.1e}; use --backend litert for this model"
+                f"{largest:.1e}; leave out --converter for this model"
             )
-            raise LoweringError(backend=backend, stage="check", graph=graph.spec.name, detail=detail)
+            raise LoweringError(converter=converter, stage="check", graph=graph.spec.name, detail=detail)

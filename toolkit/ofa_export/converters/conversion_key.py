@@ -13,40 +13,46 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.precision import Precision
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
 
-def conversion_key(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> str:
+def conversion_key(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision) -> str:
     """A digest that differs when the converted bytes may differ.
 
-    It covers the backend, its rules, the precision and the versions of its tools; of each graph the names, shapes and
+    It covers the converter, its rules, the precision and the versions of its tools; of each graph the names, shapes and
     order of its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not
-    saved); and the sources next to those classes, the backend, this file and the meaning of a precision, because
+    saved); and the sources next to those classes, the converter, this file and the meaning of a precision, because
     what a module computes is in its code.
 
     Args:
         graphs: the graphs to convert, in order.
-        backend: the backend that would convert them.
+        converter: the converter that would convert them.
         precision: a scheme for every linear layer.
 
     Returns:
         64 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for part in _parts(graphs, backend=backend, precision=precision):
+    for part in _parts(graphs, converter=converter, precision=precision):
         # Each part with its length, so that no two lists of parts read the same.
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
 
 
-def _parts(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precision) -> Iterator[bytes]:
+def _parts(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision) -> Iterator[bytes]:
     yield repr(
-        (backend.name, precision.text, backend.rules, sorted(backend.tool_versions().items()), sys.version_info[:2])
+        (
+            converter.name,
+            precision.text,
+            converter.rules,
+            sorted(converter.tool_versions().items()),
+            sys.version_info[:2],
+        )
     ).encode()
     for graph in graphs:
         yield repr(graph.spec).encode()
@@ -55,7 +61,7 @@ def _parts(graphs: Sequence[DeviceGraph], *, backend: Backend, precision: Precis
             for name, value in sorted(_attributes(module).items()):
                 yield name.encode()
                 yield _tensor_bytes(value) if isinstance(value, Tensor) else repr(value).encode()
-    for folder in sorted(_source_folders(graphs, backend)):
+    for folder in sorted(_source_folders(graphs, converter)):
         yield from _sources(folder)
 
 
@@ -70,10 +76,10 @@ def _tensor_bytes(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
-def _source_folders(graphs: Sequence[DeviceGraph], backend: Backend) -> set[Path]:
+def _source_folders(graphs: Sequence[DeviceGraph], converter: Converter) -> set[Path]:
     modules = {type(module).__module__ for graph in graphs for module in graph.module.modules()}
     own = {name for name in modules if name.split(".")[0] != "torch"}
-    own |= {__name__, Precision.__module__, type(backend).__module__}
+    own |= {__name__, Precision.__module__, type(converter).__module__}
     files = {getattr(sys.modules.get(name), "__file__", None) for name in own}
     return {Path(file).parent for file in files if file}
 

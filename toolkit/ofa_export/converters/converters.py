@@ -1,6 +1,6 @@
-"""Backends that are a second converter for a runtime which another backend loads.
+"""Runtimes and their converters: a runtime can have a second converter, whose files the first one's runner loads.
 
-Their files carry the names and shapes of the same contract and run on the same runtime, so a bundle names the runtime
+Files of both carry the names and shapes of the same contract and run on the same runtime, so a bundle names the runtime
 and not the converter: readers and phones need to know nothing of it. Who converted stands in the manifest's tools.
 """
 
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ofa_export.converters.registry import backend_names
-from ofa_export.errors import ConfigError
+from ofa_export.converters.registry import converter_names
+from ofa_export.errors import ConfigError, UnknownNameError
 
 
 @dataclass(frozen=True)
 class SecondConverter:
-    """What a backend converts for, and how its files are told from the first converter's.
+    """A further converter of a runtime, and how its files are told from the first converter's.
 
     Args:
-        runtime: name of the backend that loads its files.
+        runtime: that runs its files; also the name of the runtime's first converter.
         tool: a distribution that only this converter uses.
     """
 
@@ -26,43 +26,72 @@ class SecondConverter:
     tool: str
 
 
-SECOND_CONVERTERS = {"litert-onnx2tf": SecondConverter("litert", "onnx2tf")}
+SECOND_CONVERTERS = {"onnx2tf": SecondConverter("litert", "onnx2tf")}
+
+BOTH = "both"
+"""Stands for all runtimes."""
 
 
 def runtime_names() -> tuple[str, ...]:
-    """Names of all installed backends that are a runtime, sorted: second converters are used by name only."""
-    return tuple(name for name in backend_names() if name not in SECOND_CONVERTERS)
+    """List the runtimes that have a converter installed, sorted."""
+    return tuple(name for name in converter_names() if name not in SECOND_CONVERTERS)
 
 
-def runtime_of(backend: str) -> str:
-    """Name of the backend that loads the files of a backend; its own, unless it is a second converter."""
-    return SECOND_CONVERTERS[backend].runtime if backend in SECOND_CONVERTERS else backend
+def runtime_of(converter: str) -> str:
+    """Name the runtime of a converter."""
+    return SECOND_CONVERTERS[converter].runtime if converter in SECOND_CONVERTERS else converter
+
+
+def converters_for(runtime: str | None, converter: str | None) -> tuple[str, ...]:
+    """Name one converter for each runtime that is asked for.
+
+    Args:
+        runtime: a runtime, or "both" for all; None for the converter's own, or all where none is named.
+        converter: used for its runtime; None uses each runtime's first one.
+
+    Raises:
+        UnknownNameError: there is no such runtime or converter.
+        ConfigError: the converter is for none of the runtimes.
+    """
+    if runtime is not None and runtime not in {BOTH, *runtime_names()}:
+        raise UnknownNameError("runtime", runtime, {BOTH, *runtime_names()})
+    if converter is not None and converter not in converter_names():
+        raise UnknownNameError("converter", converter, converter_names())
+    if runtime is None:
+        runtime = BOTH if converter is None else runtime_of(converter)
+    runtimes = runtime_names() if runtime == BOTH else (runtime,)
+    if converter is None:
+        return runtimes
+    if runtime_of(converter) not in runtimes:
+        own = runtime_of(converter)
+        raise ConfigError(f"The converter {converter} is for {own}: use --runtime {own}, or leave --converter out.")
+    return tuple(converter if name == runtime_of(converter) else name for name in runtimes)
 
 
 def converter_of(runtime: str, tools: Collection[str]) -> str:
-    """Name of the backend that converted a bundle.
+    """Name the converter of a bundle.
 
     Args:
         runtime: as its manifest says.
         tools: names of the tools in its manifest.
     """
-    second = (name for name, converter in SECOND_CONVERTERS.items() if converter.runtime == runtime)
+    second = (name for name, other in SECOND_CONVERTERS.items() if other.runtime == runtime)
     return next((name for name in second if SECOND_CONVERTERS[name].tool in tools), runtime)
 
 
-def other_converter(backend: str) -> str:
-    """Name of the backend that converts for the same runtime as another one does.
+def other_converter(converter: str) -> str:
+    """Name the other converter of the same runtime.
 
     Args:
-        backend: one of the two.
+        converter: one of the two.
 
     Raises:
         ConfigError: its runtime has one converter only.
     """
-    if backend in SECOND_CONVERTERS:
-        return SECOND_CONVERTERS[backend].runtime
-    for name, converter in SECOND_CONVERTERS.items():
-        if converter.runtime == backend:
+    if converter in SECOND_CONVERTERS:
+        return SECOND_CONVERTERS[converter].runtime
+    for name, second in SECOND_CONVERTERS.items():
+        if second.runtime == converter:
             return name
-    have = ", ".join(sorted({converter.runtime for converter in SECOND_CONVERTERS.values()}))
-    raise ConfigError(f"There is one converter for {backend} only, so nothing to compare it with; two have: {have}.")
+    have = ", ".join(sorted({second.runtime for second in SECOND_CONVERTERS.values()}))
+    raise ConfigError(f"There is one converter for {converter} only, so nothing to compare it with; two have: {have}.")

@@ -39,7 +39,7 @@ class GraphRunner(Protocol):
         ...
 
 
-class Backend(Protocol):
+class Converter(Protocol):
     """One runtime: converts device graphs for it and runs them on this computer.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What a backend can do with the weights of linear layers, and which runtime a phone needs for it (no torch here)."""
+"""What a converter can do with the weights of linear layers, and which runtime a phone needs for it (no torch here)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from ofa_export.errors import UnknownNameError
 from ofa_export.precision import Precision
 
 if TYPE_CHECKING:
-    from ofa_export.converters.protocol import Backend
+    from ofa_export.converters.protocol import Converter
 
 
-def check_schemes(backend: Backend, precision: Precision) -> None:
-    """Refuse schemes that a backend does not have.
+def check_schemes(converter: Converter, precision: Precision) -> None:
+    """Refuse schemes that a converter does not have.
 
     Raises:
-        UnknownNameError: a scheme is none of `backend.schemes`.
+        UnknownNameError: a scheme is none of `converter.schemes`.
     """
     for scheme in precision.schemes:
-        if scheme not in backend.schemes:
-            raise UnknownNameError(f"precision of backend {backend.name}", scheme, backend.schemes)
+        if scheme not in converter.schemes:
+            raise UnknownNameError(f"precision of converter {converter.name}", scheme, converter.schemes)
 
 
-def minimum_runtime(backend: Backend, precision: Precision) -> str:
+def minimum_runtime(converter: Converter, precision: Precision) -> str:
     """The oldest version of the runtime that loads every scheme of a precision.
 
     Raises:
-        UnknownNameError: a scheme is none of `backend.schemes`.
+        UnknownNameError: a scheme is none of `converter.schemes`.
     """
-    check_schemes(backend, precision)
-    return max((backend.schemes[scheme] for scheme in precision.schemes), key=_version)
+    check_schemes(converter, precision)
+    return max((converter.schemes[scheme] for scheme in precision.schemes), key=_version)
 
 
 def _version(text: str) -> tuple[int, ...]:

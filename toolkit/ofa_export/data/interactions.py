@@ -59,8 +59,8 @@ def blank_warning(count: int) -> tuple[str, ...]:
 
 def repetition_warning(count: int) -> tuple[str, ...]:
     """A sentence about rows that repeat an earlier one, or none where there were none."""
-    said = f"Rows dropped that repeat an earlier row exactly (same user, item and time): {count:,}."
-    return (said,) if count else ()
+    message = f"Rows dropped that repeat an earlier row exactly (same user, item and time): {count:,}."
+    return (message,) if count else ()
 
 
 def read_interactions(path: Path) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from ofa_export.model.elastic_table import block_rms
 from ofa_export.model.importance import weigh
 from ofa_export.training.loop import Task, optimise, stage_seed
 from ofa_export.training.static import static_loss
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 
 MASK_RATE = 0.02
 """Adam's rate for weights that are learned by removing blocks; they are logits, and start at 0."""
@@ -32,12 +32,12 @@ class BlockOrder:
     Args:
         name: for programs.
         label: for people.
-        weights: from a session after the stage `weights` to finite [G_v, N].
+        weights: from a run after the stage `weights` to finite [G_v, N].
     """
 
     name: str
     label: str
-    weights: Callable[[Session], NDArray[np.float32]]
+    weights: Callable[[TrainingRun], NDArray[np.float32]]
 
 
 def block_orders() -> tuple[BlockOrder, ...]:
@@ -53,30 +53,30 @@ def block_orders() -> tuple[BlockOrder, ...]:
     )
 
 
-def _controller(session: Session) -> NDArray[np.float32]:
-    weights: NDArray[np.float32] = session.importance[0]
+def _controller(run: TrainingRun) -> NDArray[np.float32]:
+    weights: NDArray[np.float32] = run.importance[0]
     return weights
 
 
-def _equal(session: Session) -> NDArray[np.float32]:
-    groups, blocks = session.importance[0].shape
+def _equal(run: TrainingRun) -> NDArray[np.float32]:
+    groups, blocks = run.importance[0].shape
     return np.tile(np.arange(blocks, 0, -1, dtype=np.float32), (groups, 1))
 
 
-def _random(session: Session) -> NDArray[np.float32]:
-    chance = np.random.default_rng(stage_seed(session.seed, "random blocks"))
-    weights: NDArray[np.float32] = chance.random(session.importance[0].shape, np.float32)
+def _random(run: TrainingRun) -> NDArray[np.float32]:
+    chance = np.random.default_rng(stage_seed(run.seed, "random blocks"))
+    weights: NDArray[np.float32] = chance.random(run.importance[0].shape, np.float32)
     return weights
 
 
-def _magnitude(session: Session) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = block_rms(session.full_tables(0), session.item_groups).numpy()
+def _magnitude(run: TrainingRun) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = block_rms(run.full_tables(0), run.item_groups).numpy()
     return found
 
 
-def _scaled(session: Session) -> NDArray[np.float32]:
+def _scaled(run: TrainingRun) -> NDArray[np.float32]:
     """What a weight means depends on how large the block is that it multiplies."""
-    weights: NDArray[np.float32] = session.importance[0] * _magnitude(session)
+    weights: NDArray[np.float32] = run.importance[0] * _magnitude(run)
     return weights
 
 
@@ -105,68 +105,68 @@ class RemovalMask(nn.Module):
         return (hard + soft - soft.detach()).reshape(self.logits.shape)
 
 
-def removal_weights(session: Session) -> NDArray[np.float32]:
+def removal_weights(run: TrainingRun) -> NDArray[np.float32]:
     """Repair: learn the weights while blocks are really missing, so that their scale cannot hide in the table.
 
     Every step keeps the largest of a random number of blocks; table and backbone stay as they are.
     Source: our choice, after straight-through top-k selection.
 
     Args:
-        session: after the stage `weights`.
+        run: after the stage `weights`.
 
     Returns:
         [G_v, N].
     """
-    settings, stage = session.recipe.weights, "removal"
-    mask = RemovalMask(*session.importance[0].shape)
+    settings, stage = run.recipe.weights, "removal"
+    mask = RemovalMask(*run.importance[0].shape)
     blocks = mask.logits.numel()
-    session.model.eval()
+    run.model.eval()
 
     def step(batch: object, generator: np.random.Generator) -> Tensor:
         count = max(1, round(blocks * float(np.exp(generator.uniform(np.log(1 / 16), 0)))))
-        table = weigh(session.full_tables(0), mask.keep(min(count, blocks)), session.item_groups)
-        return static_loss(session.model, batch, table)  # type: ignore[arg-type]
+        table = weigh(run.full_tables(0), mask.keep(min(count, blocks)), run.item_groups)
+        return static_loss(run.model, batch, table)  # type: ignore[arg-type]
 
     optimise(
         Task(
             stage=stage,
             model=mask,
             groups=[{"params": [mask.logits], "lr": MASK_RATE}],
-            batches=session.batches(stage, settings, session.windows),
-            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            batches=run.batches(stage, settings, run.windows),
+            steps_per_epoch=run.steps_per_epoch(settings, run.windows),
             step=step,
         ),
         settings,
-        seed=session.seed,
-        snapshot=session.snapshot(stage),
-        progress=session.progress,
+        seed=run.seed,
+        snapshot=run.snapshot(stage),
+        progress=run.progress,
     )
     found: NDArray[np.float32] = mask.logits.detach().numpy()
     return found
 
 
-def greedy_weights(session: Session) -> NDArray[np.float32]:
+def greedy_weights(run: TrainingRun) -> NDArray[np.float32]:
     """Repair: remove a few blocks at a time, those whose loss the loss feels least, and look again.
 
     Source: first-order Taylor pruning (Molchanov et al., arXiv 1611.06440, section 2.2), in rounds.
 
     Args:
-        session: after the stage `weights`.
+        run: after the stage `weights`.
 
     Returns:
         [G_v, N], the later a block goes the larger.
     """
-    groups, blocks = session.importance[0].shape
+    groups, blocks = run.importance[0].shape
     kept, weights = np.ones(groups * blocks, bool), np.zeros(groups * blocks, np.float32)
-    batches = session.batches("greedy", session.recipe.weights, session.windows)(0)
+    batches = run.batches("greedy", run.recipe.weights, run.windows)(0)
     sample = [batch for batch, _ in zip(batches, range(GREEDY_BATCHES), strict=False)]
-    session.model.eval()
+    run.model.eval()
     lost = 0
     while lost < len(kept):
         mask = torch.from_numpy(kept.reshape(groups, blocks).astype(np.float32)).requires_grad_()
         gradient = np.zeros(len(kept))
         for batch in sample:
-            loss = static_loss(session.model, batch, weigh(session.full_tables(0), mask, session.item_groups))
+            loss = static_loss(run.model, batch, weigh(run.full_tables(0), mask, run.item_groups))
             gradient += torch.autograd.grad(loss, mask)[0].numpy().ravel()
         # To first order the loss rises by minus the gradient when a mask goes from 1 to 0.
         rise = np.where(kept, -gradient, np.inf)

@@ -43,16 +43,16 @@ def byte_curve(runs: ControlRuns, held_out: HeldOut, methods: tuple[TableMethod,
         `full_table`, then method by method in rising bytes.
     """
     histories, points = runs.subject.histories, []
-    ours = runs.session(methods[0].control)
+    ours = runs.run(methods[0].control)
     full = ours.full_tables(0)
     fp32 = 4 * full.numel()
     quality = measure(network_score(ours.model, static_adapt(ours.model), full), held_out, histories)
     points.append(SizedQuality(method="full_table", bytes=fp32, share=1.0, quality=quality))
     for method in methods:
-        session = runs.session(method.control)
+        run = runs.run(method.control)
         with torch.no_grad():
-            for count, table in method.sized(session):
-                score = network_score(session.model, static_adapt(session.model), table)
+            for count, table in method.sized(run):
+                score = network_score(run.model, static_adapt(run.model), table)
                 points.append(
                     SizedQuality(
                         method=method.name,

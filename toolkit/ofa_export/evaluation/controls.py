@@ -30,7 +30,7 @@ from ofa_export.training.recipe import TilesStage, TrainRecipe
 from ofa_export.training.run import STAGES
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.tiles import fit_compressed, random_prefix_table
-from ofa_export.training.training_run import Session, initial_session
+from ofa_export.training.training_run import TrainingRun, initial_run
 
 LEARNING_RATES = (3e-4, 1e-3)
 """Static controls get the better of these: as much tuning as the mapper's rates have had."""
@@ -48,7 +48,7 @@ class Control:
         name: for programs, and part of every seed.
         label: for people.
         start: the control whose result it starts from; None is a new net.
-        train: trains the session's model in place.
+        train: trains the run's model in place.
         adapt: how the trained net adapts.
         prepare: changes the modules of a new net, before any state is loaded into it.
         recipe: changes the recipe; of another model, `begin` has to make the start's state fit.
@@ -58,7 +58,7 @@ class Control:
     name: str
     label: str
     start: Control | None
-    train: Callable[[Session], None]
+    train: Callable[[TrainingRun], None]
     adapt: Callable[[AdaptiveRecommender], Adapt] = static_adapt
     prepare: Callable[[AdaptiveRecommender], None] = _as_it_is
     recipe: Callable[[TrainRecipe], TrainRecipe] = lambda recipe: recipe
@@ -79,35 +79,33 @@ class ControlRuns:
     store: ContentCache
     progress: Progress
 
-    def session(self, control: Control) -> Session:
-        """A session with the control's net, trained."""
+    def run(self, control: Control) -> TrainingRun:
+        """A run with the control's net, trained."""
         recipe = control.recipe(self.subject.recipe)
         job = job_of(self.subject.histories, recipe, seed=self.subject.seed)
         digest = hashlib.sha256(source_digest() + json.dumps([job, _lineage(control)]).encode())
         content = self.store.get_or_make(f"control-{digest.hexdigest()}", lambda: self._trained(control))
-        session = self._new(control)
-        restore_state(session, torch.load(io.BytesIO(content), weights_only=True))
-        session.model.eval()
-        return session
+        run = self._new(control)
+        restore_state(run, torch.load(io.BytesIO(content), weights_only=True))
+        run.model.eval()
+        return run
 
     def _trained(self, control: Control) -> bytes:
-        session = self._new(control)
+        run = self._new(control)
         if control.start:
-            restore_state(session, control.begin(stored_state(self.session(control.start))))
+            restore_state(run, control.begin(stored_state(self.run(control.start))))
         with tempfile.TemporaryDirectory() as folder, one_torch_thread():
-            session.folder = Path(folder)
-            control.train(session)
+            run.folder = Path(folder)
+            control.train(run)
         buffer = io.BytesIO()
-        torch.save(stored_state(session), buffer)
+        torch.save(stored_state(run), buffer)
         return buffer.getvalue()
 
-    def _new(self, control: Control) -> Session:
+    def _new(self, control: Control) -> TrainingRun:
         recipe = control.recipe(self.subject.recipe)
-        session = initial_session(
-            self.subject.histories, recipe, seed=self.subject.seed, folder=Path(), progress=self.progress
-        )
-        control.prepare(session.model)
-        return session
+        run = initial_run(self.subject.histories, recipe, seed=self.subject.seed, folder=Path(), progress=self.progress)
+        control.prepare(run.model)
+        return run
 
 
 def _lineage(control: Control) -> list[str]:
@@ -134,21 +132,21 @@ def mapper_controls() -> tuple[Control, ...]:
             name="no_gates",
             label="parameters generated without gates (after DUET)",
             start=STARTS["tiles"],
-            train=lambda session: _adaptively(session, "no_gates", _without_gates),
+            train=lambda run: _adaptively(run, "no_gates", _without_gates),
             adapt=lambda model: _without_gates(model),
         ),
         Control(
             name="no_structure",
             label="mapper without the structural vector",
             start=STARTS["tiles"],
-            train=lambda session: _adaptively(session, "no_structure", _without_structure),
+            train=lambda run: _adaptively(run, "no_structure", _without_structure),
             adapt=lambda model: _without_structure(model),
         ),
         Control(
             name="shared_generator",
             label="one generator for all blocks",
             start=STARTS["tiles"],
-            train=lambda session: _adaptively(session, "shared_generator", lambda model: model.adapt),
+            train=lambda run: _adaptively(run, "shared_generator", lambda model: model.adapt),
             adapt=lambda model: model.adapt,
             prepare=_share_generator,
         ),
@@ -169,32 +167,32 @@ def depth_control(depth: int) -> Control:
     return Control(name="static", label=f"static net, {blocks}", start=None, train=STAGES[0].run, recipe=shallower)
 
 
-def at_the_better_rate(session: Session, fit: Callable[[float], None]) -> None:
+def at_the_better_rate(run: TrainingRun, fit: Callable[[float], None]) -> None:
     """Train at each of `LEARNING_RATES` from the same state, and keep what ranks validation best.
 
     Args:
-        session: its model is trained in place.
+        run: its model is trained in place.
         fit: trains it at a rate.
     """
-    begun = {name: value.clone() for name, value in session.model.state_dict().items()}
+    begun = {name: value.clone() for name, value in run.model.state_dict().items()}
     best: tuple[float, dict[str, Tensor]] = (-1.0, begun)
     for rate in LEARNING_RATES:
-        session.model.load_state_dict(begun)
+        run.model.load_state_dict(begun)
         fit(rate)
-        quality, _ = session.validation_ndcg(static_adapt(session.model), session.full_tables)
+        quality, _ = run.validation_ndcg(static_adapt(run.model), run.full_tables)
         if quality > best[0]:
-            best = (quality, {name: value.clone() for name, value in session.model.state_dict().items()})
-    session.model.load_state_dict(best[1])
+            best = (quality, {name: value.clone() for name, value in run.model.state_dict().items()})
+    run.model.load_state_dict(best[1])
 
 
-def _longer(session: Session) -> None:
+def _longer(run: TrainingRun) -> None:
     """Static steps under the mapper stage's prefixes of tiles."""
-    recipe = session.recipe.mapper
+    recipe = run.recipe.mapper
 
     def fit(rate: float) -> None:
         stage = f"static_longer_{rate:g}"
-        session.measured[stage] = fit_compressed(
-            session,
+        run.measured[stage] = fit_compressed(
+            run,
             TilesStage(
                 epochs=recipe.epochs,
                 min_steps=recipe.min_steps,
@@ -205,15 +203,15 @@ def _longer(session: Session) -> None:
                 distill=0.0,
             ),
             stage=stage,
-            compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
-            probed=lambda table, _: [table],
+            compress=lambda table, group, generator: random_prefix_table(run, table, group, generator),
+            watched=lambda table, _: [table],
         )
 
-    at_the_better_rate(session, fit)
+    at_the_better_rate(run, fit)
 
 
-def _adaptively(session: Session, stage: str, adapt: Callable[[AdaptiveRecommender], Adapt]) -> None:
-    session.measured[stage] = fit_adaptive(session, stage=stage, adapt=adapt(session.model))
+def _adaptively(run: TrainingRun, stage: str, adapt: Callable[[AdaptiveRecommender], Adapt]) -> None:
+    run.measured[stage] = fit_adaptive(run, stage=stage, adapt=adapt(run.model))
 
 
 def _without_gates(model: AdaptiveRecommender) -> Adapt:

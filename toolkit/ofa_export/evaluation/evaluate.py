@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +18,7 @@ from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.evaluation.subject import Subject
 from ofa_export.evaluation.table_methods import table_methods
 from ofa_export.ranking.scoring import static_adapt
+from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.training.baselines import MarkovChain, popularity_scores
 from ofa_export.training.loop import stage_seed
 
@@ -29,8 +29,6 @@ FINE_TUNED_USERS = 500
 
 TUNING_USERS = 200
 """Validation users on whom the learning rate of fine-tuning is chosen."""
-
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,7 +94,9 @@ class Evaluation:
         return next(entry for entry in self.entries if entry.name == name)
 
 
-def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_tables: bool, tell: Told) -> Evaluation:
+def evaluate(
+    subject: Subject, *, split: Split, runs: ControlRuns | None, with_tables: bool, progress: ProgressCallback
+) -> Evaluation:
     """Measure a checkpoint beside everything that it has to beat.
 
     Args:
@@ -104,7 +104,7 @@ def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_t
         split: which held-out items.
         runs: trains controls, or takes them from the cache; None measures only what needs no training.
         with_tables: also train and measure every other way to make the table small, and user groups; needs `runs`.
-        tell: told what is being measured.
+        progress: called before each measurement.
 
     Raises:
         ConfigError: the checkpoint has several user groups, or tables are asked for without controls.
@@ -122,18 +122,18 @@ def evaluate(subject: Subject, *, split: Split, runs: ControlRuns | None, with_t
         split=split,
         history_length=subject.checkpoint.config.model.history_length,
     )
-    tell("baselines and the checkpoint itself")
+    progress("baselines and the checkpoint itself", 0, 0)
     entries = [*_baselines(subject, held_out), *_own(subject, held_out)]
     fine_tuned: tuple[FineTuned, ...] = ()
     byte_points: tuple[SizedQuality, ...] = ()
     group_points: tuple[GroupedQuality, ...] = ()
     if runs is not None:
-        entries += _controls(subject, held_out, runs, tell)
-        fine_tuned = _fine_tuning(subject, held_out, runs, tell)
-        tell("tables of every size")
+        entries += _controls(subject, held_out, runs, progress)
+        fine_tuned = _fine_tuning(subject, held_out, runs, progress)
+        progress("tables of every size", 0, 0)
         byte_points = byte_curve(runs, held_out, table_methods() if with_tables else table_methods()[:1])
     if runs is not None and with_tables:
-        tell("tables of user groups")
+        progress("tables of user groups", 0, 0)
         group_points = group_qualities(runs, held_out)
     return Evaluation(
         subject=subject,
@@ -171,29 +171,31 @@ def _entry(contender: Contender, kind: str, subject: Subject, held_out: HeldOut)
     return Entry(name=contender.name, label=contender.label, kind=kind, quality=quality)
 
 
-def _controls(subject: Subject, held_out: HeldOut, runs: ControlRuns, tell: Told) -> list[Entry]:
+def _controls(subject: Subject, held_out: HeldOut, runs: ControlRuns, progress: ProgressCallback) -> list[Entry]:
     depth = subject.recipe.model.depth
     depths = [(f"static_{count}", depth_control(count)) for count in sorted({1, 2, depth} - {depth})]
     depths.append((f"static_{depth}", replace(STARTS["static"], label=depth_control(depth).label)))
     entries = []
     for name, control in [*depths, *((control.name, control) for control in mapper_controls())]:
-        tell(control.label)
-        session = runs.session(control)
-        score = network_score(session.model, control.adapt(session.model), session.full_tables(0))
+        progress(control.label, 0, 0)
+        run = runs.run(control)
+        score = network_score(run.model, control.adapt(run.model), run.full_tables(0))
         entries.append(_entry(Contender(name=name, label=control.label, score=score), "trained", subject, held_out))
     return entries
 
 
-def _fine_tuning(subject: Subject, held_out: HeldOut, runs: ControlRuns, tell: Told) -> tuple[FineTuned, ...]:
+def _fine_tuning(
+    subject: Subject, held_out: HeldOut, runs: ControlRuns, progress: ProgressCallback
+) -> tuple[FineTuned, ...]:
     """From the longer trained static net, so that both ways to adapt start from nets of equal training."""
-    session = runs.session(mapper_controls()[0])
-    start, table, model = session.model, session.full_tables(0), subject.checkpoint.model
+    run = runs.run(mapper_controls()[0])
+    start, table, model = run.model, run.full_tables(0), subject.checkpoint.model
     some, tuning = _tuning_sets(subject, held_out)
     adapted = measure(network_score(model, model.adapt, subject.checkpoint.table(0)), some, subject.histories)
     static = measure(network_score(start, static_adapt(start), table), some, subject.histories)
     found = []
     for steps in FINE_TUNED_STEPS:
-        tell(f"{steps} gradient steps per user")
+        progress(f"{steps} gradient steps per user", 0, 0)
         tried = [FineTuning(steps=steps, learning_rate=rate) for rate in FINE_TUNED_RATES]
         means = [measure(fine_tuned_score(start, table, how), tuning, subject.histories).ndcg.mean() for how in tried]
         how = tried[int(np.argmax(means))]

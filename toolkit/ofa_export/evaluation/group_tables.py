@@ -14,7 +14,7 @@ from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.groups import cluster_users, refine_tables
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 
 GROUP_COUNTS = (1, 2, 4, 8)
 """A device holds the table of its user's group, so all of these need the same bytes there."""
@@ -42,7 +42,7 @@ def group_qualities(runs: ControlRuns, held_out: HeldOut) -> tuple[GroupedQualit
         runs: trains what is not in the cache.
         held_out: positions to predict.
     """
-    return tuple(_grouped(runs.session(group_control(groups)), held_out) for groups in GROUP_COUNTS)
+    return tuple(_grouped(runs.run(group_control(groups)), held_out) for groups in GROUP_COUNTS)
 
 
 def group_control(groups: int) -> Control:
@@ -65,16 +65,16 @@ def group_control(groups: int) -> Control:
     )
 
 
-def _refine(session: Session) -> None:
-    if session.model.config.user_groups > 1:
-        cluster_users(session)
+def _refine(run: TrainingRun) -> None:
+    if run.model.config.user_groups > 1:
+        cluster_users(run)
 
     def fit(rate: float) -> None:
-        settings = session.recipe.groups.model_copy(update={"learning_rate": rate})
+        settings = run.recipe.groups.model_copy(update={"learning_rate": rate})
         stage = f"group_tables_{rate:g}"
-        session.measured[stage] = refine_tables(session, settings, stage=stage)
+        run.measured[stage] = refine_tables(run, settings, stage=stage)
 
-    at_the_better_rate(session, fit)
+    at_the_better_rate(run, fit)
 
 
 def _for_groups(state: dict[str, Any], groups: int) -> dict[str, Any]:
@@ -88,18 +88,18 @@ def _for_groups(state: dict[str, Any], groups: int) -> dict[str, Any]:
     }
 
 
-def _grouped(session: Session, held_out: HeldOut) -> GroupedQuality:
-    users, groups = np.unique(held_out.users), session.model.config.user_groups
+def _grouped(run: TrainingRun, held_out: HeldOut) -> GroupedQuality:
+    users, groups = np.unique(held_out.users), run.model.config.user_groups
     found: list[tuple[np.ndarray, Quality]] = []
     for group in range(groups):
-        members = users[session.user_groups[users] == group]
+        members = users[run.user_groups[users] == group]
         if len(members):
-            score = network_score(session.model, static_adapt(session.model), session.full_tables(group))
-            found.append((members, measure(score, held_out.of_users(members), session.histories)))
+            score = network_score(run.model, static_adapt(run.model), run.full_tables(group))
+            found.append((members, measure(score, held_out.of_users(members), run.histories)))
     order = np.argsort(np.concatenate([members for members, _ in found]))
     return GroupedQuality(
         groups=groups,
-        sizes=tuple(np.bincount(session.user_groups, minlength=groups).tolist()),
+        sizes=tuple(np.bincount(run.user_groups, minlength=groups).tolist()),
         quality=Quality(
             ndcg=np.concatenate([quality.ndcg for _, quality in found])[order],
             hits=np.concatenate([quality.hits for _, quality in found])[order],

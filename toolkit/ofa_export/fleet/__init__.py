@@ -1,1 +1,1 @@
-"""Many bundles from one checkpoint: groups x budgets x backends, every entry stored once."""
+"""Many bundles from one checkpoint: groups x budgets x runtimes, every entry stored once."""

@@ -31,7 +31,8 @@ def fleet_jobs(checkpoint: Path, recipe: FleetRecipe) -> tuple[Job, ...]:
         for job in make_jobs(
             checkpoint,
             budget=budget,
-            backend=recipe.backend,
+            runtime=recipe.runtime,
+            converter=recipe.converter,
             group=recipe.groups,
             recipe=recipe.bundle,
             limits=Limits(),

@@ -10,7 +10,7 @@ from ofa_export.bundle.document import Bytes, Digest, Name, StrictModel, first_p
 from ofa_export.bundle.manifest import Count, Score
 from ofa_export.errors import FleetError
 
-VERSION: Literal["1.0"] = "1.0"
+VERSION: Literal["2.0"] = "2.0"
 
 BundleName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]{1,200}\.ofab$")]
 
@@ -20,7 +20,7 @@ class FleetBundle(StrictModel):
 
     Args:
         name: of the file.
-        backend: the runtime.
+        runtime: whose graphs it holds.
         group: user group.
         budget_bytes: what it may have.
         bytes: what it has.
@@ -30,7 +30,7 @@ class FleetBundle(StrictModel):
     """
 
     name: BundleName
-    backend: Name
+    runtime: Name
     group: Bytes
     budget_bytes: Count
     bytes: Count
@@ -48,7 +48,7 @@ class FleetIndex(StrictModel):
         bundles: in the order of the plan.
     """
 
-    version: Literal["1.0"]
+    version: Literal["2.0"]
     checkpoint_sha256: Digest
     bundles: Annotated[tuple[FleetBundle, ...], Field(min_length=1, max_length=100_000)]
 

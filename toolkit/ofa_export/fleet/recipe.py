@@ -11,13 +11,14 @@ from ofa_export.planning.budget import parse_budget
 
 
 class FleetRecipe(BaseModel):
-    """Groups x budgets x backends of one checkpoint.
+    """Groups x budgets x runtimes of one checkpoint.
 
     Args:
         description: for people.
         budgets: sizes such as "4MB"; one bundle each.
         groups: a user group counted from 0, or "all".
-        backend: a backend's name, or "both".
+        runtime: a runtime's name, or "both".
+        converter: in place of its runtime's first one.
         bundle: a bundle recipe's name or file.
     """
 
@@ -26,7 +27,8 @@ class FleetRecipe(BaseModel):
     description: str = ""
     budgets: Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)]
     groups: str = "all"
-    backend: str = "both"
+    runtime: str = "both"
+    converter: str | None = None
     bundle: str = "int8"
 
     @field_validator("budgets", mode="before")

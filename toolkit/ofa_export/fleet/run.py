@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from ofa_export.errors import ConfigError, OutputError, RefusedBundlesError
@@ -11,9 +11,7 @@ from ofa_export.fleet.runners import Runner
 from ofa_export.fleet.store import FleetStore
 from ofa_export.fleet.tasks import Planned, Refusal, Written, plan_bundle, write_bundle_to
 from ofa_export.planning.bundle_job import Job
-
-Told = Callable[[str, int, int], None]
-"""What is being done, how many bundles are done, of how many."""
+from ofa_export.support.progress_callback import ProgressCallback
 
 
 def check_place(store: FleetStore, *, resume: bool, force: bool) -> None:
@@ -37,7 +35,9 @@ def check_place(store: FleetStore, *, resume: bool, force: bool) -> None:
         raise OutputError(f"'{store.url}' holds other files. A fleet needs a folder of its own; choose another name.")
 
 
-def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume: bool, tell: Told) -> FleetIndex:
+def make_fleet(
+    jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume: bool, progress: ProgressCallback
+) -> FleetIndex:
     """Plan all bundles, then store those that are not there.
 
     Args:
@@ -45,7 +45,7 @@ def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume
         store: where to; see `check_place`.
         runner: does the work.
         resume: whether to go on with what is there, instead of replacing it.
-        tell: told of progress.
+        progress: called as bundles are planned and stored.
 
     Returns:
         The plan, all of whose bundles are stored.
@@ -56,7 +56,7 @@ def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume
         OutputError: the place cannot be written; what is complete stays.
         WorkerError: workers go on dying; what is complete stays.
     """
-    planned = plan_fleet(jobs, runner=runner, tell=tell)
+    planned = plan_fleet(jobs, runner=runner, progress=progress)
     index = FleetIndex(
         version=VERSION,
         checkpoint_sha256=planned[0].checkpoint_sha256,
@@ -73,12 +73,12 @@ def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume
     store.write_index(index)
     left = [one for one in planned if not store.complete(one.bundle.name)]
     total, done = len(planned), len(planned) - len(left)
-    tell("storing", done, total)
+    progress("storing", done, total)
     refused = []
     for result in runner(partial(write_bundle_to, store.url), left):
         if isinstance(result, Written):
             done += 1
-            tell("storing", done, total)
+            progress("storing", done, total)
         else:
             refused.append(result)
     if refused:
@@ -88,13 +88,13 @@ def make_fleet(jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume
     return index
 
 
-def plan_fleet(jobs: Sequence[Job], *, runner: Runner, tell: Told) -> tuple[Planned, ...]:
+def plan_fleet(jobs: Sequence[Job], *, runner: Runner, progress: ProgressCallback) -> tuple[Planned, ...]:
     """Plan all bundles.
 
     Args:
         jobs: the bundles.
         runner: does the work.
-        tell: told of progress.
+        progress: called as bundles are planned and stored.
 
     Returns:
         One plan per job, in their order.
@@ -102,11 +102,11 @@ def plan_fleet(jobs: Sequence[Job], *, runner: Runner, tell: Told) -> tuple[Plan
     Raises:
         RefusedBundlesError: bundles cannot be made.
     """
-    tell("planning", 0, len(jobs))
+    progress("planning", 0, len(jobs))
     outcomes: dict[str, Planned | Refusal] = {}
     for result in runner(plan_bundle, jobs):
         outcomes[result.bundle.name if isinstance(result, Planned) else result.name] = result
-        tell("planning", len(outcomes), len(jobs))
+        progress("planning", len(outcomes), len(jobs))
     ordered = [outcomes[job.file_name] for job in jobs]
     refused = [(one.name, one.reason, one.exit_code) for one in ordered if isinstance(one, Refusal)]
     if refused:

@@ -14,6 +14,7 @@ from ofa_export.fleet.store import FleetStore
 from ofa_export.planning.bundle_job import Job
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.progress_callback import no_progress
 
 T = TypeVar("T")
 
@@ -85,10 +86,10 @@ def _attempt(job: Job, work: Callable[[], T]) -> T | Refusal:
 
 
 def _planned(job: Job) -> Planned:
-    _, plan = job.plan(tell=lambda done, total: None)
+    _, plan = job.plan(progress=no_progress)
     bundle = FleetBundle(
         name=job.file_name,
-        backend=job.backend.name,
+        runtime=job.runtime,
         group=job.group,
         budget_bytes=plan.budget,
         bytes=plan.bytes,
@@ -106,7 +107,7 @@ def _planned(job: Job) -> Planned:
 
 def _written(url: str, planned: Planned) -> Written:
     job, bundle = planned.job, planned.bundle
-    contents = job.master(planned.recipe, store=ContentCache())
+    contents = job.complete_bundle(planned.recipe, store=ContentCache())
     (_, text), *entries = bundle_entries(contents, tiles=bundle.tiles, budget=bundle.budget_bytes)
     listed = Manifest.from_bytes(bytes(text)).entries
     parts = [(entry, data) for entry, (_, data) in zip(listed, entries, strict=True)]

@@ -21,7 +21,7 @@ from ofa_export.importing.formats import FORMATS
 from ofa_export.importing.item_keys import source_keys
 from ofa_export.importing.state_dict import read_state_dict
 from ofa_export.importing.static_net import StaticNet
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, Probes, checkpoint_files
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
@@ -33,7 +33,7 @@ from ofa_export.training.imported_base import IMPORTED
 from ofa_export.training.loop import stage_seed
 from ofa_export.training.run import check_free
 
-PROBES = 1000
+VALIDATION = 1000
 ITEM_GROUPS = 20
 
 
@@ -79,7 +79,7 @@ def import_checkpoint(
         data: interactions: they decide the popularity of the items and give the validation histories.
         output: folder of the checkpoint.
         rank: r of the generated weights that later training adds.
-        seed: of the draws: ties, probes, and the start of what is trained later.
+        seed: of the draws: ties, validation histories, and the start of what is trained later.
         force: replace an existing checkpoint.
 
     Returns:
@@ -154,17 +154,17 @@ def _checkpoint(
     model: AdaptiveRecommender, histories: Histories, data: DataSet, provenance: dict[str, Any], *, seed: int
 ) -> Checkpoint:
     config = model.config
-    probes = _probes(histories, config, seed=seed)
-    scores, _ = score_histories(model, model.adapt, model.tables[0], probes.histories)
-    seen = probes.histories if histories.exclude_history else None
-    quality = float(ndcg(target_ranks(scores, probes.targets, history=seen), 10).mean())
+    validation = _validation(histories, config, seed=seed)
+    scores, _ = score_histories(model, model.adapt, model.tables[0], validation.histories)
+    seen = validation.histories if histories.exclude_history else None
+    quality = float(ndcg(target_ranks(scores, validation.targets, history=seen), 10).mean())
     training = {
         "recipe": {"description": f"Imported from a state dict of format {provenance['format']}."},
         "seed": seed,
         "users": histories.users,
         "interactions": len(histories.rows),
         "measured": {IMPORTED: provenance},
-        "probe_ndcg_at_10": {**baseline_quality(histories, probes), "static": quality, "adapted": quality},
+        "probe_ndcg_at_10": {**baseline_quality(histories, validation), "static": quality, "adapted": quality},
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     card = DataCard(
@@ -181,12 +181,14 @@ def _checkpoint(
         centroids=np.zeros((1, config.width), np.float32),
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        probes=probes,
+        validation=validation,
     )
 
 
-def _probes(histories: Histories, config: ModelConfig, *, seed: int) -> Probes:
+def _validation(histories: Histories, config: ModelConfig, *, seed: int) -> ValidationSet:
     drawn = np.random.default_rng(stage_seed(seed, "probes")).permutation(histories.evaluation_users)
-    users = np.sort(drawn[:PROBES])
+    users = np.sort(drawn[:VALIDATION])
     found = held_out_items(histories, users, split="validation", history_length=config.history_length)
-    return Probes(histories=found.history, targets=found.targets, user_groups=np.zeros(len(found.targets), np.int32))
+    return ValidationSet(
+        histories=found.history, targets=found.targets, user_groups=np.zeros(len(found.targets), np.int32)
+    )

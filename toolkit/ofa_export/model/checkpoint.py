@@ -1,4 +1,4 @@
-"""The checkpoint: a folder of config.json, model.safetensors, items.parquet and probes.safetensors."""
+"""The checkpoint: a folder of config.json, model.safetensors, items.parquet and validation_histories.safetensors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ from ofa_export.model.text_column import TextColumn
 
 SCHEMA_VERSION = "1.0"
 FORMAT = "ofa-export checkpoint"
-CONFIG, WEIGHTS, ITEMS, PROBES = "config.json", "model.safetensors", "items.parquet", "probes.safetensors"
+CONFIG, WEIGHTS, ITEMS, VALIDATION = (
+    "config.json",
+    "model.safetensors",
+    "items.parquet",
+    "validation_histories.safetensors",
+)
+DIGESTED = {CONFIG: CONFIG, WEIGHTS: WEIGHTS, ITEMS: ITEMS, VALIDATION: "probes.safetensors"}
+"""File -> what a digest calls it: the names of version 1.0, so that bundles made from a checkpoint still know it."""
 ITEM_SCHEMA = {"item_id": pl.String, "title": pl.String}
 
 
@@ -68,8 +75,8 @@ class CheckpointConfig(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probes:
-    """Real validation histories with their targets, for plan and validate.
+class ValidationSet:
+    """Validation histories: what held-out users had bought, and what came next.
 
     Args:
         histories: int32 [P, T], item rows, -1 where padded.
@@ -103,7 +110,7 @@ class Checkpoint:
         centroids: float32 [G_u, d], centres of the user groups.
         item_keys: V keys in row order.
         item_titles: V titles in row order, "" where unknown.
-        probes: validation histories.
+        validation: histories that nothing was trained on.
         sha256: digest over the four files, "" before the checkpoint is saved.
     """
 
@@ -114,7 +121,7 @@ class Checkpoint:
     centroids: NDArray[np.float32]
     item_keys: Sequence[str]
     item_titles: Sequence[str]
-    probes: Probes
+    validation: ValidationSet
     sha256: str = ""
 
     def table(self, group: int) -> Tensor:
@@ -137,10 +144,10 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
         "tile_order": np.stack([order.tiles for order in checkpoint.tile_orders]),
         "centroids": checkpoint.centroids,
     }
-    probes = {
-        "histories": checkpoint.probes.histories,
-        "targets": checkpoint.probes.targets,
-        "user_groups": checkpoint.probes.user_groups,
+    validation = {
+        "histories": checkpoint.validation.histories,
+        "targets": checkpoint.validation.targets,
+        "user_groups": checkpoint.validation.user_groups,
     }
     columns = {"item_id": checkpoint.item_keys, "title": checkpoint.item_titles}
     items = pl.DataFrame({name: _series(texts) for name, texts in columns.items()}, schema=ITEM_SCHEMA)
@@ -150,16 +157,16 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
         CONFIG: config.encode(),
         WEIGHTS: save_arrays({**weights, **extra}),
         ITEMS: parquet,
-        PROBES: save_arrays(probes),
+        VALIDATION: save_arrays(validation),
     }
 
 
 def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:
     """SHA-256 over the names and contents of a checkpoint's files, as hex."""
     digest = hashlib.sha256()
-    for name in (CONFIG, WEIGHTS, ITEMS, PROBES):
+    for name, label in DIGESTED.items():
         content = memoryview(files[name])
-        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(f"{label} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
 

@@ -21,15 +21,16 @@ from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.errors import CheckpointError, ConfigError
 from ofa_export.model.checkpoint import (
     CONFIG,
+    DIGESTED,
     FORMAT,
     ITEM_SCHEMA,
     ITEMS,
-    PROBES,
     SCHEMA_VERSION,
+    VALIDATION,
     WEIGHTS,
     Checkpoint,
     CheckpointConfig,
-    Probes,
+    ValidationSet,
     files_digest,
 )
 from ofa_export.model.config import ModelConfig
@@ -86,7 +87,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         centroids=centroids,
         item_keys=keys,
         item_titles=titles,
-        probes=_parse_probes(_tensors(path, PROBES, files[PROBES]), config.model),
+        validation=_parse_validation(_tensors(path, VALIDATION, files[VALIDATION]), config.model),
         sha256=files_digest(files),
     )
 
@@ -109,10 +110,14 @@ def _read_files(path: Path) -> dict[str, File]:
             "or leave the argument out to use the sample checkpoint."
         ) from error
     files: dict[str, File] = {}
-    for name in (CONFIG, WEIGHTS, ITEMS, PROBES):
+    for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION):
         try:
             files[name] = _mapped(path / name)
         except OSError as error:
+            if name == VALIDATION and (path / DIGESTED[name]).is_file():
+                raise CheckpointError(
+                    f"Checkpoint '{path}' is of an older ofa-export: rename its {DIGESTED[name]} to {name}."
+                ) from error
             raise CheckpointError(
                 f"Checkpoint '{path}' has no readable {name} ({error.strerror}). Copy the whole folder again."
             ) from error
@@ -218,22 +223,22 @@ def _parse_items(data: bytes, items: int) -> tuple[TextColumn, TextColumn]:
     return TextColumn(frame["item_id"]), TextColumn(frame["title"])
 
 
-def _parse_probes(tensors: dict[str, Tensor], config: ModelConfig) -> Probes:
+def _parse_validation(tensors: dict[str, Tensor], config: ModelConfig) -> ValidationSet:
     count = tensors["targets"].numel() if "targets" in tensors else 0
     if count == 0:
-        raise CheckpointError(f"{PROBES} holds no history: plan and validate need real ones. Train again.")
+        raise CheckpointError(f"{VALIDATION} holds no history: plan and validate need real ones. Train again.")
     expected = {
         "histories": ((count, config.history_length), "int32"),
         "targets": ((count,), "int32"),
         "user_groups": ((count,), "int32"),
     }
-    _check_tensors(tensors, expected, PROBES)
+    _check_tensors(tensors, expected, VALIDATION)
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     bounds = {"histories": (-1, config.items), "targets": (0, config.items), "user_groups": (0, config.user_groups)}
     for name, (low, high) in bounds.items():
         if arrays[name].min() < low or arrays[name].max() >= high:
-            raise CheckpointError(f"{PROBES}: '{name}' has values outside {low}..{high - 1}. Train again.")
+            raise CheckpointError(f"{VALIDATION}: '{name}' has values outside {low}..{high - 1}. Train again.")
     real = arrays["histories"] >= 0
     if not real[:, -1].all() or (real[:, :-1] & ~real[:, 1:]).any():
-        raise CheckpointError(f"{PROBES}: a history is empty or not padded on the left. Train again.")
-    return Probes(**arrays)
+        raise CheckpointError(f"{VALIDATION}: a history is empty or not padded on the left. Train again.")
+    return ValidationSet(**arrays)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ofa_export.model.extractor import PairExtractor
-from ofa_export.model.initialisation import drawn
+from ofa_export.model.initialisation import initialised
 
 
 class StructureController(nn.Module):
@@ -25,7 +25,7 @@ class StructureController(nn.Module):
         self.depth = depth
         self.depth_cap = depth if depth_cap is None else depth_cap
         self.extractor = PairExtractor(width)
-        self.query = nn.Parameter(drawn(width, std=width**-0.5))
+        self.query = nn.Parameter(initialised(width, std=width**-0.5))
         self.head_in = nn.Linear(width, width)
         self.head_out = nn.Linear(width, 2 * depth)
         # Training starts at the static net, so at first every block is kept (our choice).

@@ -5,7 +5,6 @@ What a precision costs can then be measured on whole validation sets without con
 
 from __future__ import annotations
 
-import copy
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ofa_export.contract import block_name
+from ofa_export.model.exact import own_copy
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import Precision, Scheme, check_layers
 from ofa_export.quantisation_rules import QuantisationRules
@@ -24,7 +24,7 @@ SMALLEST_SCALE = 1e-12
 
 @runtime_checkable
 class HasRules(Protocol):
-    """A backend, as far as fake quantisation cares."""
+    """A converter, as far as fake quantisation cares."""
 
     @property
     def rules(self) -> QuantisationRules: ...
@@ -50,7 +50,7 @@ class QuantisedLinear(nn.Module):
         return F.linear(int8_activations(x), self.weight, self.bias)
 
 
-def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend: HasRules) -> AdaptiveRecommender:
+def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converter: HasRules) -> AdaptiveRecommender:
     """The network that a device has: linear layers quantised and dequantised, in float32.
 
     Matrices that belong to no linear layer stay float; no shipped backbone but RecBole's has one (its positions).
@@ -58,7 +58,7 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend:
     Args:
         model: the reference; left as it is.
         precision: a scheme for every linear layer.
-        backend: whose rules are imitated.
+        converter: whose rules apply.
 
     Returns:
         A network of its own, in evaluation mode, with the methods of the reference.
@@ -66,15 +66,13 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, backend:
     Raises:
         ConfigError: the precision names a layer that the network does not have.
     """
-    # The item tables, which no linear layer touches, may be larger than everything else: they are not copied.
-    tables = nn.Parameter(model.tables.detach(), requires_grad=False)
-    made = copy.deepcopy(model, {id(model.tables): tables}).eval().requires_grad_(False)
+    made = own_copy(model)
     layers = {path: module for path, module in made.named_modules() if isinstance(module, nn.Linear)}
     check_layers(precision, (device_layer(path) for path in layers))
     for path, linear in layers.items():
-        scheme = backend.rules.applied(precision.scheme_of(device_layer(path)), in_features=linear.in_features)
+        scheme = converter.rules.applied(precision.scheme_of(device_layer(path)), in_features=linear.in_features)
         if scheme != "fp32":
-            made.set_submodule(path, QuantisedLinear(linear, scheme, backend.rules))
+            made.set_submodule(path, QuantisedLinear(linear, scheme, converter.rules))
     return made
 
 

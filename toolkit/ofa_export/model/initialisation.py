@@ -1,4 +1,4 @@
-"""Weights that start at random."""
+"""Initialisation of weights at random."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 
-def drawn(*shape: int, std: float) -> Tensor:
-    """Normally distributed values; none where tensors have a shape only.
+def initialised(*shape: int, std: float) -> Tensor:
+    """Draw normally distributed values; none where tensors have a shape only.
 
     Args:
         shape: of the tensor.

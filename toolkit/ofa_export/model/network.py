@@ -14,7 +14,7 @@ from ofa_export.model.blocks.backbones import BACKBONES
 from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.controller import StructureController
-from ofa_export.model.initialisation import drawn
+from ofa_export.model.initialisation import initialised
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.theta import ThetaLayout
 
@@ -52,8 +52,8 @@ class AdaptiveRecommender(nn.Module):
         super().__init__()
         self.config = config
         d, L, backbone = config.width, config.depth, BACKBONES[config.backbone]
-        self.tables = nn.Parameter(drawn(config.user_groups, config.items, d, std=d**-0.5))
-        self.position = nn.Parameter(drawn(config.history_length, d, std=0.02))
+        self.tables = nn.Parameter(initialised(config.user_groups, config.items, d, std=d**-0.5))
+        self.position = nn.Parameter(initialised(config.history_length, d, std=0.02))
         self.embedding = backbone.embedding(config)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(backbone.block(config, index, dropout) for index in range(L))
@@ -81,7 +81,7 @@ class AdaptiveRecommender(nn.Module):
 
     def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
         """Which positions are real, [B] -> [B, T] of 0 and 1."""
-        return valid_positions(length, self.config.history_length)
+        return valid_positions(length, self.config.history_length, dtype=self.position.dtype)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
         """The input of the first block: embeddings and positions as the backbone joins them, zero where padded.

@@ -1,4 +1,4 @@
-"""The bundles that one command asks for: backends x groups of a checkpoint, checked before any work starts."""
+"""The bundles that one command asks for: runtimes x groups of a checkpoint, checked before any work starts."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.converters.converters import runtime_names
-from ofa_export.converters.protocol import Backend
-from ofa_export.converters.registry import backend_names, get_backend
+from ofa_export.converters.converters import converters_for, runtime_of
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import parse_budget
 from ofa_export.planning.choose import Choice, choose
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
-from ofa_export.planning.master_cache import load_master
-from ofa_export.planning.measurements import Told
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe
 
 PRUNE_TAIL = "prune-tail"
@@ -33,7 +33,7 @@ class Job:
 
     Args:
         checkpoint: folder.
-        backend: the runtime.
+        converter: that makes its graphs.
         group: user group.
         sizes: of the checkpoint's network.
         recipe: how the checkpoint becomes a bundle; what it leaves open is chosen for the budget.
@@ -43,7 +43,7 @@ class Job:
     """
 
     checkpoint: Path
-    backend: Backend
+    converter: Converter
     group: int
     sizes: ModelConfig
     recipe: OpenRecipe
@@ -51,50 +51,57 @@ class Job:
     budget_text: str
     limits: Limits
 
-    def plan(self, *, tell: Told) -> tuple[Choice, Plan]:
+    def plan(self, *, progress: ProgressCallback) -> tuple[Choice, Plan]:
         """Choose a configuration, convert what is not cached, and spend the budget; see `choose` and `make_plan`.
 
         Args:
-            tell: told of progress.
+            progress: called as configurations are measured.
         """
         store, source = ContentCache(), ExportSource(self.checkpoint, group=self.group)
         choice = choose(
             source,
             self.sizes,
-            backend=self.backend,
+            converter=self.converter,
             recipe=self.recipe,
             budget=self.budget,
             limits=self.limits,
             store=store,
-            tell=tell,
+            progress=progress,
         )
         return choice, make_plan(choice.contents, recipe=choice.recipe, budget=self.budget)
 
-    def master(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
-        """Everything that the bundle is cut from; see `load_master`.
+    def complete_bundle(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
+        """Everything that the bundle is cut from; see `load_complete_bundle`.
 
         Args:
             recipe: with every choice made.
-            store: where masters and conversions are kept.
+            store: where complete bundles and conversions are kept.
         """
         source = ExportSource(self.checkpoint, group=self.group)
-        return load_master(source, backend=self.backend, recipe=recipe, store=store)
+        return load_complete_bundle(source, converter=self.converter, recipe=recipe, store=store)
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime that the bundle is for."""
+        return runtime_of(self.converter.name)
 
     @property
     def file_name(self) -> str:
         """Name of the bundle when the user gives none."""
         group = f"-g{self.group}" if self.group else ""
-        return f"{self.checkpoint.resolve().name}-{self.budget_text}-{self.backend.name}{group}.ofab"
+        second = f"-{self.converter.name}" if self.converter.name != self.runtime else ""
+        return f"{self.checkpoint.resolve().name}-{self.budget_text}-{self.runtime}{second}{group}.ofab"
 
 
 def make_jobs(
     checkpoint: Path,
     *,
     budget: str,
-    backend: str,
+    runtime: str | None,
     group: str,
     recipe: str,
     limits: Limits,
+    converter: str | None = None,
     items: str | None = None,
 ) -> tuple[Job, ...]:
     """Resolve what the user wrote.
@@ -102,29 +109,28 @@ def make_jobs(
     Args:
         checkpoint: folder.
         budget: such as "4MB".
-        backend: a backend's name, or "both" for one of each installed runtime.
+        runtime: a runtime's name, or "both" for one bundle of each; None for that of `converter`, or both.
         group: a user group counted from 0, or "all".
         recipe: a shipped bundle recipe's name, or a YAML file.
         limits: on memory and time.
+        converter: in place of its runtime's first one; see `converters_for`.
         items: "all" or "prune-tail", in place of what the recipe says.
 
     Returns:
-        The jobs, backends first.
+        The jobs, runtimes first.
 
     Raises:
         CheckpointError: the checkpoint is rejected.
         ConfigError: any other of them is wrong.
     """
     size = parse_budget(budget)
-    if backend not in {"both", *backend_names()}:
-        raise UnknownNameError("backend", backend, {"both", *backend_names()})
-    backends = [get_backend(name) for name in (runtime_names() if backend == "both" else (backend,))]
+    converters = [get_converter(name) for name in converters_for(runtime, converter)]
     resolved, sizes = _with_items(load_recipe("bundle", recipe, OpenRecipe), items), _sizes(checkpoint)
     groups = range(sizes.user_groups) if group == "all" else [_group(group)]
     return tuple(
         Job(
             checkpoint=checkpoint,
-            backend=chosen,
+            converter=chosen,
             group=number,
             sizes=sizes,
             recipe=resolved,
@@ -132,7 +138,7 @@ def make_jobs(
             budget_text=budget,
             limits=limits,
         )
-        for chosen in backends
+        for chosen in converters
         for number in groups
     )
 

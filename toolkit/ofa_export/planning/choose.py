@@ -1,23 +1,24 @@
-"""Which configuration a budget gets: candidates, what each is worth, and the search over them."""
+"""Which configuration a budget gets: configurations, what each is worth, and the search over them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.budget import UNBOUNDED
-from ofa_export.planning.candidate_bundles import CandidateBundles
-from ofa_export.planning.candidates import candidates, item_counts
+from ofa_export.planning.configuration_bundles import ConfigurationBundles
+from ofa_export.planning.configurations import configurations, item_counts
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits
-from ofa_export.planning.measured_candidate import MeasuredCandidate
-from ofa_export.planning.measurements import Measurements, Told
+from ofa_export.planning.measured_configuration import MeasuredConfiguration
+from ofa_export.planning.measurements import Measurements
 from ofa_export.planning.nothing_fits import nothing_fits
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.search import search
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.progress_callback import ProgressCallback
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,14 +27,14 @@ class Choice:
 
     Args:
         recipe: resolved.
-        chosen: the candidate in it.
-        considered: every candidate, the one nearest to the trained network first.
-        contents: the master of the chosen one.
+        chosen: the configuration in it.
+        considered: every configuration, the one nearest to the trained network first.
+        contents: the complete bundle of the chosen one.
     """
 
     recipe: BundleRecipe
-    chosen: MeasuredCandidate
-    considered: tuple[MeasuredCandidate, ...]
+    chosen: MeasuredConfiguration
+    considered: tuple[MeasuredConfiguration, ...]
     contents: BundleContents
 
 
@@ -41,24 +42,24 @@ def choose(
     source: ExportSource,
     sizes: ModelConfig,
     *,
-    backend: Backend,
+    converter: Converter,
     recipe: OpenRecipe,
     budget: int,
     limits: Limits,
     store: ContentCache,
-    tell: Told,
+    progress: ProgressCallback,
 ) -> Choice:
     """Find the configuration that ranks best within all limits.
 
     Args:
         source: the checkpoint and the user group.
         sizes: of its network.
-        backend: the runtime.
+        converter: that makes the graphs.
         recipe: what it leaves open is chosen.
         budget: bytes of the whole file.
         limits: on memory and time.
-        store: keeps measurements, conversions and masters.
-        tell: told of progress.
+        store: keeps measurements, conversions and complete bundles.
+        progress: called as configurations are measured.
 
     Raises:
         BudgetError: no configuration fits the budget.
@@ -67,17 +68,19 @@ def choose(
         ConfigError: the network has no such rank or depth.
         LoweringError: the converter refused a graph.
     """
-    wanted = candidates(_worth_trying(recipe, limits), sizes, schemes=backend.schemes)
-    measurements = Measurements(source, backend=backend, recipe=recipe, store=store)
-    considered = measurements.of(wanted, tell=tell)
-    bundles = CandidateBundles(source, backend=backend, recipe=recipe, limits=limits, store=store)
+    wanted = configurations(_worth_trying(recipe, limits), sizes, schemes=converter.schemes)
+    measurements = Measurements(source, converter=converter, recipe=recipe, store=store)
+    considered = measurements.of(wanted, progress=progress)
+    bundles = ConfigurationBundles(source, converter=converter, recipe=recipe, limits=limits, store=store)
     # A recipe that fixes its tiles fits or does not; the plan says which.
     room = budget if recipe.tiles is None else UNBOUNDED
     found = search(considered, budget=room, sizes=bundles.bytes_within_limits)
     if found is None:
 
         def least_weights(other: OpenRecipe) -> int:
-            return measurements.least_weights(candidates(_worth_trying(other, limits), sizes, schemes=backend.schemes))
+            return measurements.least_weights(
+                configurations(_worth_trying(other, limits), sizes, schemes=converter.schemes)
+            )
 
         raise nothing_fits(
             considered,
@@ -88,10 +91,10 @@ def choose(
             fewest_items=item_counts("prune-tail", sizes)[-1] or sizes.items,
         )
     return Choice(
-        recipe=found.candidate.candidate.resolved(recipe),
-        chosen=found.candidate,
+        recipe=found.measured.configuration.resolved(recipe),
+        chosen=found.measured,
         considered=considered,
-        contents=bundles.contents(found.candidate),
+        contents=bundles.contents(found.measured),
     )
 
 

@@ -34,7 +34,7 @@ def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> t
     elif folder.exists() or folder.suffix == ".ofab":
         raise OutputError(
             f"The output {folder} names one file, and {len(names)} bundles will be made: give a folder, "
-            "or choose one with --backend and --group."
+            "or choose one with --runtime and --group."
         )
     else:
         check_output(folder, force=force)

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, write_bundle
-from ofa_export.converters.protocol import Backend
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 from ofa_export.peak_memory import peak_bytes
 from ofa_export.planning.budget import UNBOUNDED
@@ -45,36 +45,36 @@ class Footprint(BaseModel):
     latency_ms: float
 
 
-def footprint(contents: BundleContents, *, backend: Backend, store: ContentCache) -> Footprint:
+def footprint(contents: BundleContents, *, converter: Converter, store: ContentCache) -> Footprint:
     """Measure the bundle with every tile, once; later plans read the same numbers.
 
     Args:
-        contents: a master.
-        backend: its runtime.
+        contents: a complete bundle.
+        converter: of its runtime.
         store: keeps the measurement.
 
     Raises:
         LoweringError: the runtime could not run the graphs.
     """
-    described = json.dumps([MEASURE, backend.name, sorted(backend.tool_versions().items())]).encode()
+    described = json.dumps([MEASURE, converter.name, sorted(converter.tool_versions().items())]).encode()
     key = hashlib.sha256(described + bytes(contents.graphs)).hexdigest()
-    return Footprint.model_validate_json(store.get_or_make(f"{key}.footprint", lambda: _measure(contents, backend)))
+    return Footprint.model_validate_json(store.get_or_make(f"{key}.footprint", lambda: _measure(contents, converter)))
 
 
-def _measure(contents: BundleContents, backend: Backend) -> bytes:
+def _measure(contents: BundleContents, converter: Converter) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "master.ofab"
+        path = Path(folder) / "complete.ofab"
         write_bundle(path, contents, tiles=contents.table.tile_count, budget=UNBOUNDED)
-        return run_main(__name__, str(path).encode(), subject=backend.name)
+        return run_main(__name__, str(path).encode(), subject=converter.name)
 
 
 def main() -> None:
     """Run sessions of the bundle whose path is on standard input and print a `Footprint` as JSON."""
     with Bundle.open(Path(sys.stdin.read())) as bundle:
-        backend = get_backend(bundle.manifest.runtime.name)
+        converter = get_converter(bundle.manifest.runtime.name)
         contract = bundle.manifest.shapes.contract()
         before = peak_bytes()
-        runner = backend.load(bundle.graphs, contract)
+        runner = converter.load(bundle.graphs, contract)
         device = Device(bundle, runner)
         rows = np.random.default_rng(0).integers(0, len(bundle.items), bundle.manifest.shapes.history_length)
         candidates = np.arange(min(bundle.manifest.shapes.candidates, len(bundle.items)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint
+from ofa_export.planning.measured_configuration import MeasuredConfiguration, MeasuredPoint
 from ofa_export.planning.search import planned_step
 
 
@@ -14,17 +14,17 @@ class Alternative:
     """One configuration with one measured prefix of the tiles.
 
     Args:
-        candidate: which configuration.
+        measured: which configuration, with what it is worth.
         point: which prefix.
     """
 
-    candidate: MeasuredCandidate
+    measured: MeasuredConfiguration
     point: MeasuredPoint
 
     @property
     def bytes_at_least(self) -> int:
         """A lower bound on the file: exact sizes need a conversion."""
-        return self.candidate.bytes_at_least(self.point)
+        return self.measured.bytes_at_least(self.point)
 
     def beats(self, other: Alternative) -> bool:
         """Whether it is no worse in everything and better in something; quality counts in the search's steps."""
@@ -32,15 +32,15 @@ class Alternative:
         return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
     def _costs(self) -> tuple[float, ...]:
-        return (self.bytes_at_least, -planned_step(self.point), self.candidate.macs)
+        return (self.bytes_at_least, -planned_step(self.point), self.measured.macs)
 
 
-def front(candidates: Sequence[MeasuredCandidate]) -> tuple[Alternative, ...]:
+def front(configurations: Sequence[MeasuredConfiguration]) -> tuple[Alternative, ...]:
     """All alternatives that no other beats, fewest bytes first.
 
     Args:
-        candidates: measured.
+        configurations: measured.
     """
-    every = [Alternative(candidate=one, point=point) for one in candidates for point in one.points]
+    every = [Alternative(measured=one, point=point) for one in configurations for point in one.points]
     kept = [one for one in every if not any(other.beats(one) for other in every)]
     return tuple(sorted(kept, key=lambda one: (one.bytes_at_least, -planned_step(one.point))))

@@ -11,13 +11,14 @@ import torch
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_probes
+from ofa_export.planning.quality import group_histories
 from ofa_export.planning.recipe import SelfTestRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 
 UNDECIDED: Mapping[Scheme, float] = {"fp32": 1e-4, "int8": 0.03, "int4": 0.5}
-"""What rounding the controller may move the distance of two logits by; a gate nearer than that proves nothing.
+"""What rounding the controller may move a margin by; a gate nearer than that proves nothing.
 
 Measured on the sample: int8 up to .03, int4 up to .22 (docs/precision.md).
 """
@@ -32,14 +33,15 @@ TRIED = 100
 def selftest_vectors(
     checkpoint: Checkpoint, *, group: int, recipe: SelfTestRecipe, table: ElasticTable, precision: Precision
 ) -> SelfTest:
-    """Run the reference on a few probes, cut to lengths from one item to a full history.
+    """Run the reference in float64 on a few validation histories, cut to lengths from one item to a full history.
 
     A device compares gates exactly, so histories are taken whose gates the precision cannot turn, as far as there are.
 
     The inputs are embeddings at full precision, rounded to float16, so that the vectors are the same at every budget.
+    The answers are rounded to float32 at the end, so that they are the same on every processor.
 
     Args:
-        checkpoint: reference, table and probes.
+        checkpoint: reference, table and validation histories.
         group: user group of the table.
         recipe: how many cases, candidates and items.
         table: with every tile.
@@ -48,17 +50,17 @@ def selftest_vectors(
     Returns:
         The vectors.
     """
-    model, values = checkpoint.model, checkpoint.table(group)
+    model, values = in_float64(checkpoint.model), checkpoint.table(group)
     margin = _margin(precision)
     histories = [
-        _decided(checkpoint, values, drawn, margin=margin)
+        _decided(model, values, drawn, margin=margin)
         for drawn in _histories(checkpoint, group=group, cases=recipe.cases)
     ]
     rows = [_embeddings(values, history) for history in histories]
     V = len(values)
     spread = np.unique(np.linspace(0, V - 1, recipe.candidates).astype(np.int32))
     candidates = values[torch.from_numpy(spread.astype(np.int64))].to(torch.float16)
-    answers = [_answer(model, history.float(), candidates.float()) for history in rows]
+    answers = [_answer(model, history.double(), candidates.double()) for history in rows]
     items = np.unique(np.linspace(0, V - 1, recipe.tile_items).astype(np.int32))
     return SelfTest(
         rows=torch.cat(rows).numpy(),
@@ -79,18 +81,18 @@ def _margin(precision: Precision) -> float:
 
 
 def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[Iterator[np.ndarray]]:
-    """For each case, histories of the group's longest probes: the first cut to one item, the last as it is.
+    """For each case, the group's longest validation histories: the first cut to one item, the last as it is.
 
-    Each case has a probe of its own; should its history not do, longer ones of the same probe follow, then those of
-    probes that no case has. All histories of one item may have the same gates.
+    Each case has a history of its own; should its beginning not do, longer ones of the same history follow, then those
+    of histories that no case has. All histories of one item may have the same gates.
     """
-    probes, mine = checkpoint.probes, group_probes(checkpoint, group)
-    longest = mine[np.argsort(-probes.lengths[mine], kind="stable")]
+    validation, mine = checkpoint.validation, group_histories(checkpoint, group)
+    longest = mine[np.argsort(-validation.lengths[mine], kind="stable")]
 
     def drawn(case: int) -> Iterator[np.ndarray]:
         own = longest[(cases - 1 - case) % len(longest)]
-        for probe in (own, *longest[cases:]):
-            full = probes.histories[probe][probes.histories[probe] >= 0]
+        for number in (own, *longest[cases:]):
+            full = validation.histories[number][validation.histories[number] >= 0]
             shortest = round(1 + (len(full) - 1) * case / max(cases - 1, 1))
             yield from (full[-length:] for length in range(shortest, len(full) + 1))
 
@@ -98,12 +100,12 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
 
 
 def _decided(
-    checkpoint: Checkpoint, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
+    model: AdaptiveRecommender, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
 ) -> np.ndarray:
     """The first history whose gates stay what they are when logits move by the margin; else the surest."""
     best, surest = None, -1.0
     for history in islice(histories, TRIED):
-        sure = _surety(checkpoint.model, _embeddings(table, history).float())
+        sure = _surety(model, _embeddings(table, history).double())
         if sure > surest:
             best, surest = history, sure
         if surest >= margin:
@@ -141,4 +143,6 @@ def _answer(
     x, valid = _embedded(model, history)
     adaptation = model.adapt(x, valid)
     state = model.states(model.assemble(x, valid, adaptation))[:, -1]
-    return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), (state @ candidates.T).numpy()
+    answer = adaptation.gates, adaptation.keep_logits, state @ candidates.T
+    gates, keep_logits, scores = (values.float().numpy() for values in answer)
+    return gates, keep_logits, scores

@@ -12,7 +12,7 @@ def model_card(checkpoint: Checkpoint, *, group: int, runtime: str, precision: s
     Args:
         checkpoint: sizes, data and training measurements.
         group: user group of the bundle.
-        runtime: name of the backend.
+        runtime: name of the converter.
         precision: of the graphs.
         curve: quality at several prefixes.
     """

@@ -6,31 +6,31 @@ import math
 from collections.abc import Callable, Sequence
 
 from ofa_export.errors import BudgetError, ConfigError, LimitsError
-from ofa_export.planning.candidate_bundles import CandidateBundles
-from ofa_export.planning.candidates import Candidate
-from ofa_export.planning.measured_candidate import MeasuredCandidate
+from ofa_export.planning.configuration_bundles import ConfigurationBundles
+from ofa_export.planning.configurations import Configuration
+from ofa_export.planning.measured_configuration import MeasuredConfiguration
 from ofa_export.planning.recipe import OpenRecipe
 
 LeastWeights = Callable[[OpenRecipe], int]
-"""Bytes of the weights of the smallest candidate of another recipe."""
+"""Bytes of the weights of the smallest configuration of another recipe."""
 
 CAUTION = 1.25
 """What the graphs of another recipe are assumed to weigh beyond their weights, in terms of the smallest known ones."""
 
 
 def nothing_fits(
-    considered: Sequence[MeasuredCandidate],
+    considered: Sequence[MeasuredConfiguration],
     *,
-    bundles: CandidateBundles,
+    bundles: ConfigurationBundles,
     recipe: OpenRecipe,
     budget: int,
     least_weights: LeastWeights,
     fewest_items: int,
 ) -> BudgetError | LimitsError:
-    """The error for a budget and limits that no candidate meets.
+    """The error for a budget and limits that no configuration meets.
 
     Args:
-        considered: all candidates.
+        considered: all configurations.
         bundles: what they become.
         recipe: that they come from.
         budget: bytes of the whole file.
@@ -56,7 +56,7 @@ def nothing_fits(
         f"Use --budget {bundles.bytes(smallest, point.tiles)}: {point.tiles} tiles, NDCG@10 {point.ndcg:.4f}."
         for point in smallest.points[1:2]
     ]
-    if recipe.items is None and _fits_pruned(smallest.candidate, fewest_items, bundles, budget):
+    if recipe.items is None and _fits_pruned(smallest.configuration, fewest_items, bundles, budget):
         ways.append("Use --items prune-tail: of the most popular items it holds as many as rank best for its bytes.")
     around = smallest.points[0].fixed_bytes + CAUTION * bundles.surcharge(smallest)
     ways += [sentence for sentence, variant in _more_open(recipe).items() if least_weights(variant) + around <= budget]
@@ -68,9 +68,9 @@ def nothing_fits(
     return BudgetError(needed=needed, available=budget, ways_out=ways)
 
 
-def _fits_pruned(candidate: Candidate, items: int, bundles: CandidateBundles, budget: int) -> bool:
+def _fits_pruned(configuration: Configuration, items: int, bundles: ConfigurationBundles, budget: int) -> bool:
     try:
-        return bundles.least_bytes(candidate.model_copy(update={"items": items})) <= budget
+        return bundles.least_bytes(configuration.model_copy(update={"items": items})) <= budget
     except ConfigError:
         # No validation history is left that so few items could answer.
         return False

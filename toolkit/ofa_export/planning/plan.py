@@ -77,7 +77,7 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
     """Spend a budget: everything but the tiles is given, all other bytes go to tiles in order.
 
     Args:
-        contents: the master of the chosen configuration.
+        contents: the complete bundle of the chosen configuration.
         recipe: its recipe; `tiles` fixes the number of tiles, None keeps as many as fit.
         budget: size of the whole file, in bytes.
 

@@ -20,12 +20,12 @@ MEASURED_PREFIXES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class QualityCurve:
-    """NDCG@10 of one user group's probes.
+    """NDCG@10 of one user group's validation histories.
 
     Args:
         full_table: with the unquantised table.
         by_tiles: (tiles, NDCG@10) with the first tiles only, ascending.
-        users: probes it was measured on, those whose answer is not among the items included.
+        users: histories it was measured on, those whose answer is not among the items included.
     """
 
     full_table: float
@@ -56,14 +56,14 @@ def check_group(checkpoint: Checkpoint, group: int) -> None:
         raise ConfigError(f"There is no user group {group}: this checkpoint has {has}. Correct --group.")
 
 
-def group_probes(checkpoint: Checkpoint, group: int) -> np.ndarray:
-    """Indices of the probes of a user group; of all probes when the group has none."""
-    mine = np.flatnonzero(checkpoint.probes.user_groups == group)
-    return mine if len(mine) else np.arange(len(checkpoint.probes.targets))
+def group_histories(checkpoint: Checkpoint, group: int) -> np.ndarray:
+    """Indices of the validation histories of a user group; of all when the group has none."""
+    mine = np.flatnonzero(checkpoint.validation.user_groups == group)
+    return mine if len(mine) else np.arange(len(checkpoint.validation.targets))
 
 
-def missed_probes(checkpoint: Checkpoint, group: int) -> int:
-    """How many more probes a user group has whose answer is not among the items; see `group_probes`."""
-    missed = checkpoint.probes.missed_groups
-    mine = (checkpoint.probes.user_groups == group).any()
+def missed_histories(checkpoint: Checkpoint, group: int) -> int:
+    """How many more histories a user group has whose answer is not among the items; see `group_histories`."""
+    missed = checkpoint.validation.missed_groups
+    mine = (checkpoint.validation.user_groups == group).any()
     return int((missed == group).sum()) if mine else len(missed)

@@ -1,4 +1,4 @@
-"""Bundle recipes: what decides the bytes of a bundle besides checkpoint, backend, group and budget."""
+"""Bundle recipes: what decides the bytes of a bundle besides checkpoint, converter, group and budget."""
 
 from __future__ import annotations
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-import torch
-
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.reductions.caps import with_depth_cap, with_rank
 from ofa_export.model.reductions.fewer_items import with_items
 from ofa_export.model.reductions.rank_order import rank_ordered
@@ -16,12 +12,11 @@ from ofa_export.model.reductions.without_adaptation import without_adaptation
 from ofa_export.planning.recipe import BundleRecipe
 
 
-def bundled(checkpoint: Checkpoint, *, group: int, recipe: BundleRecipe) -> Checkpoint:
+def bundled(checkpoint: Checkpoint, *, recipe: BundleRecipe) -> Checkpoint:
     """The checkpoint whose network and items are those that go into the bundle.
 
     Args:
         checkpoint: as it was trained.
-        group: user group whose histories tell which columns of the generated weights matter.
         recipe: what it leaves out stays as it was trained.
 
     Returns:
@@ -36,14 +31,7 @@ def bundled(checkpoint: Checkpoint, *, group: int, recipe: BundleRecipe) -> Chec
     if recipe.adaptation == "none":
         return replace(checkpoint, model=without_adaptation(model))
     if recipe.rank is not None and recipe.rank != model.config.rank:
-        model = with_rank(_ordered(checkpoint, group), recipe.rank)
+        model = with_rank(rank_ordered(model), recipe.rank)
     if recipe.depth_cap is not None and recipe.depth_cap != model.config.depth:
         model = with_depth_cap(model, recipe.depth_cap)
     return checkpoint if model is checkpoint.model else replace(checkpoint, model=model)
-
-
-def _ordered(checkpoint: Checkpoint, group: int) -> AdaptiveRecommender:
-    """By what the columns carry for the checkpoint's own validation histories; their targets are not looked at."""
-    model, rows = checkpoint.model, torch.from_numpy(checkpoint.probes.histories.astype(np.int64))
-    length = (rows >= 0).sum(dim=1)
-    return rank_ordered(model, model.embed(lookup(checkpoint.table(group), rows), model.valid(length)), length)

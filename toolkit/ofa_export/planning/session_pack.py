@@ -20,7 +20,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionCandidates:
+class MadeSessionPack:
     """What goes into a session pack.
 
     Args:
@@ -32,9 +32,9 @@ class SessionCandidates:
     left_out: tuple[str, ...]
 
 
-def session_candidates(
+def make_session_pack(
     checkpoint: Checkpoint, keys: Sequence[str], *, group: int | None = None, bundle: Bundle | None = None
-) -> SessionCandidates:
+) -> MadeSessionPack:
     """Take items of a checkpoint into a session pack.
 
     Args:
@@ -62,7 +62,7 @@ def session_candidates(
 
     complete = pack(rows)
     if bundle is None:
-        return SessionCandidates(pack=complete, left_out=())
+        return MadeSessionPack(pack=complete, left_out=())
     held = _held(complete, bundle)
     left_out = tuple(key for key in complete.items.keys if key in held)
     if len(left_out) == len(rows):
@@ -70,7 +70,7 @@ def session_candidates(
             f"There is nothing to send: the bundle holds all {len(rows):,} items with every bit plane already."
         )
     needed = [row for row in rows if checkpoint.item_keys[row] not in held]
-    return SessionCandidates(pack=pack(needed), left_out=left_out)
+    return MadeSessionPack(pack=pack(needed), left_out=left_out)
 
 
 def _group(checkpoint: Checkpoint, group: int | None, bundle: Bundle | None) -> int:

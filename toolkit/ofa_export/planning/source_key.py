@@ -13,7 +13,7 @@ from ofa_export.source_digest import source_digest
 PIECE = 2**20
 """Bytes that are read at once; a table can be larger than the memory that there is."""
 
-CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "probes.safetensors")
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors")
 
 
 def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -126,4 +128,11 @@ def ndcg(ranks: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     Returns:
         `[B]`, from 0 to 1.
     """
-    return np.where(ranks <= k, 1 / np.log2(1 + ranks), 0.0)
+    found: NDArray[np.float64] = _gains(k)[np.minimum(ranks, k + 1) - 1]
+    return found
+
+
+@cache
+def _gains(k: int) -> NDArray[np.float64]:
+    # Decimal logarithms are the same on every processor; those of its own library may differ in the last digit.
+    return np.array([*(float(Decimal(2).ln() / Decimal(1 + rank).ln()) for rank in range(1, k + 1)), 0.0])

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,7 +17,13 @@ from ofa_export.bundle.table import Rows
 from ofa_export.errors import NumericsError
 
 USERS_AT_ONCE = 256
-"""With one piece of the items, 4 MB of scores."""
+"""With one piece of the items, 8 MB of scores."""
+
+TIE = 1e-9
+"""Scores are equal that differ by less, in lengths of the user's state times the answer's embedding.
+
+Far more than float64 rounds, so that equal embeddings tie; far less than what tells two items apart.
+"""
 
 
 class ItemTable(Protocol):
@@ -59,17 +65,19 @@ class FullTable:
 
 
 def table_ranks(
-    states: Float[Tensor, "B d"],
+    states: Float64[Tensor, "B d"],
     table: ItemTable,
     targets: NDArray[np.integer[Any]],
     *,
     history: NDArray[np.integer[Any]] | None = None,
     workers: Executor,
 ) -> NDArray[np.int64]:
-    """Rank of each target among all items, as `metrics.target_ranks` counts it, ties against the model.
+    """Rank each target among all items as `metrics.target_ranks` does, ties against the model.
+
+    Computed in float64, and with a tie that is wider than its rounding: the ranks are the same on every processor.
 
     Args:
-        states: [B, d], what an item's embedding is multiplied with to give its score.
+        states: [B, d], float64, what an item's embedding is multiplied with to give its score.
         table: the items.
         targets: `[B]` row of the right answer.
         history: `[B, T]` rows that cannot be right and leave the ranking, padded with `PAD`. None ranks all items.
@@ -81,19 +89,19 @@ def table_ranks(
     Raises:
         NumericsError: a score is not finite.
     """
-    answers = torch.from_numpy(table.lookup(targets))
+    answers = torch.from_numpy(table.lookup(targets)).double()
+    own = (states * answers).sum(dim=1) - TIE * states.norm(dim=1) * answers.norm(dim=1)
     left_out = targets[:, None] if history is None else np.column_stack([history, targets])
 
     def ahead(piece: slice) -> NDArray[np.int64]:
         """How many of some items stand before each target."""
         rows = range(piece.start, piece.stop)
-        values, found = torch.from_numpy(table.rows(rows)), np.empty(len(targets), np.int64)
+        values, found = torch.from_numpy(table.rows(rows)).double(), np.empty(len(targets), np.int64)
         for first in range(0, len(targets), USERS_AT_ONCE):
             some = slice(first, first + USERS_AT_ONCE)
-            # In one product, so that an item with the target's own embedding gets the target's own score.
-            own, scores = _scores(states[some], answers[some], values)
+            scores = (states[some] @ values.T).numpy()
             _check_finite(scores, rows)
-            before = scores >= own[:, None]
+            before = scores >= own[some, None].numpy()
             user, place = np.nonzero((left_out[some] >= rows.start) & (left_out[some] < rows.stop))
             before[user, left_out[some][user, place] - rows.start] = False
             found[some] = before.sum(axis=1)
@@ -111,15 +119,7 @@ def counting_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
 
 
-def _scores(
-    states: Float[Tensor, "B d"], answers: Float[Tensor, "B d"], values: Float[Tensor, "n d"]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Each user's score of their own answer `[B]`, and of all items `[B, n]`."""
-    scores = (states @ torch.cat([answers, values]).T).numpy()
-    return scores.diagonal(), scores[:, len(answers) :]
-
-
-def _check_finite(scores: NDArray[np.float32], rows: range) -> None:
+def _check_finite(scores: NDArray[np.float64], rows: range) -> None:
     if not np.isfinite(scores).all():
         raise NumericsError(
             f"Scores of items {rows.start:,} to {rows.stop - 1:,} are not finite. Check the weights for overflow."

@@ -14,7 +14,7 @@ def run_main(module: str, content: bytes, *, subject: str) -> bytes:
     Args:
         module: its name.
         content: what `main` reads from standard input.
-        subject: what is measured, the name of a backend or of a contender.
+        subject: what is measured, the name of a converter or of a contender.
 
     Returns:
         The last line that it prints.
@@ -26,5 +26,5 @@ def run_main(module: str, content: bytes, *, subject: str) -> bytes:
     ended = subprocess.run(command, input=content, capture_output=True, check=False)
     if ended.returncode:
         detail = ended.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {ended.returncode}"]
-        raise LoweringError(backend=subject, stage="measure", graph=None, detail=detail[0])
+        raise LoweringError(converter=subject, stage="measure", graph=None, detail=detail[0])
     return ended.stdout.splitlines()[-1]

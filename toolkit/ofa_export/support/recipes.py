@@ -7,11 +7,15 @@ from typing import Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.resources import shipped
 
 Kind = Literal["train", "bundle", "tolerance", "fleet"]
+RENAMED = {"backend": "runtime", "faint_snr_db": "small_inputs_snr_db"}
+"""Fields of recipes that had another name before 1.0, for the error message only."""
+
 RecipeT = TypeVar("RecipeT", bound=BaseModel)
 
 
@@ -49,9 +53,15 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
     try:
         return recipe_class.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {_place(item['loc'])}: {item['msg']}" for item in error.errors()]
+        lines = [f"  {_place(item['loc'])}: {_problem(item)}" for item in error.errors()]
         count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         raise ConfigError("\n".join([f"Recipe '{path}' has {count}:", *lines])) from error
+
+
+def _problem(item: ErrorDetails) -> str:
+    name = str(item["loc"][-1]) if item["loc"] else ""
+    renamed = item["type"] == "extra_forbidden" and name in RENAMED
+    return f"is called {RENAMED[name]} now" if renamed else item["msg"]
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

@@ -36,9 +36,9 @@ PACKAGES = {
         "npm": "npm",
     },
 }
-"""What the user asks for, a runtime or the command apk -> program -> packages."""
+"""What the user asks for, a target or the command apk -> program -> packages."""
 
-INSTEAD = ", or use --runtime host, which needs no such tool"
+INSTEAD = ", or use --target host, which needs no such tool"
 
 
 def require_tools(purpose: str, *tools: str) -> None:
@@ -54,7 +54,7 @@ def require_tools(purpose: str, *tools: str) -> None:
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
         packages = " ".join(dict.fromkeys(PACKAGES[purpose][tool] for tool in missing))
-        needed_by, instead = ("The command apk", "") if purpose == "apk" else (f"The runtime {purpose}", INSTEAD)
+        needed_by, instead = ("The command apk", "") if purpose == "apk" else (f"The target {purpose}", INSTEAD)
         raise MissingToolError(
             f"{needed_by} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             f"installed: run apt-get install --no-install-recommends {packages}{instead}."
@@ -62,7 +62,7 @@ def require_tools(purpose: str, *tools: str) -> None:
 
 
 def run_compiler(command: Sequence[str], *, folder: Path) -> None:
-    """Run a compiler of the runtime android.
+    """Run a compiler of the target android.
 
     Args:
         command: its name and arguments.
@@ -73,8 +73,8 @@ def run_compiler(command: Sequence[str], *, folder: Path) -> None:
     """
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
+        message = (done.stderr or done.stdout).strip()
         raise MissingToolError(
-            f"{command[0]} could not compile what the runtime android needs; with the Debian packages "
-            f"{PACKAGES['android'][command[0]]} it can. It says:\n{said}"
+            f"{command[0]} could not compile what the target android needs; with the Debian packages "
+            f"{PACKAGES['android'][command[0]]} it can. It says:\n{message}"
         )

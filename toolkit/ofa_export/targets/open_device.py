@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 
 
@@ -22,9 +22,9 @@ def open_device(bundle: Bundle) -> Iterator[Device]:
 
     Raises:
         BundleError: the graphs are not what the manifest says.
-        UnknownNameError: no backend of this computer runs the bundle.
+        UnknownNameError: no converter of this computer runs the bundle.
     """
-    runner = get_backend(bundle.manifest.runtime.name).load(bundle.graphs, bundle.manifest.shapes.contract())
+    runner = get_converter(bundle.manifest.runtime.name).load(bundle.graphs, bundle.manifest.shapes.contract())
     try:
         yield Device(bundle, runner)
     finally:

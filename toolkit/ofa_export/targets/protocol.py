@@ -1,4 +1,4 @@
-"""What a place to run graphs has to offer; a new one is a class of this shape, listed in `registry.py`."""
+"""The shape of a target, which is where graphs run; a new one is listed in `registry.py`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ofa_export.contract import GraphSpec
-from ofa_export.converters.protocol import Backend, GraphRunner
+from ofa_export.converters.protocol import Converter, GraphRunner
 from ofa_export.quantisation_rules import ActivationRounding
 
 
-class Runtime(Protocol):
-    """Runs the files of backends.
+class Target(Protocol):
+    """Runs the files of converters.
 
     Attributes:
         name: what the user calls it.
@@ -20,11 +20,11 @@ class Runtime(Protocol):
     @property
     def name(self) -> str: ...
 
-    def load(self, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-        """Load a file of a backend.
+    def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
+        """Load a file of a converter.
 
         Args:
-            backend: what converted it.
+            converter: what converted it.
             graphs: its bytes.
             contract: what it has to hold.
 
@@ -34,15 +34,15 @@ class Runtime(Protocol):
         Raises:
             BundleError: the bytes are not such a file, or it holds something else than the contract says.
             RuntimeFailedError: another process refused the file, crashed on it or did not answer.
-            ConfigError: the runtime does not run here, or not for this backend.
+            ConfigError: the target does not run here, or not for this converter.
             MissingToolError: something that it needs is not installed, or cannot be fetched.
         """
         ...
 
-    def activations(self, backend: Backend) -> ActivationRounding:
-        """How its release of a backend's runtime rounds the inputs of quantised layers; weights follow `rules`."""
+    def activations(self, converter: Converter) -> ActivationRounding:
+        """How its release of a converter's runtime rounds the inputs of quantised layers; weights follow `rules`."""
         ...
 
-    def versions(self, backend: Backend) -> dict[str, str]:
-        """Versions of what runs the graphs and is not among the backend's own tools, by name."""
+    def versions(self, converter: Converter) -> dict[str, str]:
+        """Versions of what runs the graphs and is not among the converter's own tools, by name."""
         ...

@@ -18,87 +18,87 @@ from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.processes import from_first, gathered, share
 from ofa_export.training.recipe import Optimiser
 from ofa_export.training.static import static_loss
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 
 
-def train_groups(session: Session) -> None:
+def train_groups(run: TrainingRun) -> None:
     """Cluster users and refine each group's table on its own interactions; one group leaves everything as it is.
 
     Args:
-        session: its user groups, centroids and tables are replaced.
+        run: its user groups, centroids and tables are replaced.
 
     Raises:
         ConfigError: there are fewer users than groups.
         MissingToolError: scikit-learn is not installed.
     """
-    groups = session.model.config.user_groups
-    check_groups(users=session.histories.users, groups=groups)
+    groups = run.model.config.user_groups
+    check_groups(users=run.histories.users, groups=groups)
     if groups == 1:
-        session.centroids[0] = user_vectors(session).mean(axis=0)
+        run.centroids[0] = user_vectors(run).mean(axis=0)
         return
-    cluster_users(session)
-    session.measured["groups"] = refine_tables(session, session.recipe.groups, stage="groups")
-    session.measured["groups"]["sizes"] = np.bincount(session.user_groups, minlength=groups).tolist()
+    cluster_users(run)
+    run.measured["groups"] = refine_tables(run, run.recipe.groups, stage="groups")
+    run.measured["groups"]["sizes"] = np.bincount(run.user_groups, minlength=groups).tolist()
 
 
-def cluster_users(session: Session) -> None:
+def cluster_users(run: TrainingRun) -> None:
     """K-means on the static net's user states.
 
     Args:
-        session: its user groups and centroids are replaced.
+        run: its user groups and centroids are replaced.
 
     Raises:
         MissingToolError: scikit-learn is not installed.
     """
-    vectors, groups = user_vectors(session), session.model.config.user_groups
-    session.user_groups, session.centroids = from_first(lambda: _cluster(vectors, groups, session.seed))
+    vectors, groups = user_vectors(run), run.model.config.user_groups
+    run.user_groups, run.centroids = from_first(lambda: _cluster(vectors, groups, run.seed))
 
 
-def refine_tables(session: Session, settings: Optimiser, *, stage: str) -> dict[str, Any]:
+def refine_tables(run: TrainingRun, settings: Optimiser, *, stage: str) -> dict[str, Any]:
     """Train each group's table on the windows of its users; the backbone stays.
 
     Args:
-        session: its tables are trained in place.
+        run: its tables are trained in place.
         settings: epochs and rates.
         stage: name, part of every seed.
 
     Returns:
         What `optimise` returns.
     """
-    model = session.model
+    model = run.model
     set_dropout(model, settings.dropout)
     return optimise(
         Task(
             stage=stage,
             model=model,
             groups=[{"params": [model.tables], "lr": settings.learning_rate}],
-            batches=session.batches(stage, settings, session.windows),
-            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            batches=run.batches(stage, settings, run.windows),
+            steps_per_epoch=run.steps_per_epoch(settings, run.windows),
             step=lambda batch, _: static_loss(model, batch, model.tables[batch.group]),
-            validate=lambda: Verdict(quality=session.validation_ndcg(static_adapt(model), session.full_tables)[0]),
+            validate=lambda: Verdict(quality=run.validation_ndcg(static_adapt(model), run.full_tables)[0]),
         ),
         settings,
-        seed=session.seed,
-        snapshot=session.snapshot(stage),
-        progress=session.progress,
+        seed=run.seed,
+        snapshot=run.snapshot(stage),
+        progress=run.progress,
     )
 
 
 @torch.no_grad()
-def user_vectors(session: Session) -> NDArray[np.float32]:
+def user_vectors(run: TrainingRun) -> NDArray[np.float32]:
     """The static net's state of each user after the training part of the history.
 
     Args:
-        session: gives model and histories.
+        run: gives model and histories.
 
     Returns:
         float32 [U, d].
     """
-    model, T = session.model.eval(), session.model.config.history_length
+    model, T = run.model.eval(), run.model.config.history_length
     vectors = []
-    users = share(np.arange(session.histories.users))
+    users = share(np.arange(run.histories.users))
     for start in range(0, len(users), 256):
-        histories = [left_pad(session.histories.training_rows(int(u)), T) for u in users[start : start + 256]]
+        histories = [left_pad(run.histories.training_rows(int(u)), T) for u in users[start : start + 256]]
         rows = torch.from_numpy(np.stack(histories).astype(np.int64))
         valid = model.valid((rows >= 0).sum(dim=1))
         x = model.embed(lookup(model.tables[0], rows), valid)

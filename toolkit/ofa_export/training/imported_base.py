@@ -15,8 +15,8 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.progress import Progress
 from ofa_export.training.recipe import Sizes, TrainRecipe
-from ofa_export.training.tiles import mean_quality, order_tiles, probed_prefixes
-from ofa_export.training.training_run import Session
+from ofa_export.training.tiles import mean_quality, order_tiles, watched_prefixes
+from ofa_export.training.training_run import TrainingRun
 
 IMPORTED = "imported"
 """Key under `measured` of a checkpoint that was imported: where it came from."""
@@ -54,10 +54,10 @@ def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
     return recipe.model_copy(update={"model": sizes})
 
 
-def session_on_top(
+def run_on_frozen_base(
     start: Checkpoint, histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
-) -> Session:
-    """A session that starts from an imported net.
+) -> TrainingRun:
+    """A run that starts from an imported net.
 
     Args:
         start: the imported checkpoint; its model is taken over.
@@ -69,7 +69,7 @@ def session_on_top(
     """
     config = start.config.model
     freeze_static_net(start.model)
-    return Session(
+    return TrainingRun(
         histories=histories,
         recipe=recipe,
         seed=seed,
@@ -84,26 +84,24 @@ def session_on_top(
     )
 
 
-def measure_static(session: Session) -> None:
+def measure_static(run: TrainingRun) -> None:
     """Stage `static` of a net that is there already: how good it is.
 
     Args:
-        session: nothing of it is trained.
+        run: nothing of it is trained.
     """
-    adapt = static_adapt(session.model)
-    session.measured["static"] = {
-        "best": session.validation_ndcg(adapt, session.full_tables)[0],
-        "probes": session.validation_ndcg(adapt, session.full_tables, users=session.probe_users)[0],
+    adapt = static_adapt(run.model)
+    run.measured["static"] = {
+        "best": run.validation_ndcg(adapt, run.full_tables)[0],
+        "probes": run.validation_ndcg(adapt, run.full_tables, users=run.kept_users)[0],
     }
 
 
-def keep_table(session: Session) -> None:
+def keep_table(run: TrainingRun) -> None:
     """Stage `tiles` of a table that stays as it is: its order, and how good its prefixes are.
 
     Args:
-        session: its tile orders are replaced.
+        run: its tile orders are replaced.
     """
-    order_tiles(session)
-    session.measured["tiles"] = {
-        "best": mean_quality(session, lambda table, group: probed_prefixes(session, table, group))
-    }
+    order_tiles(run)
+    run.measured["tiles"] = {"best": mean_quality(run, lambda table, group: watched_prefixes(run, table, group))}

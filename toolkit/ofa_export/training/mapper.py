@@ -15,33 +15,33 @@ from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.processes import scattered, share, total
 from ofa_export.training.tiles import random_prefix_table
-from ofa_export.training.training_run import Session, mean_cross_entropy, mean_divergence
+from ofa_export.training.training_run import TrainingRun, mean_cross_entropy, mean_divergence
 from ofa_export.training.windows import Batch
 
 SHARE_TOLERANCE = 0.1
 """A state counts for early stopping when it executes at most this much more than the wanted share of blocks."""
 
 
-def train_mapper(session: Session) -> None:
+def train_mapper(run: TrainingRun) -> None:
     """Train everything jointly, gates sampled, tables under random prefixes.
 
     Args:
-        session: its model is trained in place.
+        run: its model is trained in place.
     """
-    model = session.model
-    session.measured["mapper"] = fit_adaptive(session, stage="mapper", adapt=model.adapt)
-    quality, share = session.validation_ndcg(model.adapt, session.full_tables)
-    control, _ = session.validation_ndcg(static_adapt(model), session.full_tables)
-    probes, _ = session.validation_ndcg(model.adapt, session.full_tables, users=session.probe_users)
-    session.measured["mapper"] |= {
+    model = run.model
+    run.measured["mapper"] = fit_adaptive(run, stage="mapper", adapt=model.adapt)
+    quality, share = run.validation_ndcg(model.adapt, run.full_tables)
+    control, _ = run.validation_ndcg(static_adapt(model), run.full_tables)
+    validation, _ = run.validation_ndcg(model.adapt, run.full_tables, users=run.kept_users)
+    run.measured["mapper"] |= {
         "validation": quality,
         "executed_share": share,
         "same_net_unadapted": control,
-        "probes": probes,
+        "probes": validation,
     }
-    if nested := session.recipe.mapper.nested_ranks:
-        session.measured["mapper"]["validation_at_rank"] = {
-            str(rank): session.validation_ndcg(_adapt_at(model, rank), session.full_tables)[0] for rank in nested
+    if nested := run.recipe.mapper.nested_ranks:
+        run.measured["mapper"]["validation_at_rank"] = {
+            str(rank): run.validation_ndcg(_adapt_at(model, rank), run.full_tables)[0] for rank in nested
         }
 
 
@@ -49,18 +49,18 @@ def _adapt_at(model: AdaptiveRecommender, rank: int) -> Adapt:
     return lambda x, valid: at_ranks(model, model.adapt(x, valid), torch.full((len(x),), rank))
 
 
-def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, float | int | list[float]]:
+def fit_adaptive(run: TrainingRun, *, stage: str, adapt: Adapt) -> dict[str, float | int | list[float]]:
     """Run the mapper stage's optimisation for any way to adapt; with `static_adapt` it trains the control alike.
 
     Args:
-        session: its model is trained in place.
+        run: its model is trained in place.
         stage: name, part of every seed.
         adapt: from an embedded history to gates and parameters.
 
     Returns:
         What `optimise` returns.
     """
-    settings, model = session.recipe.mapper, session.model
+    settings, model = run.recipe.mapper, run.model
     set_dropout(model, settings.dropout, mapper_share=settings.mapper_dropout)
     generated = [*model.controller.parameters(), *model.mapper.parameters()]
     backbone = model.backbone_parameters()
@@ -69,7 +69,7 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
         full = model.tables[batch.group]
         compressed = None
         if generator.random() >= settings.full_share:
-            compressed = random_prefix_table(session, full, batch.group, generator)
+            compressed = random_prefix_table(run, full, batch.group, generator)
         ranks = draw_ranks(settings.nested_ranks, len(batch.inputs), generator)
         loss, keep_logits = adaptive_loss(
             model,
@@ -84,7 +84,7 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
         return loss + settings.sparsity * share_penalty(keep_logits, settings.keep_share)
 
     def validate() -> Verdict:
-        quality, share = session.validation_ndcg(adapt, session.full_tables)
+        quality, share = run.validation_ndcg(adapt, run.full_tables)
         # Early stopping must not choose a state that ignores the wanted share, such as the one before training.
         eligible = share <= settings.keep_share + SHARE_TOLERANCE
         return Verdict(quality=quality, eligible=eligible, remark=f"with {share:.0%} of blocks")
@@ -97,15 +97,15 @@ def fit_adaptive(session: Session, *, stage: str, adapt: Adapt) -> dict[str, flo
                 {"params": generated, "lr": settings.learning_rate},
                 {"params": backbone, "lr": settings.backbone_learning_rate},
             ],
-            batches=session.batches(stage, settings, session.windows),
-            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            batches=run.batches(stage, settings, run.windows),
+            steps_per_epoch=run.steps_per_epoch(settings, run.windows),
             step=step,
             validate=validate,
         ),
         settings,
-        seed=session.seed,
-        snapshot=session.snapshot(stage),
-        progress=session.progress,
+        seed=run.seed,
+        snapshot=run.snapshot(stage),
+        progress=run.progress,
     )
 
 

@@ -175,7 +175,7 @@ class MapperStage(Optimiser):
     nested_ranks: tuple[Rank, ...] = Field(default=(), strict=False)
 
 
-class ProbesStage(_Part):
+class ValidationStage(_Part):
     """How many validation histories travel with the checkpoint."""
 
     users: int = Field(default=1000, ge=1)
@@ -193,7 +193,7 @@ class TrainRecipe(_Part):
         weights: PEEL's controller.
         tiles: the elastic table.
         mapper: Forward-OFA.
-        probes: histories for plan and validate.
+        probes: validation histories for plan and validate.
     """
 
     description: str
@@ -204,7 +204,7 @@ class TrainRecipe(_Part):
     weights: WeightsStage
     tiles: TilesStage
     mapper: MapperStage
-    probes: ProbesStage
+    probes: ValidationStage
 
     @model_validator(mode="after")
     def _ranks_are_nested(self) -> TrainRecipe:

@@ -24,9 +24,8 @@ from ofa_export.model.threads import one_torch_thread
 from ofa_export.support.output import atomic_folder, atomic_write
 from ofa_export.training.comparison import baseline_quality
 from ofa_export.training.groups import check_groups, train_groups
-from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, session_on_top
+from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
 from ofa_export.training.mapper import train_mapper
-from ofa_export.training.probes import choose_probes
 from ofa_export.training.processes import from_first, is_first, processes, wait
 from ofa_export.training.progress import Progress, Silent
 from ofa_export.training.recipe import TrainRecipe
@@ -34,16 +33,17 @@ from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static import train_static
 from ofa_export.training.tiles import train_tiles
-from ofa_export.training.training_run import Session, initial_session
+from ofa_export.training.training_run import TrainingRun, initial_run
+from ofa_export.training.validation_set import choose_validation
 from ofa_export.training.weights import train_weights
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of training; it changes the session, and what it leaves there is stored under its name."""
+    """A step of training; it changes the run, and what it leaves there is stored under its name."""
 
     name: str
-    run: Callable[[Session], None]
+    run: Callable[[TrainingRun], None]
 
 
 STAGES = (
@@ -53,7 +53,7 @@ STAGES = (
     Stage("tiles", train_tiles),
     Stage("mapper", train_mapper),
 )
-"""In order; the probes are drawn when the checkpoint is put together."""
+"""In order; the validation histories are drawn when the checkpoint is put together."""
 
 STAGES_ON_TOP = (
     Stage("static", measure_static),
@@ -95,17 +95,17 @@ def train(
     """
     # Each process that torchrun started comes here; the first one alone writes and speaks.
     with processes(), _folder_of_histories(output, force=force) as place:
-        said = progress if is_first() else Silent()
+        shown = progress if is_first() else Silent()
         histories = _histories(data, place, seed=seed)
         for warning in repetition_warning(histories.repeated_rows):
-            said.note(f"Note: {warning}")
+            shown.note(f"Note: {warning}")
         check_groups(users=histories.users, groups=recipe.model.user_groups)
-        session = initial_session(histories, recipe, seed=seed, folder=_folder(output), progress=said)
+        run = initial_run(histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed)
-        return _run(session, STAGES, data, job, output, resume=resume, force=force)
+        return _run(run, STAGES, data, job, output, resume=resume, force=force)
 
 
-def train_on_top(
+def train_on_frozen_base(
     start: Checkpoint,
     data: DataSet,
     recipe: TrainRecipe,
@@ -140,14 +140,14 @@ def train_on_top(
     recipe = resolved_recipe(start, recipe)
     frame, notes = known_interactions(data.interactions.lazy().collect(), start.item_keys)
     with processes(), _folder_of_histories(output, force=force) as place:
-        said = progress if is_first() else Silent()
+        shown = progress if is_first() else Silent()
         for note in notes:
-            said.note(note)
+            shown.note(note)
         histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
-        session = session_on_top(start, histories, recipe, seed=seed, folder=_folder(output), progress=said)
+        run = run_on_frozen_base(start, histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
         titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
-        return _run(session, STAGES_ON_TOP, titled, job, output, resume=resume, force=force)
+        return _run(run, STAGES_ON_TOP, titled, job, output, resume=resume, force=force)
 
 
 def _folder(output: Path) -> Path:
@@ -181,7 +181,7 @@ def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
 
 
 def _run(
-    session: Session,
+    run: TrainingRun,
     stages: Sequence[Stage],
     data: DataSet,
     job: dict[str, Any],
@@ -190,39 +190,39 @@ def _run(
     resume: bool,
     force: bool,
 ) -> Checkpoint:
-    if not len(session.windows):
+    if not len(run.windows):
         raise InteractionsError(
-            f"No history has two items left to train on after its last {2 * session.histories.held_out} are held out. "
+            f"No history has two items left to train on after its last {2 * run.histories.held_out} are held out. "
             "Give longer histories."
         )
     if is_first():
-        _enter(session.folder, job, resume=resume, force=force)
+        _enter(run.folder, job, resume=resume, force=force)
     wait()
     with one_torch_thread():
-        _run_stages(session, stages)
-        checkpoint = _checkpoint(session, data)
+        _run_stages(run, stages)
+        checkpoint = _checkpoint(run, data)
         if is_first():
             with atomic_folder(output) as part:
                 for name, content in checkpoint_files(checkpoint).items():
                     (part / name).write_bytes(content)
     if is_first():
-        shutil.rmtree(session.folder)
+        shutil.rmtree(run.folder)
     return checkpoint
 
 
-def _run_stages(session: Session, stages: Sequence[Stage]) -> None:
-    done = [session.folder / f"{number}-{stage.name}.done" for number, stage in enumerate(stages, start=1)]
+def _run_stages(run: TrainingRun, stages: Sequence[Stage]) -> None:
+    done = [run.folder / f"{number}-{stage.name}.done" for number, stage in enumerate(stages, start=1)]
     # Looked up before anything is written, so that all processes agree on what there is to do.
     finished = [path for path in done if path.exists()]
     wait()
     for path, stage in zip(done, stages, strict=True):
         if path in finished:
-            restore_state(session, load_snapshot(path))
+            restore_state(run, load_snapshot(path))
             continue
-        stage.run(session)
+        stage.run(run)
         if is_first():
-            save_snapshot(path, stored_state(session))
-            for running in session.folder.glob("*.running"):
+            save_snapshot(path, stored_state(run))
+            for running in run.folder.glob("*.running"):
                 running.unlink()
         # No process looks for the next stage's state before it is clear which files there are.
         wait()
@@ -278,8 +278,8 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _checkpoint(session: Session, data: DataSet) -> Checkpoint:
-    histories, probes, measured = session.histories, choose_probes(session), session.measured
+def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
+    histories, validation, measured = run.histories, choose_validation(run), run.measured
     card = DataCard(
         name=data.name,
         licence=data.licence,
@@ -287,27 +287,25 @@ def _checkpoint(session: Session, data: DataSet) -> Checkpoint:
         exclude_history=histories.exclude_history,
     )
     training = {
-        "recipe": session.recipe.model_dump(mode="json"),
-        "seed": session.seed,
+        "recipe": run.recipe.model_dump(mode="json"),
+        "seed": run.seed,
         "users": histories.users,
         "interactions": len(histories.rows),
         "measured": measured,
         "probe_ndcg_at_10": {
-            **baseline_quality(histories, probes),
+            **baseline_quality(histories, validation),
             "static": measured["static"]["probes"],
             "adapted": measured["mapper"]["probes"],
         },
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     return Checkpoint(
-        config=CheckpointConfig(
-            model=session.model.config, data=card, order=session.tile_orders[0].name, training=training
-        ),
-        model=session.model.eval().requires_grad_(False),
-        importance=session.importance,
-        tile_orders=tuple(session.tile_orders),
-        centroids=session.centroids,
+        config=CheckpointConfig(model=run.model.config, data=card, order=run.tile_orders[0].name, training=training),
+        model=run.model.eval().requires_grad_(False),
+        importance=run.importance,
+        tile_orders=tuple(run.tile_orders),
+        centroids=run.centroids,
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        probes=probes,
+        validation=validation,
     )

@@ -13,7 +13,7 @@ from ofa_export import __version__
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.data.histories import Histories
 from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 
 
 def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str, Any]:
@@ -36,28 +36,28 @@ def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str,
     }
 
 
-def stored_state(session: Session) -> dict[str, Any]:
-    """Everything in a session that stages change, as tensors and plain values."""
+def stored_state(run: TrainingRun) -> dict[str, Any]:
+    """Everything in a run that stages change, as tensors and plain values."""
     return {
-        "model": session.model.state_dict(),
-        "importance": torch.from_numpy(session.importance),
-        "order_name": session.tile_orders[0].name,
-        "tiles": torch.from_numpy(np.stack([order.tiles for order in session.tile_orders]).astype(np.int32)),
-        "centroids": torch.from_numpy(session.centroids),
-        "user_groups": torch.from_numpy(session.user_groups),
-        "measured": session.measured,
+        "model": run.model.state_dict(),
+        "importance": torch.from_numpy(run.importance),
+        "order_name": run.tile_orders[0].name,
+        "tiles": torch.from_numpy(np.stack([order.tiles for order in run.tile_orders]).astype(np.int32)),
+        "centroids": torch.from_numpy(run.centroids),
+        "user_groups": torch.from_numpy(run.user_groups),
+        "measured": run.measured,
     }
 
 
-def restore_state(session: Session, stored: dict[str, Any]) -> None:
-    """Put back what `stored_state` gave; the session is changed in place."""
-    config = session.model.config
-    session.model.load_state_dict(stored["model"])
-    session.importance = stored["importance"].numpy()
-    session.tile_orders = [
+def restore_state(run: TrainingRun, stored: dict[str, Any]) -> None:
+    """Put back what `stored_state` gave; the run is changed in place."""
+    config = run.model.config
+    run.model.load_state_dict(stored["model"])
+    run.importance = stored["importance"].numpy()
+    run.tile_orders = [
         TileOrder(name=stored["order_name"], groups=config.item_groups, blocks=config.embedding_blocks, tiles=tiles)
         for tiles in stored["tiles"].numpy().astype(np.uint16)
     ]
-    session.centroids = stored["centroids"].numpy()
-    session.user_groups = stored["user_groups"].numpy()
-    session.measured = stored["measured"]
+    run.centroids = stored["centroids"].numpy()
+    run.user_groups = stored["user_groups"].numpy()
+    run.measured = stored["measured"]

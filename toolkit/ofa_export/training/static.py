@@ -8,42 +8,40 @@ from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
-from ofa_export.training.training_run import Session, mean_cross_entropy
+from ofa_export.training.training_run import TrainingRun, mean_cross_entropy
 from ofa_export.training.windows import Batch
 
 
-def train_static(session: Session) -> None:
+def train_static(run: TrainingRun) -> None:
     """Train table and backbone on every position of every window at once.
 
     Args:
-        session: its model is trained in place.
+        run: its model is trained in place.
     """
-    settings = session.recipe.static
-    model = session.model
+    settings = run.recipe.static
+    model = run.model
     set_dropout(model, settings.dropout)
     parameters = model.backbone_parameters()
-    session.measured["static"] = optimise(
+    run.measured["static"] = optimise(
         Task(
             stage="static",
             model=model,
             groups=[{"params": parameters, "lr": settings.learning_rate}],
-            batches=session.batches("static", settings, session.windows),
-            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            batches=run.batches("static", settings, run.windows),
+            steps_per_epoch=run.steps_per_epoch(settings, run.windows),
             # Groups do not exist yet: one table is trained and later copied to each.
             step=lambda batch, _: static_loss(model, batch, model.tables[0]),
-            validate=lambda: Verdict(
-                quality=session.validation_ndcg(static_adapt(model), lambda _: session.full_tables(0))[0]
-            ),
+            validate=lambda: Verdict(quality=run.validation_ndcg(static_adapt(model), lambda _: run.full_tables(0))[0]),
         ),
         settings,
-        seed=session.seed,
-        snapshot=session.snapshot("static"),
-        progress=session.progress,
+        seed=run.seed,
+        snapshot=run.snapshot("static"),
+        progress=run.progress,
     )
     model.tables.data[:] = model.tables.data[0]
-    session.measured["static"]["probes"] = session.validation_ndcg(
-        static_adapt(model), session.full_tables, users=session.probe_users
-    )[0]
+    run.measured["static"]["probes"] = run.validation_ndcg(static_adapt(model), run.full_tables, users=run.kept_users)[
+        0
+    ]
 
 
 def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:

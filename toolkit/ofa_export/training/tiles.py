@@ -16,10 +16,10 @@ from ofa_export.training.dropout import set_dropout
 from ofa_export.training.loop import Task, Verdict, optimise
 from ofa_export.training.recipe import TilesStage
 from ofa_export.training.static import static_loss, static_states
-from ofa_export.training.training_run import Session, mean_cross_entropy, mean_divergence
+from ofa_export.training.training_run import TrainingRun, mean_cross_entropy, mean_divergence
 from ofa_export.training.windows import Batch
 
-PROBED_PLANES = (1, 2, 3, 4, 8)
+WATCHED_PLANES = (1, 2, 3, 4, 8)
 """Early stopping looks at the mean quality with this many planes of every block."""
 
 WHOLE_PLANES_SHARE = 0.5
@@ -31,43 +31,43 @@ Compress = Callable[[Tensor, int, np.random.Generator], Tensor]
 """From a full table [V, d], its user group and this step's generator to the table that a device reads, [V, d]."""
 
 
-def train_tiles(session: Session) -> None:
+def train_tiles(run: TrainingRun) -> None:
     """Order the tiles, then fine-tune table and backbone, each step under a random prefix of that order.
 
     Args:
-        session: its tile order is replaced and its model trained in place.
+        run: its tile order is replaced and its model trained in place.
     """
-    order_tiles(session)
-    session.measured["tiles"] = fit_compressed(
-        session,
-        session.recipe.tiles,
+    order_tiles(run)
+    run.measured["tiles"] = fit_compressed(
+        run,
+        run.recipe.tiles,
         stage="tiles",
-        compress=lambda table, group, generator: random_prefix_table(session, table, group, generator),
-        probed=lambda table, group: probed_prefixes(session, table, group),
+        compress=lambda table, group, generator: random_prefix_table(run, table, group, generator),
+        watched=lambda table, group: watched_prefixes(run, table, group),
     )
 
 
 def fit_compressed(
-    session: Session,
+    run: TrainingRun,
     settings: TilesStage,
     *,
     stage: str,
     compress: Compress,
-    probed: Callable[[Tensor, int], list[Tensor]],
+    watched: Callable[[Tensor, int], list[Tensor]],
 ) -> dict[str, float | int | list[float]]:
     """Fine-tune table and backbone so that the compressed table ranks as the full one does.
 
     Args:
-        session: its model is trained in place.
+        run: its model is trained in place.
         settings: epochs, rates and the weight of distillation.
         stage: name, part of every seed.
         compress: what a device reads in this step, differentiable.
-        probed: compressed tables of a user group whose mean quality early stopping looks at.
+        watched: compressed tables of a user group whose mean quality early stopping looks at.
 
     Returns:
         What `optimise` returns.
     """
-    model = session.model
+    model = run.model
     set_dropout(model, settings.dropout)
     parameters = model.backbone_parameters()
 
@@ -82,15 +82,15 @@ def fit_compressed(
             stage=stage,
             model=model,
             groups=[{"params": parameters, "lr": settings.learning_rate}],
-            batches=session.batches(stage, settings, session.windows),
-            steps_per_epoch=session.steps_per_epoch(settings, session.windows),
+            batches=run.batches(stage, settings, run.windows),
+            steps_per_epoch=run.steps_per_epoch(settings, run.windows),
             step=step,
-            validate=lambda: Verdict(quality=mean_quality(session, probed)),
+            validate=lambda: Verdict(quality=mean_quality(run, watched)),
         ),
         settings,
-        seed=session.seed,
-        snapshot=session.snapshot(stage),
-        progress=session.progress,
+        seed=run.seed,
+        snapshot=run.snapshot(stage),
+        progress=run.progress,
     )
 
 
@@ -138,11 +138,11 @@ def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:
     return max(floor_tiles(order), round(float(np.exp(generator.uniform(low, high)))))
 
 
-def keep_prefix(session: Session, table: Tensor, group: int, count: int) -> Tensor:
+def keep_prefix(run: TrainingRun, table: Tensor, group: int, count: int) -> Tensor:
     """A table as a device reads it that has the first tiles only.
 
     Args:
-        session: gives the tile order.
+        run: gives the tile order.
         table: [V, d], full.
         group: the user group.
         count: tiles.
@@ -150,48 +150,48 @@ def keep_prefix(session: Session, table: Tensor, group: int, count: int) -> Tens
     Returns:
         [V, d], with straight-through gradients.
     """
-    planes = torch.from_numpy(planes_of_prefix(session.tile_orders[group], count).astype(np.int64))
-    return keep_planes(table, planes, session.item_groups)
+    planes = torch.from_numpy(planes_of_prefix(run.tile_orders[group], count).astype(np.int64))
+    return keep_planes(table, planes, run.item_groups)
 
 
-def random_prefix_table(session: Session, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
+def random_prefix_table(run: TrainingRun, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
     """A table as a device of a random budget reads it; see `random_prefix` and `keep_prefix`."""
-    return keep_prefix(session, table, group, random_prefix(session.tile_orders[group], generator))
+    return keep_prefix(run, table, group, random_prefix(run.tile_orders[group], generator))
 
 
-def order_tiles(session: Session) -> None:
+def order_tiles(run: TrainingRun) -> None:
     """Order the tiles of every user group's table as the recipe says.
 
     Args:
-        session: its tile orders are replaced.
+        run: its tile orders are replaced.
     """
-    for group in range(session.model.config.user_groups):
-        session.tile_orders[group] = _order(session, group)
+    for group in range(run.model.config.user_groups):
+        run.tile_orders[group] = _order(run, group)
 
 
-def probed_prefixes(session: Session, table: Tensor, group: int) -> list[Tensor]:
-    """The tables that `PROBED_PLANES` planes of every block give, [V, d] each; as many tiles under any other order."""
-    order = session.tile_orders[group]
-    return [keep_prefix(session, table, group, len(order) * planes // 8) for planes in PROBED_PLANES]
+def watched_prefixes(run: TrainingRun, table: Tensor, group: int) -> list[Tensor]:
+    """The tables that `WATCHED_PLANES` planes of every block give, [V, d] each; as many tiles under any other order."""
+    order = run.tile_orders[group]
+    return [keep_prefix(run, table, group, len(order) * planes // 8) for planes in WATCHED_PLANES]
 
 
-def mean_quality(session: Session, tables: Callable[[Tensor, int], list[Tensor]]) -> float:
+def mean_quality(run: TrainingRun, tables: Callable[[Tensor, int], list[Tensor]]) -> float:
     """Mean validation NDCG@10 of the static net over compressed tables.
 
     Args:
-        session: gives model and validation users.
+        run: gives model and validation users.
         tables: from a full table and its user group to compressed ones, as many for every group.
     """
-    groups = range(session.model.config.user_groups)
-    found = zip(*(tables(session.full_tables(group), group) for group in groups), strict=True)
-    adapt = static_adapt(session.model)
-    return float(np.mean([session.validation_ndcg(adapt, one_each.__getitem__)[0] for one_each in found]))
+    groups = range(run.model.config.user_groups)
+    found = zip(*(tables(run.full_tables(group), group) for group in groups), strict=True)
+    adapt = static_adapt(run.model)
+    return float(np.mean([run.validation_ndcg(adapt, one_each.__getitem__)[0] for one_each in found]))
 
 
-def _order(session: Session, group: int) -> TileOrder:
-    config, name = session.model.config, session.recipe.tiles.order
+def _order(run: TrainingRun, group: int) -> TileOrder:
+    config, name = run.model.config, run.recipe.tiles.order
     if name == "planes":
         return plane_order(config.item_groups, config.embedding_blocks)
     if name == "peel":
-        return block_order(session.importance[group], name=name)
-    return block_order(block_rms(session.full_tables(group), session.item_groups).numpy(), name=name)
+        return block_order(run.importance[group], name=name)
+    return block_order(block_rms(run.full_tables(group), run.item_groups).numpy(), name=name)

@@ -33,7 +33,7 @@ SCORES = 2**26
 
 
 @dataclass
-class Session:
+class TrainingRun:
     """A training run; stages replace its fields in order.
 
     Args:
@@ -69,7 +69,7 @@ class Session:
         chosen = np.random.default_rng(stage_seed(self.seed, "validation")).permutation(self.histories.evaluation_users)
         self.validation_users = np.sort(chosen[:VALIDATION_USERS])
         drawn = np.random.default_rng(stage_seed(self.seed, "probes")).permutation(self.histories.evaluation_users)
-        self.probe_users = np.sort(drawn[: self.recipe.probes.users])
+        self.kept_users = np.sort(drawn[: self.recipe.probes.users])
 
     def snapshot(self, stage: str) -> Path:
         """Where a stage keeps the state of its optimisation."""
@@ -172,10 +172,10 @@ def mean_over_positions(part: Tensor, positions: int) -> Tensor:
     return total(part) / total(torch.tensor(float(positions)))
 
 
-def initial_session(
+def initial_run(
     histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
-) -> Session:
-    """A session before its first stage.
+) -> TrainingRun:
+    """A run before its first stage.
 
     Args:
         histories: the data set.
@@ -187,7 +187,7 @@ def initial_session(
     config = recipe.model.for_items(histories.items)
     torch.manual_seed(int(np.random.default_rng(stage_seed(seed, "initial")).integers(2**62)))
     G_u, G_v, N = config.user_groups, config.item_groups, config.embedding_blocks
-    return Session(
+    return TrainingRun(
         histories=histories,
         recipe=recipe,
         seed=seed,

@@ -18,7 +18,7 @@ from ofa_export.training.loop import Task, optimise, stage_seed
 from ofa_export.training.processes import total
 from ofa_export.training.recipe import Optimiser
 from ofa_export.training.static import static_loss
-from ofa_export.training.training_run import Session
+from ofa_export.training.training_run import TrainingRun
 from ofa_export.training.windows import Batch, Windows
 
 CONTROLLER_USERS = 0.1
@@ -34,13 +34,13 @@ class _Bilevel(nn.Module):
     popularity: Tensor
     group_loss: Tensor
 
-    def __init__(self, session: Session, group: int) -> None:
+    def __init__(self, run: TrainingRun, group: int) -> None:
         super().__init__()
-        config = session.model.config
-        self.table = nn.Parameter(session.full_tables(group).clone())
+        config = run.model.config
+        self.table = nn.Parameter(run.full_tables(group).clone())
         self.controller = ImportanceController(config.item_groups, config.embedding_blocks)
-        counts = torch.from_numpy(session.histories.popularity)
-        self.register_buffer("popularity", popularity_features(counts, session.item_groups, config.item_groups))
+        counts = torch.from_numpy(run.histories.popularity)
+        self.register_buffer("popularity", popularity_features(counts, run.item_groups, config.item_groups))
         self.register_buffer("group_loss", torch.zeros(config.item_groups))
 
     def alpha(self) -> Tensor:
@@ -48,22 +48,22 @@ class _Bilevel(nn.Module):
         return result
 
 
-def train_weights(session: Session) -> None:
+def train_weights(run: TrainingRun) -> None:
     """Train table copy and controller side by side: the table on training users, the controller on held-out ones.
 
     Args:
-        session: its importance is replaced; its model stays as it was.
+        run: its importance is replaced; its model stays as it was.
     """
-    for group in range(session.model.config.user_groups):
-        session.importance[group] = _train_group(session, group)
-    session.measured["weights"] = {"spread": [float(alpha.std()) for alpha in session.importance]}
+    for group in range(run.model.config.user_groups):
+        run.importance[group] = _train_group(run, group)
+    run.measured["weights"] = {"spread": [float(alpha.std()) for alpha in run.importance]}
 
 
-def _train_group(session: Session, group: int) -> NDArray[np.float32]:
-    settings, stage = session.recipe.weights, f"weights-{group}"
-    torch.manual_seed(int(np.random.default_rng(stage_seed(session.seed, stage)).integers(2**62)))
-    module = _Bilevel(session, group)
-    windows, held_out = _split(session, group)
+def _train_group(run: TrainingRun, group: int) -> NDArray[np.float32]:
+    settings, stage = run.recipe.weights, f"weights-{group}"
+    torch.manual_seed(int(np.random.default_rng(stage_seed(run.seed, stage)).integers(2**62)))
+    module = _Bilevel(run, group)
+    windows, held_out = _split(run, group)
     optimise(
         Task(
             stage=stage,
@@ -72,48 +72,48 @@ def _train_group(session: Session, group: int) -> NDArray[np.float32]:
                 {"params": [module.table], "lr": settings.learning_rate},
                 {"params": list(module.controller.parameters()), "lr": settings.controller_learning_rate},
             ],
-            batches=session.batches(stage, settings, windows),
-            steps_per_epoch=session.steps_per_epoch(settings, windows),
-            step=lambda batch, generator: _bilevel_loss(session, module, batch, _draw(held_out, settings, generator)),
+            batches=run.batches(stage, settings, windows),
+            steps_per_epoch=run.steps_per_epoch(settings, windows),
+            step=lambda batch, generator: _bilevel_loss(run, module, batch, _draw(held_out, settings, generator)),
         ),
         settings,
-        seed=session.seed,
-        snapshot=session.snapshot(stage),
-        progress=session.progress,
+        seed=run.seed,
+        snapshot=run.snapshot(stage),
+        progress=run.progress,
     )
     alpha: NDArray[np.float32] = module.alpha().detach().numpy()
     return alpha
 
 
-def _bilevel_loss(session: Session, module: _Bilevel, inner: Batch, outer: Batch) -> Tensor:
+def _bilevel_loss(run: TrainingRun, module: _Bilevel, inner: Batch, outer: Batch) -> Tensor:
     """Both losses in one: each sees the other's variable as a constant, which is the first-order approximation."""
     alpha = module.alpha()
-    table_loss = static_loss(session.model, inner, weigh(module.table, alpha.detach(), session.item_groups))
-    _remember_losses(session, module, inner, alpha)
-    controller_loss = static_loss(session.model, outer, weigh(module.table.detach(), alpha, session.item_groups))
-    return table_loss + session.recipe.weights.diversity * block_diversity(module.table) + controller_loss
+    table_loss = static_loss(run.model, inner, weigh(module.table, alpha.detach(), run.item_groups))
+    _remember_losses(run, module, inner, alpha)
+    controller_loss = static_loss(run.model, outer, weigh(module.table.detach(), alpha, run.item_groups))
+    return table_loss + run.recipe.weights.diversity * block_diversity(module.table) + controller_loss
 
 
 @torch.no_grad()
-def _remember_losses(session: Session, module: _Bilevel, batch: Batch, alpha: Tensor) -> None:
-    model, valid = session.model, session.model.valid(batch.lengths)
-    table = weigh(module.table, alpha, session.item_groups)
+def _remember_losses(run: TrainingRun, module: _Bilevel, batch: Batch, alpha: Tensor) -> None:
+    model, valid = run.model, run.model.valid(batch.lengths)
+    table = weigh(module.table, alpha, run.item_groups)
     x = model.embed(lookup(table, batch.inputs), valid)
     hidden = model.assemble(x, valid, model.static_adaptation(len(batch.inputs)))
     where = batch.inputs >= 0
     targets = batch.targets[where]
     losses = nn.functional.cross_entropy(model.states(hidden)[where] @ table.T, targets, reduction="none")
-    groups = session.item_groups[targets]
+    groups = run.item_groups[targets]
     counts = total(torch.bincount(groups, minlength=len(module.group_loss)))
     means = total(torch.zeros_like(module.group_loss).index_add_(0, groups, losses)) / counts.clamp(min=1)
     seen = counts > 0
     module.group_loss[seen] = LOSS_MEMORY * module.group_loss[seen] + (1 - LOSS_MEMORY) * means[seen]
 
 
-def _split(session: Session, group: int) -> tuple[Windows, Windows]:
-    generator = np.random.default_rng(stage_seed(session.seed, "controller users"))
-    windows = session.windows
-    mine = session.user_groups[windows.users] == group
+def _split(run: TrainingRun, group: int) -> tuple[Windows, Windows]:
+    generator = np.random.default_rng(stage_seed(run.seed, "controller users"))
+    windows = run.windows
+    mine = run.user_groups[windows.users] == group
     members = generator.permutation(np.unique(windows.users[mine]))
     held_out = np.isin(windows.users, members[: max(1, int(CONTROLLER_USERS * len(members)))])
     inner = mine & ~held_out

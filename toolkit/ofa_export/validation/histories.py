@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.quality import group_probes
+from ofa_export.planning.quality import group_histories
 
-CUT_PROBES = 4
+CUT_HISTORIES = 4
 """Real histories that are also cut to 1 item, 2 items and half the visible length."""
 
 
@@ -53,25 +53,25 @@ def validation_histories(checkpoint: Checkpoint, *, group: int, maximum: int) ->
     """Choose histories: the same ones for the same checkpoint.
 
     Args:
-        checkpoint: its probes are real histories of users that were held out.
-        group: user group of the bundle; where it has no probe, all groups count.
-        maximum: whole histories at most, spread evenly over the probes.
+        checkpoint: its validation histories are of users that were held out.
+        group: user group of the bundle; where it has none, all groups count.
+        maximum: whole histories at most, spread evenly over them.
 
     Returns:
         Whole histories; the longest of them cut to 1, 2 and T / 2 items; and one joined of them that is longer than
         T, itself and cut to T.
     """
-    probes, T = checkpoint.probes, checkpoint.config.model.history_length
-    mine = group_probes(checkpoint, group)
+    validation, T = checkpoint.validation, checkpoint.config.model.history_length
+    mine = group_histories(checkpoint, group)
     chosen = mine[np.unique(np.linspace(0, len(mine) - 1, maximum).round().astype(int))]
-    items = [rows[rows >= 0] for rows in probes.histories[chosen]]
-    names = [f"probe {probe}" for probe in chosen]
-    longest = sorted(range(len(items)), key=lambda index: -len(items[index]))[:CUT_PROBES]
+    items = [rows[rows >= 0] for rows in validation.histories[chosen]]
+    names = [f"history {number}" for number in chosen]
+    longest = sorted(range(len(items)), key=lambda index: -len(items[index]))[:CUT_HISTORIES]
     cuts = [(index, length) for index in longest for length in sorted({1, 2, T // 2}) if length < len(items[index])]
     joined = np.resize(np.concatenate([items[index] for index in reversed(longest)]), T + T // 2)
     return ValidationHistories(
         items=(*items, *(items[index][-length:] for index, length in cuts), joined[-T:], joined),
         names=(*names, *(f"{names[index]} cut to {length}" for index, length in cuts), f"joined {T}", "joined longer"),
-        targets=probes.targets[chosen],
+        targets=validation.targets[chosen],
         history_length=T,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.targets.host import HOST, HostRuntime
-from ofa_export.trial import end_of_trial
+from ofa_export.targets.host import HOST, HostTarget
+from ofa_export.trial import subprocess_trial
 from ofa_export.validation.checks.bundle import accepted_finding
 from ofa_export.validation.reports.environment import environment
 from ofa_export.validation.reports.report import Report
@@ -24,15 +24,15 @@ def crash_report(path: Path, checkpoint: Checkpoint, *, tolerance: TolerancePoli
     Returns:
         A report that the bundle was not accepted, or None when the runtime survives it and `validate` can go on.
     """
-    sentence = end_of_trial(path)
+    sentence = subprocess_trial(path)
     if sentence is None:
         return None
     return Report(
         bundle=path.name,
         subject=None,
-        runtime=HOST,
+        target=HOST,
         checkpoint_sha256=checkpoint.sha256,
         tolerance=tolerance.description,
-        environment=environment(HostRuntime()),
+        environment=environment(HostTarget()),
         findings=(accepted_finding(sentence),),
     )

@@ -30,7 +30,7 @@ class PrecisionLimits(_Model):
         graph_snr_db: floor of every graph output for every history, in decibels, on the reference's inputs; None where
             the conversion limits hold for the bundle's own graphs.
         session_snr_db: floor of the scores after adapt and all blocks, in decibels, for every history.
-        gate_margin: distance of the two logits of a gate, in the reference, below which its decision may fall either
+        gate_margin: margin of a gate, in the reference, below which its decision may fall either
             way in this precision: a flip below it is a warning, a flip above it a failure (our choice).
         top10_overlap_share: floor of the mean share of items that the device and the reference have in common.
         ndcg_drop: largest mean loss of NDCG@10 of the device against the reference with the same tiles.
@@ -66,7 +66,7 @@ class TolerancePolicy(_Model):
         selftest_max_abs_err: limit of the self-test's expected values against the recomputed ones.
         rounding_snr_db: floor of the median history of every graph output against PyTorch that rounds as the runtime
             does, in decibels; None does not compare them.
-        faint_snr_db: the same on hidden states that are as small as the epsilon of a normalisation; None does not try
+        small_inputs_snr_db: the same on hidden states as small as the epsilon of a normalisation; None does not try
             any.
         scale_error_share: largest error of a scale of a linear layer that is certain; None does not look for any.
         quality_ndcg_err: limit of the manifest's NDCG@10 against the recomputed one; None does not measure it again.
@@ -83,7 +83,7 @@ class TolerancePolicy(_Model):
     tile_bytes: Limit
     selftest_max_abs_err: Limit
     rounding_snr_db: Limit | None = None
-    faint_snr_db: Limit | None = None
+    small_inputs_snr_db: Limit | None = None
     scale_error_share: Limit | None = None
     quality_ndcg_err: Limit | None = None
     budget_ndcg_drop: Limit | None = None

@@ -2,7 +2,7 @@
 
 In order: is it a bundle, is it this checkpoint's, is its table the checkpoint's, what did conversion cost, what did
 quantisation cost, do the gates agree, how do whole sessions rank, does its self-test pass. What makes later questions
-meaningless ends the report early. The bundle's own graphs run on the runtime that was asked for; the conversions that
+meaningless ends the report early. The bundle's own graphs run on the target that was asked for; the conversions that
 they are compared beside run in this process.
 """
 
@@ -22,8 +22,8 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.converters import converter_of, other_converter
-from ofa_export.converters.protocol import Backend, GraphRunner
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.protocol import Converter, GraphRunner
+from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 from ofa_export.errors import BundleError, NumericsError, RuntimeFailedError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
@@ -33,19 +33,19 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.precision import FP32, Precision
 from ofa_export.support.content_cache import ContentCache
-from ofa_export.targets.protocol import Runtime
-from ofa_export.targets.registry import get_runtime
+from ofa_export.targets.protocol import Target
+from ofa_export.targets.registry import get_target
 from ofa_export.validation.checks import bundle as provenance
 from ofa_export.validation.checks.cross import cross_findings
 from ofa_export.validation.checks.finite import finite_findings
 from ofa_export.validation.checks.gate_decisions import decision_findings
 from ofa_export.validation.checks.gates import gate_findings
 from ofa_export.validation.checks.graphs import conversion_findings
-from ofa_export.validation.checks.imitation_findings import imitation_findings
 from ofa_export.validation.checks.quality import quality_finding
 from ofa_export.validation.checks.quantisation import quantisation_findings
+from ofa_export.validation.checks.quantised_reference_findings import quantised_reference_findings
 from ofa_export.validation.checks.ranking import ranking_findings
-from ofa_export.validation.checks.rounded_reference import imitable, imitation
+from ofa_export.validation.checks.rounded_reference import known_rounding, quantised_reference
 from ofa_export.validation.checks.runtime import runtime_findings
 from ofa_export.validation.checks.selftest import selftest_expectation_findings, selftest_run_findings
 from ofa_export.validation.checks.table import expected_table, table_findings
@@ -69,7 +69,7 @@ def validate(
     *,
     tolerance: TolerancePolicy,
     store: ContentCache,
-    runtime: str = "host",
+    target: str = "host",
     cross: bool = False,
 ) -> Report:
     """Compare a bundle with the reference that it was made from.
@@ -79,7 +79,7 @@ def validate(
         checkpoint: the reference, as `load_checkpoint` gives it.
         tolerance: the limits.
         store: keeps the full-precision conversion that a quantised bundle is compared beside.
-        runtime: where the bundle's graphs run, one of `runtimes.registry.RUNTIMES`.
+        target: where the bundle's graphs run, one of `runtimes.registry.TARGETS`.
         cross: whether the bundle's graphs are also compared with what the runtime's other converter makes of the same
             checkpoint.
 
@@ -87,14 +87,14 @@ def validate(
         The report; the same inputs and tool versions give the same report, but for its times.
 
     Raises:
-        UnknownNameError: there is no such runtime; the bundle's backend is not installed; the recipe has no limits for
+        UnknownNameError: there is no such target; the bundle's converter is not installed; the recipe has no limits for
             its precision.
         ConfigError: the file cannot be read; `cross` and the runtime has one converter, or the recipe has no limit; the
-            runtime does not run on this computer.
+            target does not run on this computer.
         LoweringError: the converter, or the other one, refused the checkpoint's graphs.
         MissingToolError: a converter, or a tool of the runtime, is not installed.
     """
-    chosen = get_runtime(runtime)
+    chosen = get_target(target)
     manifest: Manifest | None = None
     findings: list[Finding] = []
     shown: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def validate(
             manifest = bundle.manifest
             findings.extend(
                 _bundle_findings(
-                    bundle, checkpoint, runtime=chosen, policy=tolerance, store=store, cross=cross, shown=shown
+                    bundle, checkpoint, target=chosen, policy=tolerance, store=store, cross=cross, shown=shown
                 )
             )
         findings.insert(0, provenance.accepted_finding(None))
@@ -112,10 +112,10 @@ def validate(
     return Report(
         bundle=Path(bundle_path).name,
         subject=_subject(manifest, Path(bundle_path)) if manifest else None,
-        runtime=runtime,
+        target=target,
         checkpoint_sha256=checkpoint.sha256,
         tolerance=tolerance.description,
-        environment=environment(chosen, *_backends(manifest, cross=cross) if manifest else ()),
+        environment=environment(chosen, *_converters(manifest, cross=cross) if manifest else ()),
         findings=tuple(findings),
         **shown,
     )
@@ -125,14 +125,14 @@ def _bundle_findings(
     bundle: Bundle,
     checkpoint: Checkpoint,
     *,
-    runtime: Runtime,
+    target: Target,
     policy: TolerancePolicy,
     store: ContentCache,
     cross: bool,
     shown: dict[str, Any],
 ) -> Iterator[Finding]:
     """Compare; fields of the report that are shown beside the findings go into `shown` as they become known."""
-    backend, *others = _backends(bundle.manifest, cross=cross)
+    converter, *others = _converters(bundle.manifest, cross=cross)
     limits = policy.of_precision(bundle.manifest.precision)
     yield provenance.size_finding(bundle)
     same = provenance.checkpoint_finding(bundle.manifest, checkpoint)
@@ -141,36 +141,36 @@ def _bundle_findings(
         return
     group = provenance.user_group(bundle.manifest, checkpoint)
     trained, checkpoint = checkpoint, provenance.cut_as_bundled(bundle.manifest, checkpoint)
-    contract = provenance.contract_finding(bundle.manifest, checkpoint, backend)
+    contract = provenance.contract_finding(bundle.manifest, checkpoint, converter)
     yield contract
     if contract.status == "fail" or group is None:
         return
     yield from provenance.item_findings(bundle, checkpoint)
     comparison = _Comparison(
         bundle=bundle,
-        runtime=runtime,
+        target=target,
         checkpoint=checkpoint,
         trained=trained,
         group=group,
-        backend=backend,
+        converter=converter,
         other=others[0] if others else None,
         policy=policy,
         limits=limits,
         histories=validation_histories(checkpoint, group=group, maximum=policy.histories),
     )
     shown["quality"] = expected_quality(bundle)
-    shown["parts"] = byte_parts(bundle, comparison.graphs, backend)
+    shown["parts"] = byte_parts(bundle, comparison.graphs, converter)
     try:
-        runner = runtime.load(backend, bundle.graphs, bundle.manifest.shapes.contract())
+        runner = target.load(converter, bundle.graphs, bundle.manifest.shapes.contract())
     except RuntimeFailedError as error:
-        yield from runtime_findings(runtime, "loads", error)
+        yield from runtime_findings(target, "loads", error)
         return
-    yield from runtime_findings(runtime, "loads", None)
+    yield from runtime_findings(target, "loads", None)
     try:
         yield from comparison.findings(runner, store, shown)
-        yield from runtime_findings(runtime, "runs", None)
+        yield from runtime_findings(target, "runs", None)
     except RuntimeFailedError as error:
-        yield from runtime_findings(runtime, "runs", error)
+        yield from runtime_findings(target, "runs", error)
     finally:
         runner.close()
 
@@ -180,12 +180,12 @@ class _Comparison:
     """A bundle that fits its checkpoint, cut as the bundle's recipe says, and what both are compared on."""
 
     bundle: Bundle
-    runtime: Runtime
+    target: Target
     checkpoint: Checkpoint
     trained: Checkpoint
     group: int
-    backend: Backend
-    other: Backend | None
+    converter: Converter
+    other: Converter | None
     policy: TolerancePolicy
     limits: PrecisionLimits
     histories: ValidationHistories
@@ -200,16 +200,16 @@ class _Comparison:
 
     @cached_property
     def rounded(self) -> AdaptiveRecommender:
-        """The reference that rounds as the backend's runtime does on the host, as when quality was measured."""
-        return fake_quantised(self.checkpoint.model, self.precision, backend=self.backend)
+        """The reference that rounds as the converter's runtime does on the host, as when quality was measured."""
+        return fake_quantised(self.checkpoint.model, self.precision, converter=self.converter)
 
     @cached_property
-    def imitation(self) -> tuple[DeviceGraph, ...]:
-        """Graphs that round as those of the bundle's converter do on the runtime that was asked for."""
-        converter, activations = self.backend.name, self.runtime.activations(self.backend)
-        model = imitation(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
+    def quantised_reference(self) -> tuple[DeviceGraph, ...]:
+        """Graphs that round as those of the bundle's converter do on the target that was asked for."""
+        converter, activations = self.converter.name, self.target.activations(self.converter)
+        model = quantised_reference(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
         graphs = device_graphs(model, candidates=self.bundle.manifest.shapes.candidates)
-        return imitable(graphs, converter=converter)
+        return known_rounding(graphs, converter=converter)
 
     @cached_property
     def encoded(self) -> EncodedTable:
@@ -256,26 +256,26 @@ class _Comparison:
 
     def _graph_findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
         specs = [graph.spec for graph in self.graphs]
-        own = run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
+        own = run_graphs(runner, specs, self.reference, entry=self.converter.entry_name)
         yield from finite_findings(own, self.histories)
         controller = self.checkpoint.model.controller
         inputs, expected = (each["adapt"] for each in (self.reference.inputs, self.reference.outputs))
         yield from decision_findings(runner, controller, inputs, own["adapt"], expected=expected)
-        yield from imitation_findings(
+        yield from quantised_reference_findings(
             runner,
             own,
             self.graphs,
-            self.imitation,
+            self.quantised_reference,
             self.reference.inputs,
             policy=self.policy,
-            entry=self.backend.entry_name,
+            entry=self.converter.entry_name,
         )
         if self.other is not None:
             yield from self._cross_findings(self.other, own, store)
         if self.limits.graph_snr_db is None:
             yield from conversion_findings(own, self.reference, self.histories, policy=self.policy)
             return
-        outputs = self._outputs(self.backend, FP32, store)
+        outputs = self._outputs(self.converter, FP32, store)
         yield from conversion_findings(outputs, self.reference, self.histories, policy=self.policy)
         yield from quantisation_findings(
             own,
@@ -285,19 +285,19 @@ class _Comparison:
             floor=self.limits.graph_snr_db,
         )
 
-    def _cross_findings(self, other: Backend, own: Mapping[str, Tensors], store: ContentCache) -> Iterator[Finding]:
+    def _cross_findings(self, other: Converter, own: Mapping[str, Tensors], store: ContentCache) -> Iterator[Finding]:
         outputs = self._outputs(other, self.precision, store)
         yield from cross_findings(
             own, outputs, self.reference, self.histories, policy=self.policy, limits=self.limits, other_name=other.name
         )
 
-    def _outputs(self, backend: Backend, precision: Precision, store: ContentCache) -> Mapping[str, Tensors]:
+    def _outputs(self, converter: Converter, precision: Precision, store: ContentCache) -> Mapping[str, Tensors]:
         """What a converter's graphs give; the same ones may have been converted before."""
         specs = [graph.spec for graph in self.graphs]
-        content = convert_cached(self.graphs, backend=backend, precision=precision, store=store)
-        runner = backend.load(content, specs)
+        content = convert_cached(self.graphs, converter=converter, precision=precision, store=store)
+        runner = converter.load(content, specs)
         try:
-            return run_graphs(runner, specs, self.reference, entry=backend.entry_name)
+            return run_graphs(runner, specs, self.reference, entry=converter.entry_name)
         finally:
             runner.close()
 
@@ -313,17 +313,17 @@ class _Comparison:
         yield from ranking_findings(sessions, limits=self.limits, budget=self.policy.budget_ndcg_drop)
 
 
-def _backends(manifest: Manifest, *, cross: bool) -> tuple[Backend, ...]:
+def _converters(manifest: Manifest, *, cross: bool) -> tuple[Converter, ...]:
     """The converter of a bundle, and with `cross` the other one for its runtime."""
     name = converter_of(manifest.runtime.name, manifest.tools)
-    return tuple(get_backend(each) for each in ((name, other_converter(name)) if cross else (name,)))
+    return tuple(get_converter(each) for each in ((name, other_converter(name)) if cross else (name,)))
 
 
 def _subject(manifest: Manifest, path: Path) -> Subject:
     return Subject(
         model_id=manifest.model_id,
         group=manifest.group,
-        backend=converter_of(manifest.runtime.name, manifest.tools),
+        converter=converter_of(manifest.runtime.name, manifest.tools),
         precision=manifest.precision,
         size_bytes=path.stat().st_size,
         budget_bytes=manifest.budget_bytes,

@@ -69,7 +69,7 @@ def apk(
     cache = ContentCache()
     check_tools(cache)
     key = debug_key(cache.root) if keystore is None else given_key(keystore, keystore_password(keystore), key_alias)
-    with step_bar(f"Building {output.name}", STEPS) as say:
+    with step_bar(f"Building {output.name}", STEPS) as progress:
         made = build_apk(
             inside,
             output,
@@ -78,7 +78,7 @@ def apk(
             key=key,
             sources=demo_sources(),
             cache=cache,
-            say=say,
+            progress=progress,
         )
     if json_output:
         print_json(apk_json(made))

@@ -12,7 +12,7 @@ from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export benchmark sample-4MB-litert.ofab",
-    "ofa-export benchmark sample-4MB-executorch.ofab --runtime android",
+    "ofa-export benchmark sample-4MB-executorch.ofab --target android",
     "ofa-export benchmark sample-4MB-litert.ofab --repeats 200 --json",
 )
 
@@ -31,8 +31,8 @@ def benchmark(
             "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
         ),
     ] = SAMPLE_CHECKPOINT,
-    runtime: Annotated[
-        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host or android.")
+    target: Annotated[
+        str, typer.Option("--target", metavar="NAME", help="Where the graphs run: host or android.")
     ] = "host",
     repeats: Annotated[
         int, typer.Option("--repeats", metavar="N", help="Sessions of each way to rank that are timed.")
@@ -49,7 +49,7 @@ def benchmark(
     if repeats < 1:
         raise ConfigError(f"--repeats {repeats} measures nothing: use 1 or more; 50 give quantiles that hold.")
     with spinner("Converting the static net and measuring"):
-        found = measure(bundles, checkpoint, runtime=runtime, repeats=repeats, store=ContentCache())
+        found = measure(bundles, checkpoint, target=target, repeats=repeats, store=ContentCache())
     if json_output:
         print_json(benchmark_json(found))
     else:

@@ -11,6 +11,7 @@ from ofa_export.cli.render.options import (
     SAMPLE_CHECKPOINT,
     BudgetOption,
     CheckpointArgument,
+    ConverterOption,
     ForceOption,
     GroupOption,
     ItemsOption,
@@ -18,13 +19,14 @@ from ofa_export.cli.render.options import (
     LatencyOption,
     RamOption,
     RecipeOption,
+    RuntimeOption,
     examples,
 )
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export bundle --budget 4MB",
-    "ofa-export bundle --budget 950KB --backend litert -o small.ofab",
+    "ofa-export bundle --budget 950KB --runtime litert -o small.ofab",
     "ofa-export bundle --budget 1MiB --group all -o out --force --json",
 )
 
@@ -38,9 +40,8 @@ def register(app: typer.Typer) -> None:
 def bundle(
     budget: BudgetOption,
     checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
-    backend: Annotated[
-        str, typer.Option("--backend", metavar="NAME", help="litert, executorch or both; or litert-onnx2tf.")
-    ] = "both",
+    runtime: RuntimeOption = None,
+    converter: ConverterOption = None,
     group: GroupOption = "0",
     recipe: RecipeOption = "int8",
     items: ItemsOption = None,
@@ -55,7 +56,7 @@ def bundle(
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Write a bundle per backend and group, none over the budget."""
+    """Write a bundle per runtime and group, none over the budget."""
     from ofa_export.bundle.writer import write_bundle
     from ofa_export.cli.render.results import plan_json
     from ofa_export.cli.render.spinner import planning_bar
@@ -65,13 +66,22 @@ def bundle(
     from ofa_export.planning.limits import parse_limits
 
     limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
-    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, items=items, limits=limits)
+    jobs = make_jobs(
+        checkpoint,
+        budget=budget,
+        runtime=runtime,
+        converter=converter,
+        group=group,
+        recipe=recipe,
+        items=items,
+        limits=limits,
+    )
     paths = output_paths([job.file_name for job in jobs], output, force=force)
     # All are planned before the first is written: a budget that only one of them meets leaves nothing behind.
     plans = []
     for job in jobs:
-        with planning_bar(f"Planning {job.file_name}") as tell:
-            plans.append(job.plan(tell=tell))
+        with planning_bar(f"Planning {job.file_name}") as progress:
+            plans.append(job.plan(progress=progress))
     for path, (_, plan) in zip(paths, plans, strict=True):
         make_folder(path.parent)
         write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)

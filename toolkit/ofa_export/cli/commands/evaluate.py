@@ -76,7 +76,7 @@ def evaluate(
             subject = open_subject(load_checkpoint(path), interactions=interactions)
             runs = ControlRuns(subject=subject, store=store, progress=bars) if controls or tables else None
             evaluations.append(
-                evaluate_one(subject, split=split, runs=runs, with_tables=tables, tell=bars.note)  # type: ignore[arg-type]
+                evaluate_one(subject, split=split, runs=runs, with_tables=tables, progress=bars.progress)  # type: ignore[arg-type]
             )
     if html is not None:
         with atomic_write(html) as file:

@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ofa_export.cli.render.options import SAMPLE_CHECKPOINT, CheckpointArgument, ForceOption, JsonOption, examples
+from ofa_export.cli.render.options import (
+    SAMPLE_CHECKPOINT,
+    CheckpointArgument,
+    ConverterOption,
+    ForceOption,
+    JsonOption,
+    examples,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 if TYPE_CHECKING:
     from ofa_export.fleet.recipe import FleetRecipe
-    from ofa_export.fleet.run import Told
+    from ofa_export.support.progress_callback import ProgressCallback
 
 EPILOG = examples(
     "ofa-export fleet --budgets 960KB,1MB,4MB -o fleet",
@@ -43,10 +50,11 @@ def fleet(
     groups: Annotated[
         str | None, typer.Option("--groups", metavar="G", help="In place of the recipe's: a number from 0, or all.")
     ] = None,
-    backend: Annotated[
+    runtime: Annotated[
         str | None,
-        typer.Option("--backend", metavar="NAME", help="In place of the recipe's: litert, executorch, both."),
+        typer.Option("--runtime", metavar="NAME", help="In place of the recipe's: litert, executorch, both."),
     ] = None,
+    converter: ConverterOption = None,
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, help="Processes; by default one for each core.")
     ] = os.cpu_count() or 1,
@@ -67,14 +75,14 @@ def fleet(
     from ofa_export.fleet.store import FleetStore
     from ofa_export.support.output import atomic_write, check_output
 
-    wanted = _overridden(recipe, budgets=budgets, groups=groups, backend=backend)
+    wanted = _overridden(recipe, budgets=budgets, groups=groups, runtime=runtime, converter=converter)
     if html is not None:
         check_output(html, force=force or resume)
     store = FleetStore(output)
     check_place(store, resume=resume, force=force)
     jobs = fleet_jobs(checkpoint, wanted)
-    with nullcontext(process_runner(workers)) if ray is None else ray_runner(ray) as runner, _bar() as tell:
-        index = make_fleet(jobs, store, runner=runner, resume=resume, tell=tell)
+    with nullcontext(process_runner(workers)) if ray is None else ray_runner(ray) as runner, _bar() as progress:
+        index = make_fleet(jobs, store, runner=runner, resume=resume, progress=progress)
     stored = store.stored_bytes()
     if html is not None:
         with atomic_write(html) as file:
@@ -85,30 +93,32 @@ def fleet(
         print_fleet(index, url=output, stored=stored)
 
 
-def _overridden(name: str, *, budgets: str | None, groups: str | None, backend: str | None) -> FleetRecipe:
+def _overridden(name: str, *, budgets: str | None, **named: str | None) -> FleetRecipe:
     from ofa_export.errors import ConfigError
     from ofa_export.fleet.recipe import FleetRecipe
     from ofa_export.support.recipes import load_recipe
 
     recipe = load_recipe("fleet", name, FleetRecipe)
-    given = {"groups": groups, "backend": backend, "budgets": None if budgets is None else budgets.split(",")}
+    given = {**named, "budgets": None if budgets is None else budgets.split(",")}
     try:
         return FleetRecipe.model_validate(recipe.model_dump() | {k: v for k, v in given.items() if v is not None})
     except ValueError as error:
         from ofa_export.planning.budget import parse_budget
 
-        for budget in given["budgets"] or ():
+        for budget in budgets.split(",") if budgets is not None else ():
             parse_budget(budget)
         raise ConfigError(
-            f"--budgets, --groups and --backend together say nothing that can be made: {error}"
+            f"--budgets, --groups, --runtime and --converter together say nothing that can be made: {error}"
         ) from error
 
 
 @contextmanager
-def _bar() -> Iterator[Told]:
+def _bar() -> Iterator[ProgressCallback]:
     """Progress over all bundles on stderr; nothing when that is no terminal."""
+    from ofa_export.support.progress_callback import no_progress
+
     if not sys.stderr.isatty():
-        yield lambda what, done, total: None
+        yield no_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -117,9 +127,9 @@ def _bar() -> Iterator[Told]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks = {}
 
-        def tell(what: str, done: int, total: int) -> None:
+        def progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done)
 
-        yield tell
+        yield progress

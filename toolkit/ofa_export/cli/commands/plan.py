@@ -11,6 +11,7 @@ from ofa_export.cli.render.options import (
     SAMPLE_CHECKPOINT,
     BudgetOption,
     CheckpointArgument,
+    ConverterOption,
     ForceOption,
     GroupOption,
     ItemsOption,
@@ -24,7 +25,7 @@ from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export plan --budget 1MB",
-    "ofa-export plan --budget 4MB --backend executorch --json",
+    "ofa-export plan --budget 4MB --runtime executorch --json",
     "ofa-export plan --budget 950KB -o plan.yaml --html plan.html --force",
 )
 
@@ -38,7 +39,8 @@ def register(app: typer.Typer) -> None:
 def plan(
     budget: BudgetOption,
     checkpoint: CheckpointArgument = SAMPLE_CHECKPOINT,
-    backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="litert or executorch.")] = "litert",
+    runtime: Annotated[str, typer.Option("--runtime", metavar="NAME", help="litert or executorch.")] = "litert",
+    converter: ConverterOption = None,
     group: GroupOption = "0",
     recipe: RecipeOption = "int8",
     items: ItemsOption = None,
@@ -68,12 +70,21 @@ def plan(
         if path is not None:
             check_output(path, force=force)
     limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
-    jobs = make_jobs(checkpoint, budget=budget, backend=backend, group=group, recipe=recipe, items=items, limits=limits)
+    jobs = make_jobs(
+        checkpoint,
+        budget=budget,
+        runtime=runtime,
+        converter=converter,
+        group=group,
+        recipe=recipe,
+        items=items,
+        limits=limits,
+    )
     if len(jobs) > 1:
-        raise ConfigError("A plan is for one bundle: choose one backend and one group.")
+        raise ConfigError("A plan is for one bundle: choose one runtime and one group.")
     (job,) = jobs
-    with planning_bar(f"Planning for {job.backend.name}") as tell:
-        choice, made = job.plan(tell=tell)
+    with planning_bar(f"Planning for {job.converter.name}") as progress:
+        choice, made = job.plan(progress=progress)
     if output is not None:
         with atomic_write(output) as file:
             file.write(made.recipe_yaml().encode())

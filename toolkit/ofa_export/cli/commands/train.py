@@ -70,10 +70,10 @@ def train(
     if start is not None:
         from ofa_export.data.catalogue import SOURCE_HISTORIES
         from ofa_export.model.checkpoint_reader import load_checkpoint
-        from ofa_export.training.run import train_on_top
+        from ofa_export.training.run import train_on_frozen_base
 
         files = None if interactions in SAMPLES else files or SOURCE_HISTORIES
-        run = partial(train_on_top, load_checkpoint(start))
+        run = partial(train_on_frozen_base, load_checkpoint(start))
     with processes():
         try:
             data = load_dataset(interactions, titles=titles, recipe=files)

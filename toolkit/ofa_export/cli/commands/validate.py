@@ -14,7 +14,7 @@ from ofa_export.cli.render.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export validate sample-4MB-litert.ofab",
     "ofa-export validate sample-4MB-litert.ofab --cross --junit report.xml",
-    "ofa-export validate sample-4MB-executorch.ofab --runtime android --json",
+    "ofa-export validate sample-4MB-executorch.ofab --target android --json",
 )
 
 LOG_WIDTH = 120
@@ -35,8 +35,8 @@ def validate(
             "--checkpoint", metavar="FOLDER", help="What they were made from; default: the sample.", show_default=False
         ),
     ] = SAMPLE_CHECKPOINT,
-    runtime: Annotated[
-        str, typer.Option("--runtime", metavar="NAME", help="Where the graphs run: host, android or arm64.")
+    target: Annotated[
+        str, typer.Option("--target", metavar="NAME", help="Where the graphs run: host, android or arm64.")
     ] = "host",
     tolerance: Annotated[
         str, typer.Option("--tolerance", metavar="NAME|FILE", help="Tolerance recipe: default, strict, or FILE.yaml.")
@@ -78,7 +78,7 @@ def validate(
     from ofa_export.model.checkpoint_reader import load_checkpoint
     from ofa_export.support.content_cache import ContentCache
     from ofa_export.targets.host import HOST
-    from ofa_export.targets.registry import get_runtime, runtime_names
+    from ofa_export.targets.registry import get_target, target_names
     from ofa_export.validation.layers.measure_attribution import with_attribution
     from ofa_export.validation.layers.report import with_layers
     from ofa_export.validation.reports.html import validation_html
@@ -89,17 +89,17 @@ def validate(
     from ofa_export.validation.subprocess_trial import crash_report
     from ofa_export.validation.validate import validate as validate_bundle
 
-    names = runtime_names(runtime)
+    names = target_names(target)
     reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
     for path, name in product(paths, names):
         with spinner(f"Validating {path.name}"):
-            # Other runtimes run graphs in a process of their own anyway.
+            # Other targets run graphs in a process of their own anyway.
             crashed = crash_report(path, reference, tolerance=policy) if name == HOST else None
             reports.append(
-                crashed or validate_bundle(path, reference, tolerance=policy, store=store, runtime=name, cross=cross)
+                crashed or validate_bundle(path, reference, tolerance=policy, store=store, target=name, cross=cross)
             )
             if layers and not crashed:
-                load = get_runtime(name).load
+                load = get_target(name).load
                 reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store, load=load)
             if attribute and not crashed:
                 reports[-1] = with_attribution(reports[-1], path, reference, store=store)

@@ -17,14 +17,14 @@ def benchmark_json(found: Benchmark) -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "machine": asdict(found.machine),
-        "runtime": found.runtime,
+        "target": found.target,
         "repeats": found.repeats,
         "measured": [
             {
                 "name": each.name,
                 "label": each.label,
                 "is_bundle": each.bundle,
-                "backend": each.backend,
+                "runtime": each.runtime,
                 "file_bytes": each.file_bytes,
                 **asdict(each.memory),
                 "scores_snr_db": each.scores_snr_db,
@@ -40,8 +40,8 @@ def print_benchmark(found: Benchmark) -> None:
     """Latencies, memory, and what the others take as a multiple of each bundle."""
     machine = found.machine
     print(
-        f"{machine.processor}, {machine.cores} cores, {machine.system}, load {machine.load_average}; runtime "
-        f"{found.runtime}, one thread, {found.repeats} sessions of each in turn\n"
+        f"{machine.processor}, {machine.cores} cores, {machine.system}, load {machine.load_average}; target "
+        f"{found.target}, one thread, {found.repeats} sessions of each in turn\n"
     )
     print("Milliseconds, p50 / p90\n")
     rows = [(each.label, *(_quantiles(each, part) for part in PARTS)) for each in found.measured]
@@ -49,7 +49,7 @@ def print_benchmark(found: Benchmark) -> None:
     for each in found.measured:
         if each.is_another_net:
             print(
-                f"{each.label}: its scores are wrong on this runtime, {each.scores_snr_db:.1f} dB beside the same net "
+                f"{each.label}: its scores are wrong on this target, {each.scores_snr_db:.1f} dB beside the same net "
                 "in PyTorch. What it takes is shown all the same.\n"
             )
     print("MB of memory, each in a process of its own, and MB of the file\n")

@@ -21,6 +21,16 @@ BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle f
 BudgetOption = Annotated[
     str, typer.Option("--budget", metavar="SIZE", help="Most bytes of a whole file: 4MB, 4MiB, 512KB or 1500000.")
 ]
+RuntimeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime", metavar="NAME", help="litert, executorch or both; default: both, or the converter's own."
+    ),
+]
+ConverterOption = Annotated[
+    str | None,
+    typer.Option("--converter", metavar="NAME", help="Not the runtime's first converter: onnx2tf, for litert."),
+]
 GroupOption = Annotated[str, typer.Option("--group", metavar="G", help="User group: a number from 0, or all.")]
 RecipeOption = Annotated[
     str,

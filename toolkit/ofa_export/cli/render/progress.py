@@ -49,3 +49,7 @@ class TrainingBars:
     def note(self, text: str) -> None:
         """See `training.progress.Progress`."""
         self._console.print(text)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Note what begins; a progress callback."""
+        self.note(what)

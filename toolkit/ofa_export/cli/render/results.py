@@ -31,21 +31,22 @@ def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
 
     fields = plan.contents.fields
     return {
-        "configuration": choice.chosen.candidate.text,
+        "configuration": choice.chosen.configuration.text,
         "macs": choice.chosen.macs,
         "weights": choice.chosen.weights,
         "configurations_considered": len(choice.considered),
         "front": [
             {
-                "configuration": one.candidate.candidate.text,
+                "configuration": one.measured.configuration.text,
                 "tiles": one.point.tiles,
                 "bytes_at_least": one.bytes_at_least,
                 "ndcg_at_10": one.point.ndcg,
-                "macs": one.candidate.macs,
+                "macs": one.measured.macs,
             }
             for one in front(choice.considered)
         ],
-        "backend": converter_of(fields.runtime.name, fields.tools),
+        "runtime": fields.runtime.name,
+        "converter": converter_of(fields.runtime.name, fields.tools),
         "group": fields.group,
         "budget_bytes": plan.budget,
         "bytes": plan.bytes,
@@ -68,7 +69,7 @@ def made_json(path: Path, size: int, manifest: Manifest) -> dict[str, Any]:
     layout, quality = manifest.embeddings, manifest.quality
     return {
         "path": str(path),
-        "backend": manifest.runtime.name,
+        "runtime": manifest.runtime.name,
         "group": manifest.group,
         "budget_bytes": manifest.budget_bytes,
         "bytes": size,
@@ -134,5 +135,5 @@ def trained_json(path: Path, config: CheckpointConfig, *, seed: int) -> dict[str
         "items": config.model.items,
         "seed": seed,
         "measured": config.training["measured"],
-        "probe_ndcg_at_10": config.training["probe_ndcg_at_10"],
+        "validation_ndcg_at_10": config.training["probe_ndcg_at_10"],
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+from ofa_export.support.progress_callback import ProgressCallback, no_progress
 
 
 @contextmanager
@@ -25,24 +27,24 @@ def spinner(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def planning_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+def planning_bar(text: str) -> Iterator[ProgressCallback]:
     """Show how many configurations are measured, then that graphs are being converted.
 
     Args:
         text: what is planned.
 
     Yields:
-        What to tell: how many are measured, of how many.
+        The progress callback.
     """
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield no_progress
         return
     from rich.console import Console
 
     with Console(stderr=True).status(text) as status:
 
-        def tell(done: int, total: int) -> None:
-            measuring = f"measuring configuration {done + 1} of {total}"
+        def progress(what: str, done: int, total: int) -> None:
+            measuring = f"{what} configuration {done + 1} of {total}"
             status.update(f"{text}: {measuring if done < total else 'converting what may fit'}")
 
-        yield tell
+        yield progress

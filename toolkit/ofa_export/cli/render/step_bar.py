@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+
+from ofa_export.support.progress_callback import ProgressCallback, no_progress
 
 
 @contextmanager
-def step_bar(text: str, steps: Sequence[str]) -> Iterator[Callable[[str], None]]:
+def step_bar(text: str, steps: Sequence[str]) -> Iterator[ProgressCallback]:
     """Show which step is under way, of how many.
 
     Args:
@@ -16,10 +18,10 @@ def step_bar(text: str, steps: Sequence[str]) -> Iterator[Callable[[str], None]]
         steps: all steps, in order; some may be left out.
 
     Yields:
-        What to tell when a step begins: its name.
+        The progress callback, which takes the name of each step as it begins.
     """
     if not sys.stderr.isatty():
-        yield lambda step: None
+        yield no_progress
         return
     # Imported only for people, as in `spinner`.
     from rich.console import Console
@@ -28,4 +30,8 @@ def step_bar(text: str, steps: Sequence[str]) -> Iterator[Callable[[str], None]]
     look = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*look, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(text, total=len(steps))
-        yield lambda step: bars.update(task, description=f"{text}: {step}", completed=list(steps).index(step))
+
+        def progress(what: str, done: int, total: int) -> None:
+            bars.update(task, description=f"{text}: {what}", completed=list(steps).index(what))
+
+        yield progress

@@ -48,7 +48,7 @@ def print_plan(plan: Plan, choice: Choice) -> None:
     fields = plan.contents.fields
     considered = len(choice.considered)
     if considered > 1:
-        print(f"Chosen of {considered} configurations: {choice.chosen.candidate.text}")
+        print(f"Chosen of {considered} configurations: {choice.chosen.configuration.text}")
     print(
         f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
         f"{plan.tiles} of {plan.contents.table.tile_count} tiles\n"
@@ -77,9 +77,9 @@ def _front(choice: Choice) -> str:
         (
             f"{one.bytes_at_least:,}",
             f"{one.point.ndcg:.4f}",
-            f"{one.candidate.macs / 1e6:.2f} M",
+            f"{one.measured.macs / 1e6:.2f} M",
             str(one.point.tiles),
-            one.candidate.candidate.text,
+            one.measured.configuration.text,
         )
         for one in front(choice.considered)
     ]

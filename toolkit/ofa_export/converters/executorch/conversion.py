@@ -106,7 +106,7 @@ def _stage(stage: str, graph: DeviceGraph | None, work: Callable[[], Result]) ->
         return work()
     except Exception as error:
         raise LoweringError(
-            backend="executorch",
+            converter="executorch",
             stage=stage,
             graph=graph.spec.name if graph else None,
             detail=f"{type(error).__name__}: {error}",

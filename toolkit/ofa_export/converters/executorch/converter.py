@@ -28,7 +28,7 @@ IDENTIFIER_AT, IDENTIFIER = 4, b"ET12"
 SCALAR_TYPES = {3: "int32", 6: "float32"}
 
 
-class ExecutorchBackend:
+class ExecutorchConverter:
     """ExecuTorch with XNNPACK, on a phone and on this computer."""
 
     name = "executorch"
@@ -38,14 +38,14 @@ class ExecutorchBackend:
     rules = GROUPWISE
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
-        """Convert graphs to one .pte file; see `Backend.convert`."""
+        """Convert graphs to one .pte file; see `Converter.convert`."""
         check_schemes(self, precision)
         from ofa_export.converters.executorch.conversion import convert_to_executorch
 
         return convert_to_executorch(graphs, precision=precision)
 
     def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-        """Load a .pte file; see `Backend.load`."""
+        """Load a .pte file; see `Converter.load`."""
         return ExecutorchRunner(bytes(graphs), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:

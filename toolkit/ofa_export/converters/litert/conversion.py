@@ -64,7 +64,7 @@ def _lower(graphs: Sequence[DeviceGraph]) -> bytes:
         return _lower_together(graphs)
     except Exception as error:
         raise LoweringError(
-            backend="litert", stage="lower", graph=_culprit(graphs), detail=f"{type(error).__name__}: {error}"
+            converter="litert", stage="lower", graph=_culprit(graphs), detail=f"{type(error).__name__}: {error}"
         ) from error
 
 
@@ -96,7 +96,7 @@ def _quantise(model: bytes, graphs: Sequence[DeviceGraph], base: Scheme, excepti
             raise ValueError(f"no operation of the converted file computes {', '.join(missing)} alone")
     except Exception as error:
         raise LoweringError(
-            backend="litert", stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
+            converter="litert", stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
         ) from error
     named = {scope: scheme for layer, scheme in exceptions.items() for scope in scopes[layer]}
-    return quantise(model, base, named, backend="litert")
+    return quantise(model, base, named, converter="litert")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer", "torch", "jax", "numpy")
 
 
-class LiteRtBackend:
+class LiteRtConverter:
     """LiteRT on a phone, ai-edge-litert on this computer."""
 
     name = "litert"
@@ -37,14 +37,14 @@ class LiteRtBackend:
     rules = CHANNELWISE
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
-        """Convert graphs to one .tflite file; see `Backend.convert`."""
+        """Convert graphs to one .tflite file; see `Converter.convert`."""
         check_schemes(self, precision)
         from ofa_export.converters.litert.conversion import convert_to_litert
 
         return convert_to_litert(graphs, precision=precision)
 
     def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-        """Load a .tflite file; see `Backend.load`."""
+        """Load a .tflite file; see `Converter.load`."""
         return LiteRtRunner(_interpreter(bytes(graphs), entry=self.entry_name), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:

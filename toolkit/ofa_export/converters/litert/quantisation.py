@@ -21,14 +21,14 @@ with converter_chatter_silenced():
 BITS: Mapping[Scheme, int] = {"int8": 8, "int4": 4}
 
 
-def quantise(model: bytes, base: Scheme, exceptions: Mapping[str, Scheme], *, backend: str) -> bytes:
+def quantise(model: bytes, base: Scheme, exceptions: Mapping[str, Scheme], *, converter: str) -> bytes:
     """Channelwise weights; activations are quantised as they come.
 
     Args:
         model: a .tflite file.
         base: scheme of every matrix that is not an exception.
         exceptions: name of a fully connected operation's output -> its scheme.
-        backend: who asks, for the error.
+        converter: who asks, for the error.
 
     Raises:
         LoweringError: the quantiser refused the file.
@@ -42,7 +42,7 @@ def quantise(model: bytes, base: Scheme, exceptions: Mapping[str, Scheme], *, ba
         return bytes(result.quantized_model)
     except Exception as error:
         raise LoweringError(
-            backend=backend, stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
+            converter=converter, stage="quantise", graph=None, detail=f"{type(error).__name__}: {error}"
         ) from error
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ofa_export.converters.conversion_check import check_conversion
-from ofa_export.converters.litert.converter import LiteRtBackend
+from ofa_export.converters.litert.converter import LiteRtConverter
 from ofa_export.converters.litert.quantisation import quantise
 from ofa_export.converters.litert.tensor_names import operation_name, shorten_tensor_names
 from ofa_export.converters.quiet import ENVIRONMENT, converter_chatter_silenced
@@ -22,7 +22,7 @@ from ofa_export.graphs.device import DeviceGraph
 from ofa_export.graphs.sample_inputs import sample_inputs
 from ofa_export.precision import Precision
 
-BACKEND = "litert-onnx2tf"
+CONVERTER = "onnx2tf"
 PROCESS = "ofa_export.converters.onnx2tf.process"
 # What the other process reads and writes; see there.
 GRAPHS, RESULT, FAILURE = "graphs.json", "graphs.tflite", "failure.json"
@@ -45,8 +45,8 @@ def convert_through_onnx(graphs: Sequence[DeviceGraph], *, precision: Precision)
         for graph in graphs:
             _write_onnx(graph, Path(folder))
         model = _through_tensorflow(graphs, Path(folder))
-        check_conversion(model, graphs, backend=BACKEND, loader=LiteRtBackend())
-        quantised = model if precision.base == "fp32" else quantise(model, precision.base, {}, backend=BACKEND)
+        check_conversion(model, graphs, converter=CONVERTER, loader=LiteRtConverter())
+        quantised = model if precision.base == "fp32" else quantise(model, precision.base, {}, converter=CONVERTER)
         return shorten_tensor_names(quantised, operation_name)
 
 
@@ -66,7 +66,7 @@ def _write_onnx(graph: DeviceGraph, folder: Path) -> None:
         program.save(folder / f"{spec.name}.onnx", external_data=False)
     except Exception as error:
         raise LoweringError(
-            backend=BACKEND, stage="export", graph=spec.name, detail=f"{type(error).__name__}: {error}"
+            converter=CONVERTER, stage="export", graph=spec.name, detail=f"{type(error).__name__}: {error}"
         ) from error
 
 
@@ -96,7 +96,7 @@ def _through_tensorflow(graphs: Sequence[DeviceGraph], folder: Path) -> bytes:
     if process.returncode == 0:
         return (folder / RESULT).read_bytes()
     if (folder / FAILURE).is_file():
-        raise LoweringError(backend=BACKEND, **json.loads((folder / FAILURE).read_text()))
+        raise LoweringError(converter=CONVERTER, **json.loads((folder / FAILURE).read_text()))
     last = "\n".join(process.stdout.splitlines()[-5:])
     detail = f"the converter's process ended with code {process.returncode}: {last}"
-    raise LoweringError(backend=BACKEND, stage="onnx2tf", graph=None, detail=detail)
+    raise LoweringError(converter=CONVERTER, stage="onnx2tf", graph=None, detail=detail)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ofa_export.converters.litert.converter import LiteRtBackend
+from ofa_export.converters.litert.converter import LiteRtConverter
 from ofa_export.converters.schemes import check_schemes
 from ofa_export.errors import ConfigError, MissingToolError
 from ofa_export.precision import Precision, Scheme
@@ -43,16 +43,16 @@ TOOLS = (
 )
 
 
-class LiteRtOnnx2TfBackend(LiteRtBackend):
-    """LiteRT files that share no converter code with those of `LiteRtBackend`."""
+class Onnx2TfConverter(LiteRtConverter):
+    """LiteRT files that share no converter code with those of `LiteRtConverter`."""
 
-    name = "litert-onnx2tf"
+    name = "onnx2tf"
     # Operations carry no names of layers here, so a layer cannot have a scheme of its own, nor can int4 leave out what
     # is no layer.
     schemes: Mapping[Scheme, str] = MappingProxyType({"fp32": "2.16.1", "int8": "2.16.1"})
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
-        """Convert graphs to one .tflite file; see `Backend.convert`.
+        """Convert graphs to one .tflite file; see `Converter.convert`.
 
         Raises:
             ConfigError: the precision has exceptions for single layers.
@@ -61,8 +61,8 @@ class LiteRtOnnx2TfBackend(LiteRtBackend):
         check_schemes(self, precision)
         if precision.layers:
             raise ConfigError(
-                f"The backend {self.name} has one precision for all layers, not {precision.text}: "
-                "leave out `layers`, or use --backend litert."
+                f"The converter {self.name} has one precision for all layers, not {precision.text}: "
+                "leave out `layers`, or leave out --converter."
             )
         check_installed()
         from ofa_export.converters.onnx2tf.conversion import convert_through_onnx
@@ -95,6 +95,6 @@ def check_installed() -> None:
 
 def _missing(what: str) -> MissingToolError:
     return MissingToolError(
-        f"The backend litert-onnx2tf needs {what}, which is not installed: run pip install 'ofa-export[onnx2tf]', "
-        "or use the backend litert, which needs no extra."
+        f"The converter onnx2tf needs {what}, which is not installed: run pip install 'ofa-export[onnx2tf]', "
+        "or leave out --converter: litert's first converter needs no extra."
     )

@@ -81,9 +81,9 @@ def from_the_oldest(position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"])
         [B, T, d], zero where padded.
     """
     T = position.shape[0]
-    places = torch.arange(T, dtype=torch.float32, device=position.device)
+    places = torch.arange(T, dtype=position.dtype, device=position.device)
     padding = T - valid.sum(dim=1)
-    # Whole numbers in float32 are exact, and their distance is 0 or at least 1.
+    # Whole numbers as floats are exact, and their distance is 0 or at least 1.
     distance = places[None, :, None] - padding[:, None, None] - places[None, None, :]
     shift: Tensor = torch.relu(1 - distance.abs())
     return shift @ position

@@ -10,18 +10,21 @@ from torch import Tensor
 MASKED = -1e9
 
 
-def valid_positions(length: Int[Tensor, " B"], history_length: int) -> Float[Tensor, "B T"]:
+def valid_positions(
+    length: Int[Tensor, " B"], history_length: int, *, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "B T"]:
     """1 where a position holds a real item, 0 where it is padding.
 
     Args:
         length: [B], real items of each history.
         history_length: T.
+        dtype: of the result.
 
     Returns:
         [B, T] of 0 and 1; the last `length` positions are real.
     """
     positions = torch.arange(history_length, dtype=torch.int32, device=length.device)
-    return (positions >= history_length - length.to(torch.int32)[:, None]).to(torch.float32)
+    return (positions >= history_length - length.to(torch.int32)[:, None]).to(dtype)
 
 
 def causal_bias(valid: Float[Tensor, "B T"]) -> Float[Tensor, "B 1 T T"]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ofa_export.errors import ConfigError
-from ofa_export.model.checkpoint import Checkpoint, Probes
+from ofa_export.model.checkpoint import Checkpoint, ValidationSet
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 
@@ -34,8 +34,8 @@ def with_items(checkpoint: Checkpoint, items: int) -> Checkpoint:
             "Correct `items` in the recipe."
         )
     cut = sizes.model_copy(update={"items": items})
-    probes = _known(checkpoint.probes, items)
-    if not len(probes.targets):
+    validation = _known(checkpoint.validation, items)
+    if not len(validation.targets):
         raise ConfigError(
             f"No validation history goes on with one of the {items:,} most popular items, so nothing says what they "
             "are worth. Keep more `items` in the recipe."
@@ -46,7 +46,7 @@ def with_items(checkpoint: Checkpoint, items: int) -> Checkpoint:
         model=_network(checkpoint.model, cut),
         item_keys=checkpoint.item_keys[:items],
         item_titles=checkpoint.item_titles[:items],
-        probes=probes,
+        validation=validation,
     )
 
 
@@ -59,15 +59,15 @@ def _network(model: AdaptiveRecommender, sizes: ModelConfig) -> AdaptiveRecommen
     return made.eval().requires_grad_(False)
 
 
-def _known(probes: Probes, items: int) -> Probes:
-    """The probes that a device with so many items can be right about."""
-    histories = _without(probes.histories, items)
-    kept = (probes.targets < items) & (histories[:, -1] >= 0)
-    return Probes(
+def _known(validation: ValidationSet, items: int) -> ValidationSet:
+    """The validation histories that a device with so many items can be right about."""
+    histories = _without(validation.histories, items)
+    kept = (validation.targets < items) & (histories[:, -1] >= 0)
+    return ValidationSet(
         histories=histories[kept],
-        targets=probes.targets[kept],
-        user_groups=probes.user_groups[kept],
-        missed_groups=np.concatenate([probes.missed_groups, probes.user_groups[~kept]]),
+        targets=validation.targets[kept],
+        user_groups=validation.user_groups[kept],
+        missed_groups=np.concatenate([validation.missed_groups, validation.user_groups[~kept]]),
     )
 
 

@@ -133,8 +133,8 @@ def _run(command: list[str], artifacts: Iterable[Artifact], scratch: Path) -> No
         raise _unfetched(artifacts, f"{command[0]} took more than {FETCH_SECONDS} seconds") from None
     if done.returncode:
         output = (done.stdout + done.stderr).splitlines()
-        said = [line for line in output if "ERR" in line.upper()] or output[-1:] or ["nothing"]
-        raise _unfetched(artifacts, f"{command[0]} says: {said[0].strip().rstrip('.')}")
+        message = [line for line in output if "ERR" in line.upper()] or output[-1:] or ["nothing"]
+        raise _unfetched(artifacts, f"{command[0]} says: {message[0].strip().rstrip('.')}")
 
 
 def _checked(artifact: Artifact, scratch: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Everything that runs one backend's graphs on the phone's library, in one flat folder that is made once.
+"""Everything that runs one converter's graphs on the phone's library, in one flat folder that is made once.
 
 Its native libraries, edited so that they load here; its own Java classes; our Java program that drives them; and the
 shim, a small library of ours with what Android's C library has and this computer's has not.
@@ -64,8 +64,8 @@ def check_computer() -> None:
     system, machine = platform.system(), platform.machine()
     if (system, machine) != ("Linux", "x86_64"):
         raise ConfigError(
-            f"The runtime android runs x86-64 libraries on Linux; this is {system} on {machine}. "
-            "Use --runtime host here, or a Linux container or machine with an x86-64 processor."
+            f"The target android runs x86-64 libraries on Linux; this is {system} on {machine}. "
+            "Use --target host here, or a Linux container or machine with an x86-64 processor."
         )
 
 

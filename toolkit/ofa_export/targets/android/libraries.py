@@ -1,4 +1,4 @@
-"""The phone's library of each backend: the published packages that an app takes it from, and what of them is used."""
+"""The phone's library of each converter: the published packages that an app takes it from, and what of them is used."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ PHONE_LIBRARIES = {
         activations="range",
     ),
 }
-"""Name of the backend that loads the files -> its library."""
+"""Name of the converter that loads the files -> its library."""
 
 
 def unpacked(artifact: Artifact, content: bytes, *, abi: str = HOST_ABI) -> dict[str, bytes]:

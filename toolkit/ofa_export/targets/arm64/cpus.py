@@ -10,7 +10,7 @@ A76_FEATURES = f"{BASE_FEATURES} atomics fphp asimdhp asimdrdm lrcpc dcpop asimd
 
 @dataclass(frozen=True, kw_only=True)
 class Cpu:
-    """A processor, as qemu imitates it and as a library that asks Linux is told.
+    """A processor, as qemu emulates it and as a library that asks Linux is told.
 
     Args:
         name: of the newest instructions that its int8 kernels use.

@@ -37,6 +37,6 @@ def run_fetching(command: Sequence[str], *, what: str) -> None:
 
 def _failure(what: str, reason: str) -> MissingToolError:
     return MissingToolError(
-        f"The runtime arm64 could not {what}: {reason}. Its first run needs the network and package sources that have "
-        "arm64, as Debian's do; later ones do not. --runtime host never does."
+        f"The target arm64 could not {what}: {reason}. Its first run needs the network and package sources that have "
+        "arm64, as Debian's do; later ones do not. --target host never does."
     )

@@ -55,8 +55,7 @@ def root_folder(build: Build, root: Path) -> Path:
     """
     if platform.system() != "Linux":
         raise ConfigError(
-            f"The runtime arm64 needs Linux; this is {platform.system()}. "
-            "Use --runtime host here, or a Linux container."
+            f"The target arm64 needs Linux; this is {platform.system()}. Use --target host here, or a Linux container."
         )
     folder = root.absolute() / f"arm64-{build.runtime}-{_key(build)[:16]}"
     if folder.is_dir():

@@ -54,6 +54,6 @@ def pip_command() -> list[str]:
     if shutil.which("pip"):
         return ["pip"]
     raise MissingToolError(
-        "The runtime arm64 needs pip, which is not installed: run apt-get install --no-install-recommends python3-pip, "
-        "or use --runtime host, which needs no such tool."
+        "The target arm64 needs pip, which is not installed: run apt-get install --no-install-recommends python3-pip, "
+        "or use --target host, which needs no such tool."
     )

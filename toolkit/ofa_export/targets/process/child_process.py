@@ -135,10 +135,10 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._log.seek(0)
-        said = self._last_words(self._log.read().decode(errors="replace")).strip()
+        message = self._last_words(self._log.read().decode(errors="replace")).strip()
         how = _how_it_ended(self.close())
         return RuntimeFailedError(
-            f"{self._runtime} ended its process while {doing} ({how}){f': {said}' if said else '.'}"
+            f"{self._runtime} ended its process while {doing} ({how}){f': {message}' if message else '.'}"
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ofa_export.bundle.manifest import Manifest, Shapes
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.recipe import BundleRecipe
@@ -54,15 +54,15 @@ def checkpoint_finding(manifest: Manifest, checkpoint: Checkpoint) -> Finding:
     return at_most(SAME_CHECKPOINT, 0 if same else 1, 0, "count", sentence)
 
 
-def contract_finding(manifest: Manifest, checkpoint: Checkpoint, backend: Backend) -> Finding:
+def contract_finding(manifest: Manifest, checkpoint: Checkpoint, converter: Converter) -> Finding:
     """`bundle.contract`: names, shapes and settings that follow from the checkpoint; the runtime checks the file's own.
 
     Args:
         manifest: of the bundle.
         checkpoint: what it was made from.
-        backend: the runtime that it names.
+        converter: of the runtime that it names.
     """
-    problems = list(_contract_problems(manifest, checkpoint, backend))
+    problems = list(_contract_problems(manifest, checkpoint, converter))
     sentence = "Graph names, shapes, item groups and ranking settings of the manifest against the checkpoint" + (
         f": {'; '.join(problems)}. The bundle cannot be run with this reference, nothing else was compared."
         if problems
@@ -100,7 +100,7 @@ def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
     group = user_group(manifest, checkpoint)
     try:
         recipe = BundleRecipe.model_validate(manifest.recipe)
-        return checkpoint if group is None else bundled(checkpoint, group=group, recipe=recipe)
+        return checkpoint if group is None else bundled(checkpoint, recipe=recipe)
     except (ValidationError, ConfigError):
         return checkpoint
 
@@ -113,7 +113,7 @@ def user_group(manifest: Manifest, checkpoint: Checkpoint) -> int | None:
     return int(name)
 
 
-def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, backend: Backend) -> Iterator[str]:
+def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, converter: Converter) -> Iterator[str]:
     config = checkpoint.config
     if user_group(manifest, checkpoint) is None:
         yield f"user group {manifest.group!r} is none of 0 to {config.model.user_groups - 1}"
@@ -126,8 +126,8 @@ def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, backend: Back
     if manifest.ranking.exclude_history != config.data.exclude_history:
         yield f"exclude_history is {manifest.ranking.exclude_history}, the checkpoint says otherwise"
     yield from _recipe_problems(manifest)
-    if manifest.entries[0].name != backend.entry_name:
-        yield f"the graphs are in {manifest.entries[0].name}, {backend.name} reads {backend.entry_name}"
+    if manifest.entries[0].name != converter.entry_name:
+        yield f"the graphs are in {manifest.entries[0].name}, {converter.name} reads {converter.entry_name}"
 
 
 def _recipe_problems(manifest: Manifest) -> Iterator[str]:

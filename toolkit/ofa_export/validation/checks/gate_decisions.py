@@ -42,8 +42,7 @@ def decision_findings(
         "gates.margin.max_abs_err",
         float(moved.max()),
         "abs",
-        "How far the distance of the two logits of a gate is from PyTorch's, at most; the median is "
-        f"{np.median(moved):.1e}.",
+        f"How far the margin of a gate is from PyTorch's, at most; the median is {np.median(moved):.1e}.",
     )
     close = list(_bisected(runner, inputs, _margins(outputs["keep_logits"])))
     gates = np.concatenate([outputs["gates"], *(found["gates"] for found in close)])

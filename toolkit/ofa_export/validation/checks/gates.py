@@ -37,7 +37,7 @@ def gate_findings(
         gates: what the runtime decided, `[H, L]`.
         reference: what PyTorch decided, and with which margin.
         histories: names of the histories.
-        margin: distance of the logits below which a decision is open.
+        margin: difference of the logits below which a decision is open.
         other: what the reference is.
 
     Yields:

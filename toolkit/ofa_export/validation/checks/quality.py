@@ -6,8 +6,8 @@ from ofa_export.bundle.manifest import ManifestFields
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.precision import Precision
-from ofa_export.ranking.probe_scores import ProbeScores
 from ofa_export.ranking.table_ranks import FullTable, ItemTable
+from ofa_export.ranking.validation_scores import ValidationScores
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.tolerance import Limit
 
@@ -34,7 +34,7 @@ def quality_finding(
     group, promised = int(manifest.group), manifest.quality.ndcg_at_10
 
     def again(checkpoint: Checkpoint, items: ItemTable) -> float:
-        scores = ProbeScores(checkpoint, group=group, tables=[items])
+        scores = ValidationScores(checkpoint, group=group, tables=[items])
         return scores.qualities(rounded.model, precision)[0][0]
 
     found = [("the full table", promised.full_table, again(trained, FullTable(trained.table(group))))]

@@ -28,11 +28,11 @@ MOVED_BIASES = {
 """Layers that read another linear layer -> that layer. LiteRT's converters add the bias of the first only behind the
 reader, which so rounds inputs without it."""
 
-UNKNOWN_BLOCKS = "litert-onnx2tf"
+UNKNOWN_BLOCKS = "onnx2tf"
 """The converter that moves biases of LayerNorms in blocks, too, in every backbone others."""
 
 
-class ImitatedLinear(QuantisedLinear):
+class RuntimeLinear(QuantisedLinear):
     """A quantised linear layer as one runtime computes it.
 
     Args:
@@ -53,7 +53,7 @@ class ImitatedLinear(QuantisedLinear):
         return F.linear(self.rounded(x - self.early), self.weight, self.bias)
 
 
-def imitation(
+def quantised_reference(
     rounded: AdaptiveRecommender, model: AdaptiveRecommender, *, converter: str, activations: ActivationRounding
 ) -> AdaptiveRecommender:
     """The network that a converted file is on a runtime.
@@ -61,7 +61,7 @@ def imitation(
     Args:
         rounded: `model` from `fake_quantised`; left as it is.
         model: the reference.
-        converter: name of the backend that made the file.
+        converter: name of the converter that made the file.
         activations: how the runtime rounds.
 
     Returns:
@@ -71,16 +71,16 @@ def imitation(
     moved = MOVED_BIASES if runtime_of(converter) == "litert" else {}
     for path, layer in list(made.named_modules()):
         if isinstance(layer, QuantisedLinear):
-            made.set_submodule(path, ImitatedLinear(layer, activations, *_moved(model, path, moved.get(path))))
+            made.set_submodule(path, RuntimeLinear(layer, activations, *_moved(model, path, moved.get(path))))
     return made
 
 
-def imitable(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[DeviceGraph, ...]:
+def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[DeviceGraph, ...]:
     """The graphs whose rounding is known.
 
     Args:
-        graphs: of the network from `imitation`.
-        converter: name of the backend that made the file.
+        graphs: of the network from `quantised_reference`.
+        converter: name of the converter that made the file.
 
     Returns:
         All of them but blocks that biases were moved in, and RecBole's `adapt`: its positions are a matrix of no linear

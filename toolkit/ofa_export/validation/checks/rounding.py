@@ -23,7 +23,7 @@ from ofa_export.validation.tolerance import Limit
 
 def rounding_findings(
     outputs: Mapping[str, Tensors],
-    imitated: Mapping[str, Tensors],
+    quantised: Mapping[str, Tensors],
     unrounded: Collection[tuple[str, str]],
     *,
     floor: Limit,
@@ -32,14 +32,14 @@ def rounding_findings(
 
     Args:
         outputs: of the bundle's graphs, from `run_graphs`.
-        imitated: of the reference with the precision of the bundle, on the same inputs.
+        quantised: of the reference with the precision of the bundle, on the same inputs.
         unrounded: (graph, output) of outputs that no quantised layer has a part in.
         floor: in decibels; the same at every precision.
 
     Yields:
         `rounding.GRAPH.OUTPUT.snr_db`; none of outputs that are silent.
     """
-    for graph, tensors in imitated.items():
+    for graph, tensors in quantised.items():
         for output, expected in tensors.items():
             difference = deviation(expected, outputs[graph][output])
             if (graph, output) == GATES or difference.silent:

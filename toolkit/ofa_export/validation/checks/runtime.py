@@ -7,7 +7,7 @@ from typing import Literal
 
 from ofa_export.errors import RuntimeFailedError
 from ofa_export.targets.host import HOST
-from ofa_export.targets.protocol import Runtime
+from ofa_export.targets.protocol import Target
 from ofa_export.validation.finding import Finding, at_most
 
 SENTENCES = {
@@ -17,12 +17,12 @@ SENTENCES = {
 
 
 def runtime_findings(
-    runtime: Runtime, what: Literal["loads", "runs"], failure: RuntimeFailedError | None
+    target: Target, what: Literal["loads", "runs"], failure: RuntimeFailedError | None
 ) -> Iterator[Finding]:
     """Say how a step went on a runtime in a process of its own.
 
     Args:
-        runtime: where the bundle's graphs run. For the host there is nothing to say here: what it refuses to load is
+        target: where the bundle's graphs run. For the host there is nothing to say here: what it refuses to load is
             a rejected bundle, and `bundle.accepted` says so.
         what: the step.
         failure: why it ended early, or None.
@@ -30,7 +30,7 @@ def runtime_findings(
     Yields:
         `runtime.loads` or `runtime.runs`.
     """
-    if runtime.name == HOST:
+    if target.name == HOST:
         return
-    sentence = f"{SENTENCES[what]} the runtime {runtime.name}." if failure is None else str(failure)
+    sentence = f"{SENTENCES[what]} the target {target.name}." if failure is None else str(failure)
     yield at_most(f"runtime.{what}", 0 if failure is None else 1, 0, "count", sentence)

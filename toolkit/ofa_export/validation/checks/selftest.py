@@ -12,6 +12,7 @@ from ofa_export.bundle.codes import EncodedTable
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.device.loop import Device
 from ofa_export.device.selftest import run_selftest
+from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.validation.finding import Finding, at_least, at_most
 from ofa_export.validation.tolerance import TolerancePolicy
@@ -99,8 +100,9 @@ def selftest_expectation_findings(
 @torch.no_grad()
 def _answers(
     test: SelfTest, model: AdaptiveRecommender
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    histories = np.zeros((test.cases, model.config.history_length, model.config.width), np.float32)
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    model = in_float64(model)
+    histories = np.zeros((test.cases, model.config.history_length, model.config.width))
     for case in range(test.cases):
         rows = test.history(case)
         histories[case, -len(rows) :] = rows
@@ -108,5 +110,5 @@ def _answers(
     x = model.embed(torch.from_numpy(histories), valid)
     adaptation = model.adapt(x, valid)
     state = model.states(model.assemble(x, valid, adaptation))[:, -1]
-    scores = state @ torch.from_numpy(test.candidates.astype(np.float32)).T
+    scores = state @ torch.from_numpy(test.candidates.astype(np.float64)).T
     return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), scores.numpy()

@@ -1,4 +1,4 @@
-"""Faint inputs: so small that the epsilon of a normalisation decides, which no real history shows.
+"""Small inputs: so small that the epsilon of a normalisation decides, which no real history shows.
 
 On real histories another epsilon moves an output by a millionth of itself, less than one step of int8; on these it
 moves it by its own size.
@@ -23,21 +23,21 @@ LEVELS = (1e-2, 1e-3)
 """Root mean squares of a position; their squares lie on both sides of the usual epsilon, 1e-5."""
 
 CASES = 8
-"""Histories that are made faint: the longest, because one item alone moves nothing in the extractors."""
+"""Histories that are made small: the longest, because one item alone moves nothing in the extractors."""
 
 AFFINE = 1e-3
-"""Part of a level by which an embedded history may miss it; one that is normalised cannot be made faint at all."""
+"""Part of a level by which an embedded history may miss it; one that is normalised cannot be made small at all."""
 
 
-def faint_inputs(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
-    """The reference's inputs with faint hidden states.
+def small_inputs(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
+    """The reference's inputs with small hidden states.
 
     Args:
         graphs: as `device_graphs` gives them.
         inputs: of the reference, graph -> input -> values `[H, ...]`.
 
     Returns:
-        Some of them, `[levels * cases, ...]`, level by level, for every graph that can have faint inputs: `adapt`
+        Some of them, `[levels * cases, ...]`, level by level, for every graph that can have small inputs: `adapt`
         cannot where the backbone normalises embedded histories.
     """
     chosen = np.sort(np.argsort(-inputs["adapt"]["length"], kind="stable")[:CASES])
@@ -52,20 +52,20 @@ def faint_inputs(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -
     return made
 
 
-def faint_findings(
-    outputs: Mapping[str, Tensors], imitated: Mapping[str, Tensors], *, floor: Limit
+def small_input_findings(
+    outputs: Mapping[str, Tensors], quantised: Mapping[str, Tensors], *, floor: Limit
 ) -> Iterator[Finding]:
-    """Signal-to-noise ratio of every output on faint inputs: of the median history at the worse level.
+    """Signal-to-noise ratio of every output on small inputs: of the median history at the worse level.
 
     Args:
-        outputs: of the bundle's graphs on `faint_inputs`.
-        imitated: of the reference with the precision of the bundle, on the same.
+        outputs: of the bundle's graphs on `small_inputs`.
+        quantised: of the reference with the precision of the bundle, on the same.
         floor: in decibels.
 
     Yields:
-        `faint.GRAPH.OUTPUT.snr_db`.
+        `small_inputs.GRAPH.OUTPUT.snr_db`.
     """
-    for graph, tensors in imitated.items():
+    for graph, tensors in quantised.items():
         for output, expected in tensors.items():
             if (graph, output) == GATES:
                 continue
@@ -77,7 +77,7 @@ def faint_findings(
             medians = [part.median_snr_db for part in found]
             worse = int(np.argmin(medians))
             yield at_least(
-                f"faint.{graph}.{output}.snr_db",
+                f"small_inputs.{graph}.{output}.snr_db",
                 medians[worse],
                 floor.limit,
                 "dB",
@@ -94,7 +94,7 @@ def _hidden(hidden: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 @torch.no_grad()
 def _histories(adapt: AdaptGraph, inputs: Tensors) -> list[NDArray[np.float32]]:
-    """Histories whose embedding, an affine function of each value, is faint."""
+    """Histories whose embedding, an affine function of each value, is small."""
     history, length = (torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in ("history", "length"))
 
     def embedded(value: torch.Tensor) -> torch.Tensor:

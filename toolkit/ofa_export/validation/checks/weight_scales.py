@@ -65,7 +65,7 @@ def scale_findings(
     graphs: Sequence[DeviceGraph],
     inputs: Mapping[str, Tensors],
     outputs: Mapping[str, Tensors],
-    imitated: Mapping[str, Tensors],
+    quantised: Mapping[str, Tensors],
     *,
     limit: Limit,
 ) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def scale_findings(
         graphs: of the reference, at full precision: what a scale does is smooth there.
         inputs: of the reference.
         outputs: of the bundle's graphs on them.
-        imitated: of the reference with the precision of the bundle.
+        quantised: of the reference with the precision of the bundle.
         limit: relative error.
 
     Yields:
@@ -83,7 +83,7 @@ def scale_findings(
     """
     for graph in graphs:
         name = graph.spec.name
-        noise = {output: outputs[name][output] - value for output, value in imitated[name].items()}
+        noise = {output: outputs[name][output] - value for output, value in quantised[name].items()}
         if not linear_paths(graph) or not all(np.isfinite(value).all() for value in noise.values()):
             continue
         found = scale_errors(graph, inputs[name], noise)

@@ -59,7 +59,7 @@ def other_tools(made_with: Mapping[str, str], here: Mapping[str, str]) -> tuple[
 
     Args:
         made_with: of the bundle's manifest.
-        here: of the backend.
+        here: of the converter.
     """
     return tuple(
         f"{tool} {made_with.get(tool, 'of no known version')} (here: {version})"

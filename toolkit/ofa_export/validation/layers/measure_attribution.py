@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.converters import converter_of
-from ofa_export.converters.protocol import Backend
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.planning.candidate_worth import BITS
-from ofa_export.planning.quality import group_probes
+from ofa_export.planning.configuration_worth import BITS
+from ofa_export.planning.quality import group_histories
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.ranking.metrics import interval, ndcg, target_ranks
 from ofa_export.source_digest import source_digest
@@ -63,29 +63,30 @@ def with_attribution(report: Report, bundle_path: Path, checkpoint: Checkpoint, 
 
 def _cached(bundle: Bundle, checkpoint: Checkpoint, store: ContentCache) -> Attribution:
     manifest = bundle.manifest
-    backend = get_backend(converter_of(manifest.runtime.name, manifest.tools))
+    converter = get_converter(converter_of(manifest.runtime.name, manifest.tools))
     table = torch.from_numpy(bundle.table.all_rows())
     adapter = TypeAdapter(Attribution)
 
     def measure() -> bytes:
-        return adapter.dump_json(_measured(bundle, checkpoint, backend, table))
+        return adapter.dump_json(_measured(bundle, checkpoint, converter, table))
 
-    described = [checkpoint.sha256, manifest.group, manifest.recipe, backend.name, repr(backend.rules)]
+    described = [checkpoint.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
     digest = hashlib.sha256(source_digest() + json.dumps(described).encode() + table.numpy().tobytes()).hexdigest()
     return adapter.validate_json(store.get_or_make(f"{digest}.attribution", measure))
 
 
-def _measured(bundle: Bundle, checkpoint: Checkpoint, backend: Backend, tiles: Tensor) -> Attribution:
+def _measured(bundle: Bundle, checkpoint: Checkpoint, converter: Converter, tiles: Tensor) -> Attribution:
     manifest, group = bundle.manifest, int(bundle.manifest.group)
     precision = Precision.model_validate(manifest.recipe["precision"])
     cut = provenance.cut_as_bundled(manifest, checkpoint)
-    probes, full = _Probes(checkpoint, group), checkpoint.table(group)
+    validation, full = _Histories(checkpoint, group), checkpoint.table(group)
     trained, after_cut, after_tiles = (
-        probes.ndcg(model, table) for model, table in ((checkpoint.model, full), (cut.model, full), (cut.model, tiles))
+        validation.ndcg(model, table)
+        for model, table in ((checkpoint.model, full), (cut.model, full), (cut.model, tiles))
     )
-    layers = _Layers(cut.model, precision, backend)
-    adaptations = list(probes.adaptations(layers.model, tiles))
-    rounded = probes.ndcg(layers.model, tiles, adaptations)
+    layers = _Layers(cut.model, precision, converter)
+    adaptations = list(validation.adaptations(layers.model, tiles))
+    rounded = validation.ndcg(layers.model, tiles, adaptations)
     return attribution(
         trained=float(trained.mean()),
         losses=(
@@ -93,20 +94,20 @@ def _measured(bundle: Bundle, checkpoint: Checkpoint, backend: Backend, tiles: T
             Loss(step="tiles", ndcg_at_10=float(after_tiles.mean()), cost=interval(after_cut - after_tiles)),
             Loss(step="precision", ndcg_at_10=float(rounded.mean()), cost=interval(after_tiles - rounded)),
         ),
-        gains=tuple(_gains(layers, probes, tiles, adaptations, rounded)),
+        gains=tuple(_gains(layers, validation, tiles, adaptations, rounded)),
         precision=precision,
     )
 
 
 def _gains(
-    layers: _Layers, probes: _Probes, tiles: Tensor, adaptations: list[Adaptation], rounded: PerUser
+    layers: _Layers, validation: _Histories, tiles: Tensor, adaptations: list[Adaptation], rounded: PerUser
 ) -> Iterator[LayerGain]:
     for name, scheme in layers.choices():
         changed = layers.changed(name, scheme)
         # Without a change in `adapt` its outputs are the ones before.
         kept = None if any(is_part(layer, "adapt") for layer in changed) else adaptations
         with layers.at(changed):
-            found = probes.ndcg(layers.model, tiles, kept)
+            found = validation.ndcg(layers.model, tiles, kept)
         yield LayerGain(
             layer=name,
             layers=len(changed),
@@ -117,12 +118,12 @@ def _gains(
         )
 
 
-class _Probes:
+class _Histories:
     """The validation histories of a user group."""
 
     def __init__(self, checkpoint: Checkpoint, group: int) -> None:
-        chosen = group_probes(checkpoint, group)
-        self.histories, self.targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
+        chosen = group_histories(checkpoint, group)
+        self.histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
         self.excluded = checkpoint.config.data.exclude_history
         self.batch = min(BATCH, max(1, VALUES_AT_ONCE // checkpoint.config.model.items))
 
@@ -172,9 +173,9 @@ class _Layer:
 class _Layers:
     """A network rounded as a bundle's, whose layers can be put to another scheme for a while."""
 
-    def __init__(self, model: AdaptiveRecommender, precision: Precision, backend: Backend) -> None:
-        self.model = fake_quantised(model, precision, backend=backend)
-        self.precision, self.rules = precision, backend.rules
+    def __init__(self, model: AdaptiveRecommender, precision: Precision, converter: Converter) -> None:
+        self.model = fake_quantised(model, precision, converter=converter)
+        self.precision, self.rules = precision, converter.rules
         found = ((path, part) for path, part in model.named_modules() if isinstance(part, nn.Linear))
         linears = {device_layer(path): (path, part) for path, part in found}
         self.layers = {

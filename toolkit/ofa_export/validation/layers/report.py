@@ -18,8 +18,8 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.converters import converter_of
-from ofa_export.converters.protocol import Backend, GraphRunner
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.protocol import Converter, GraphRunner
+from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.taps import tapped_graph
@@ -39,8 +39,8 @@ from ofa_export.validation.reference import Reference, Tensors, run_reference
 from ofa_export.validation.reports.report import Report
 from ofa_export.validation.tolerance import Limit, TolerancePolicy
 
-Load = Callable[[Backend, memoryview | bytes, Sequence[GraphSpec]], GraphRunner]
-"""Loads a file of a backend where its graphs are to run."""
+Load = Callable[[Converter, memoryview | bytes, Sequence[GraphSpec]], GraphRunner]
+"""Loads a file of a converter where its graphs are to run."""
 
 
 def with_layers(
@@ -60,7 +60,7 @@ def with_layers(
         checkpoint: the reference.
         tolerance: says how many histories, and what a layer may be off.
         store: keeps the conversion.
-        load: where the graphs run; a `Runtime.load`.
+        load: where the graphs run; a `Target.load`.
 
     Returns:
         The report with `layers`, and the findings `layers.GRAPH.as_shipped` and `layers.GRAPH.unexplained.snr_db`.
@@ -85,7 +85,7 @@ class _Comparison:
     """A bundle, its graphs in PyTorch and what they are fed."""
 
     bundle: Bundle
-    backend: Backend
+    converter: Converter
     precision: Precision
     graphs: tuple[DeviceGraph, ...]
     rounded: tuple[DeviceGraph, ...]
@@ -95,7 +95,7 @@ class _Comparison:
     @cached_property
     def schemes(self) -> dict[str, Scheme]:
         return {
-            name: self.backend.rules.applied(self.precision.scheme_of(name), in_features=layer.in_features)
+            name: self.converter.rules.applied(self.precision.scheme_of(name), in_features=layer.in_features)
             for name, layer in linear_layers(self.graphs).items()
         }
 
@@ -103,8 +103,8 @@ class _Comparison:
         """Every graph with taps on the runtime, by name."""
         tapped = [tapped_graph(graph) for graph in self.graphs]
         graphs = [each.graph for each in tapped]
-        content = convert_cached(graphs, backend=self.backend, precision=self.precision, store=store)
-        runner = self.load(self.backend, content, [graph.spec for graph in graphs])
+        content = convert_cached(graphs, converter=self.converter, precision=self.precision, store=store)
+        runner = self.load(self.converter, content, [graph.spec for graph in graphs])
         try:
             return {
                 exact.spec.name: run_layers(
@@ -114,7 +114,7 @@ class _Comparison:
                     exact=exact.module,
                     rounded=rounded.module,
                     schemes=self.schemes,
-                    entry=self.backend.entry_name,
+                    entry=self.converter.entry_name,
                 )
                 for each, exact, rounded in zip(tapped, self.graphs, self.rounded, strict=True)
             }
@@ -126,23 +126,23 @@ class _Comparison:
 
         def again() -> Mapping[str, Tensors]:
             return self._outputs(
-                convert_cached(self.graphs, backend=self.backend, precision=self.precision, store=store)
+                convert_cached(self.graphs, converter=self.converter, precision=self.precision, store=store)
             )
 
         yield from as_shipped_findings(
             self._outputs(self.bundle.graphs),
             {name: run.outputs for name, run in runs.items()},
             again=again,
-            other_tools=other_tools(self.bundle.manifest.tools, self.backend.tool_versions()),
+            other_tools=other_tools(self.bundle.manifest.tools, self.converter.tool_versions()),
         )
         for name, run in runs.items():
             yield _unexplained_finding(name, run.errors, limit)
 
     def _outputs(self, content: memoryview | bytes) -> Mapping[str, Tensors]:
         specs = [graph.spec for graph in self.graphs]
-        runner = self.load(self.backend, content, specs)
+        runner = self.load(self.converter, content, specs)
         try:
-            return run_graphs(runner, specs, self.reference, entry=self.backend.entry_name)
+            return run_graphs(runner, specs, self.reference, entry=self.converter.entry_name)
         finally:
             runner.close()
 
@@ -150,17 +150,17 @@ class _Comparison:
 def _comparison(bundle: Bundle, checkpoint: Checkpoint, *, maximum: int, load: Load) -> _Comparison:
     manifest = bundle.manifest
     checkpoint = provenance.cut_as_bundled(manifest, checkpoint)
-    backend = get_backend(converter_of(manifest.runtime.name, manifest.tools))
+    converter = get_converter(converter_of(manifest.runtime.name, manifest.tools))
     precision = Precision.model_validate(manifest.recipe["precision"])
     graphs, rounded = (
         device_graphs(model, candidates=manifest.shapes.candidates)
-        for model in (checkpoint.model, fake_quantised(checkpoint.model, precision, backend=backend))
+        for model in (checkpoint.model, fake_quantised(checkpoint.model, precision, converter=converter))
     )
     histories = validation_histories(checkpoint, group=int(manifest.group), maximum=maximum)
     table = torch.from_numpy(bundle.table.all_rows())
     return _Comparison(
         bundle=bundle,
-        backend=backend,
+        converter=converter,
         precision=precision,
         graphs=graphs,
         rounded=rounded,

@@ -9,26 +9,26 @@ from pydantic import ValidationError
 
 from ofa_export.bundle import embeddings
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.planning.candidate_worth import weights
+from ofa_export.planning.configuration_worth import weights
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.reporting.byte_shares import ByteShare, plane_bytes, shares
 
 
-def byte_parts(bundle: Bundle, graphs: Sequence[DeviceGraph], backend: Backend) -> tuple[ByteShare, ...]:
+def byte_parts(bundle: Bundle, graphs: Sequence[DeviceGraph], converter: Converter) -> tuple[ByteShare, ...]:
     """The parts of a bundle, largest first.
 
     Args:
         bundle: an open one.
         graphs: of its network, before conversion.
-        backend: what converted them.
+        converter: what converted them.
     """
     manifest, table = bundle.manifest, bundle.table
     inside: dict[str, Mapping[str, int]] = {embeddings.ENTRY: plane_bytes(table, table.tile_count)}
     # A recipe that makes no sense is not looked into.
     with suppress(ValidationError, ConfigError):
         precision = BundleRecipe.model_validate(manifest.recipe).precision
-        inside[manifest.entries[0].name] = weights(graphs, precision, backend)
+        inside[manifest.entries[0].name] = weights(graphs, precision, converter)
     return shares(manifest.parts(bundle.size), inside=inside)

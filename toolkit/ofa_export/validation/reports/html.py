@@ -54,7 +54,7 @@ def validation_html(reports: Sequence[Report]) -> str:
     """The page: a verdict for each report first, then each in full.
 
     Args:
-        reports: one for each bundle and runtime, in the order of the command line; at least one.
+        reports: one for each bundle and target, in the order of the command line; at least one.
 
     Raises:
         MissingToolError: Jinja2, matplotlib or squarify is not installed.

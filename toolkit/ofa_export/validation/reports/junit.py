@@ -20,7 +20,7 @@ def reports_to_junit(reports: Sequence[Report]) -> bytes:
     There are no times in it: the same bundles give the same bytes.
 
     Args:
-        reports: one for each bundle and runtime.
+        reports: one for each bundle and target.
     """
     suites = ElementTree.Element("testsuites", {"name": "ofa-export validate", **_counts(reports)})
     for report in reports:
@@ -49,7 +49,7 @@ def _add_case(suite: ElementTree.Element, finding: Finding) -> None:
 def _properties(report: Report) -> dict[str, str]:
     return {
         "checkpoint_sha256": report.checkpoint_sha256,
-        "runtime": report.runtime,
+        "target": report.target,
         "tolerance": report.tolerance,
         **report.environment,
     }

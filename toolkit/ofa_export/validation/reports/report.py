@@ -1,4 +1,4 @@
-"""The report of one bundle on one runtime, and the exit code of several."""
+"""The report of one bundle on one target, and the exit code of several."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Subject:
     Args:
         model_id: name of the model.
         group: user group.
-        backend: what converted its graphs.
+        converter: what converted its graphs.
         precision: of its graphs.
         size_bytes: the whole file.
         budget_bytes: what it may have.
@@ -34,7 +34,7 @@ class Subject:
 
     model_id: str
     group: str
-    backend: str
+    converter: str
     precision: str
     size_bytes: int
     budget_bytes: int
@@ -44,12 +44,12 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All findings about one bundle on one runtime.
+    """All findings about one bundle on one target.
 
     Args:
         bundle: name of the file.
         subject: what its manifest says; None when no manifest could be trusted.
-        runtime: where its graphs ran, for example "host".
+        target: where its graphs ran, for example "host".
         checkpoint_sha256: the checkpoint that it was compared with.
         tolerance: description of the tolerance recipe.
         environment: versions of the software that took part.
@@ -64,7 +64,7 @@ class Report:
 
     bundle: str
     subject: Subject | None
-    runtime: str
+    target: str
     checkpoint_sha256: str
     tolerance: str
     environment: dict[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Report:
     @property
     def title(self) -> str:
         """What tells it from the other reports of a command: the bundle, and where it ran if that was not here."""
-        return self.bundle if self.runtime == HOST else f"{self.bundle} on {self.runtime}"
+        return self.bundle if self.target == HOST else f"{self.bundle} on {self.target}"
 
     @property
     def status(self) -> Status:

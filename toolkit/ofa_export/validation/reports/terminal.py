@@ -40,7 +40,7 @@ def _heading(report: Report) -> Text:
     if report.subject:
         subject = report.subject
         text.append(
-            f"  {subject.backend} {subject.precision} on {report.runtime}, group {subject.group}, "
+            f"  {subject.converter} {subject.precision} on {report.target}, group {subject.group}, "
             f"{subject.size_bytes:,} of {subject.budget_bytes:,} bytes, "
             f"{subject.tiles_kept} of {subject.tiles_total} tiles",
             style="not bold",

@@ -4,7 +4,7 @@ import pytest
 
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import ModelConfig
-from ofa_export.planning.candidates import candidates
+from ofa_export.planning.configurations import configurations
 from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 
 SIZES = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=6, item_groups=3)
@@ -17,7 +17,7 @@ def recipe(**choices: object) -> OpenRecipe:
 
 
 def test_everything_open_starts_at_the_trained_network_and_gets_smaller() -> None:
-    found = candidates(recipe(adaptation="auto", rank="auto", depth_cap="auto"), SIZES, schemes=ALL)
+    found = configurations(recipe(adaptation="auto", rank="auto", depth_cap="auto"), SIZES, schemes=ALL)
     assert len(found) == len(set(found)) == 3 * 3 * 2 + 2
     assert found[0].text == "full rank, int8"
     assert {one.rank for one in found if one.adaptation} == {None, 3, 1}
@@ -26,44 +26,44 @@ def test_everything_open_starts_at_the_trained_network_and_gets_smaller() -> Non
 
 
 def test_what_is_fixed_stays_fixed() -> None:
-    (only,) = candidates(recipe(precision="fp32", rank=3, depth_cap=2), SIZES, schemes=ALL)
+    (only,) = configurations(recipe(precision="fp32", rank=3, depth_cap=2), SIZES, schemes=ALL)
     assert only.text == "rank 3, fp32"
     assert only.depth_cap is None
-    assert {one.adaptation for one in candidates(recipe(), SIZES, schemes=ALL)} == {True}
-    assert {one.adaptation for one in candidates(recipe(adaptation="none"), SIZES, schemes=ALL)} == {False}
+    assert {one.adaptation for one in configurations(recipe(), SIZES, schemes=ALL)} == {True}
+    assert {one.adaptation for one in configurations(recipe(adaptation="none"), SIZES, schemes=ALL)} == {False}
 
 
 def test_a_runtime_without_int4_is_not_offered_any() -> None:
-    assert {one.precision.name for one in candidates(recipe(), SIZES, schemes=("fp32", "int8"))} == {"int8"}
+    assert {one.precision.name for one in configurations(recipe(), SIZES, schemes=("fp32", "int8"))} == {"int8"}
 
 
 def test_pruning_the_tail_halves_the_items_until_a_list_would_be_all_of_them() -> None:
-    found = candidates(recipe(precision="int8", items="prune-tail"), SIZES, schemes=ALL)
+    found = configurations(recipe(precision="int8", items="prune-tail"), SIZES, schemes=ALL)
     assert [one.items for one in found] == [None, 30]
     assert found[1].text == "30 items, full rank, int8"
     many = SIZES.model_copy(update={"items": 1000, "item_groups": 100})
-    counts = [one.items for one in candidates(recipe(precision="int8", items="prune-tail"), many, schemes=ALL)]
+    counts = [one.items for one in configurations(recipe(precision="int8", items="prune-tail"), many, schemes=ALL)]
     assert counts == [None, 500, 250, 125]
 
 
 def test_all_items_come_before_fewer_and_a_given_number_is_the_only_one() -> None:
-    found = candidates(recipe(adaptation="auto", rank="auto", items="prune-tail"), SIZES, schemes=ALL)
+    found = configurations(recipe(adaptation="auto", rank="auto", items="prune-tail"), SIZES, schemes=ALL)
     assert [one.items for one in found] == [None] * (len(found) // 2) + [30] * (len(found) // 2)
-    assert {one.items for one in candidates(recipe(items=7), SIZES, schemes=ALL)} == {7}
-    assert {one.items for one in candidates(recipe(items=60), SIZES, schemes=ALL)} == {None}
-    assert {one.items for one in candidates(recipe(), SIZES, schemes=ALL)} == {None}
+    assert {one.items for one in configurations(recipe(items=7), SIZES, schemes=ALL)} == {7}
+    assert {one.items for one in configurations(recipe(items=60), SIZES, schemes=ALL)} == {None}
+    assert {one.items for one in configurations(recipe(), SIZES, schemes=ALL)} == {None}
 
 
 @pytest.mark.parametrize("choice", [{"rank": 7}, {"depth_cap": 3}, {"items": 61}])
 def test_more_than_the_checkpoint_has_is_refused(choice: dict[str, int]) -> None:
     (name,) = choice
     with pytest.raises(ConfigError, match=f"`{name}: .+` is more than the checkpoint has"):
-        candidates(recipe(**choice), SIZES, schemes=ALL)
+        configurations(recipe(**choice), SIZES, schemes=ALL)
 
 
 def test_all_that_the_checkpoint_has_not_is_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        candidates(recipe(rank=9, depth_cap=4), SIZES, schemes=ALL)
+        configurations(recipe(rank=9, depth_cap=4), SIZES, schemes=ALL)
     assert str(caught.value) == (
         "`rank: 9` is more than the checkpoint has: 6. `depth_cap: 4` is more than the checkpoint has: 2. "
         "Correct the recipe."
@@ -78,6 +78,6 @@ def test_tiles_belong_to_one_configuration() -> None:
 
 
 def test_a_resolved_recipe_says_only_what_was_cut() -> None:
-    whole, *_, static = candidates(recipe(adaptation="auto", rank="auto"), SIZES, schemes=ALL)
+    whole, *_, static = configurations(recipe(adaptation="auto", rank="auto"), SIZES, schemes=ALL)
     assert whole.resolved(recipe()).plain().keys() == {"description", "precision", "candidates", "selftest", "tiles"}
     assert static.resolved(recipe()).plain()["adaptation"] == "none"

@@ -24,7 +24,7 @@ FEWEST_ITEMS = 16
 """Pruning the tail stops before this: a list of ten out of fewer is no recommendation."""
 
 
-class Candidate(BaseModel):
+class Configuration(BaseModel):
     """One configuration of the graphs.
 
     Args:
@@ -54,7 +54,7 @@ class Candidate(BaseModel):
         return f"{items}{rank}, {blocks}{self.precision.text}"
 
     def resolved(self, recipe: BundleRecipe | OpenRecipe) -> BundleRecipe:
-        """The recipe with this candidate's choices in it."""
+        """The recipe with this configuration's choices in it."""
         return recipe.resolved(
             adaptation="required" if self.adaptation else "none",
             rank=self.rank,
@@ -64,9 +64,9 @@ class Candidate(BaseModel):
         )
 
 
-def candidate_of(recipe: BundleRecipe) -> Candidate:
+def configuration_of(recipe: BundleRecipe) -> Configuration:
     """The configuration that a resolved recipe names."""
-    return Candidate(
+    return Configuration(
         adaptation=recipe.adaptation == "required",
         rank=recipe.rank,
         depth_cap=recipe.depth_cap,
@@ -75,7 +75,7 @@ def candidate_of(recipe: BundleRecipe) -> Candidate:
     )
 
 
-def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Scheme]) -> tuple[Candidate, ...]:
+def configurations(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Scheme]) -> tuple[Configuration, ...]:
     """Every configuration that the recipe allows, the one nearest to the trained network first.
 
     Args:
@@ -90,16 +90,16 @@ def candidates(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Sc
     ranks, caps = _smaller(recipe.rank, sizes.rank), _smaller(recipe.depth_cap, sizes.depth)
     precisions = _precisions(schemes) if recipe.precision == "auto" else (recipe.precision,)
     adapting = [
-        Candidate(rank=rank, depth_cap=cap, precision=precision)
+        Configuration(rank=rank, depth_cap=cap, precision=precision)
         for precision, rank, cap in product(precisions, ranks, caps)
     ]
     plain = _static_precisions(schemes) if recipe.precision == "auto" else precisions
-    static = [Candidate(adaptation=False, precision=precision) for precision in plain]
+    static = [Configuration(adaptation=False, precision=precision) for precision in plain]
     chosen = {"required": adapting, "none": static, "auto": adapting + static}[recipe.adaptation]
     return tuple(
-        candidate.model_copy(update={"items": items})
+        configuration.model_copy(update={"items": items})
         for items in item_counts(recipe.items, sizes)
-        for candidate in chosen
+        for configuration in chosen
     )
 
 

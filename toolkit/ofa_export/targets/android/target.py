@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.converters import runtime_of
-from ofa_export.converters.protocol import Backend, GraphRunner
+from ofa_export.converters.protocol import Converter, GraphRunner
 from ofa_export.errors import ConfigError
 from ofa_export.quantisation_rules import ActivationRounding
 from ofa_export.support.content_cache import default_cache_root
@@ -43,7 +43,7 @@ IDLE_TALK = ("#", "INFO:", "VERBOSE:")
 """How lines begin that say nothing about an end."""
 
 
-class AndroidRuntime:
+class AndroidTarget:
     """LiteRT and ExecuTorch built for Android on x86-64.
 
     Args:
@@ -55,9 +55,9 @@ class AndroidRuntime:
     def __init__(self, *, time_limit_s: float = TIME_LIMIT_SECONDS) -> None:
         self._time_limit_s = time_limit_s
 
-    def load(self, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-        """Load a file in a new process; see `Runtime.load`."""
-        library = phone_library(backend)
+    def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
+        """Load a file in a new process; see `Target.load`."""
+        library = phone_library(converter)
         folder = installation(library, default_cache_root())
         with memory_file(graphs) as descriptor:
             child = ChildProcess(
@@ -69,31 +69,31 @@ class AndroidRuntime:
                 last_words=crash_or_last_lines,
                 pass_fds=[descriptor],
             )
-        return MeasuringRunner(child, contract, entry=backend.entry_name, file_bytes=len(graphs))
+        return MeasuringRunner(child, contract, entry=converter.entry_name, file_bytes=len(graphs))
 
-    def activations(self, backend: Backend) -> ActivationRounding:
+    def activations(self, converter: Converter) -> ActivationRounding:
         """As the phone's library does."""
-        return phone_library(backend).activations
+        return phone_library(converter).activations
 
-    def versions(self, backend: Backend) -> dict[str, str]:
+    def versions(self, converter: Converter) -> dict[str, str]:
         """Versions of the packages that hold the phone's library."""
-        return {f"{artifact.name} (android)": artifact.version for artifact in phone_library(backend).artifacts}
+        return {f"{artifact.name} (android)": artifact.version for artifact in phone_library(converter).artifacts}
 
 
-def phone_library(backend: Backend) -> PhoneLibrary:
-    """The phone's library for the files of a backend.
+def phone_library(converter: Converter) -> PhoneLibrary:
+    """The phone's library for the files of a converter.
 
     Args:
-        backend: what converts them.
+        converter: what converts them.
 
     Raises:
         ConfigError: none is known.
     """
-    name = runtime_of(backend.name)
+    name = runtime_of(converter.name)
     if name not in PHONE_LIBRARIES:
         known = ", ".join(sorted(PHONE_LIBRARIES))
         raise ConfigError(
-            f"The runtime android has no library for the backend {backend.name}, only for {known}: use --runtime host."
+            f"The target android has no library for {converter.name}, only for {known}: use --target host."
         )
     return PHONE_LIBRARIES[name]
 
@@ -101,6 +101,6 @@ def phone_library(backend: Backend) -> PhoneLibrary:
 def crash_or_last_lines(log: str) -> str:
     """What the log of the process says about its end: signal and place of a crash, else its last lines."""
     crash = FATAL.search(log)
-    said = [line for line in log[: crash.start() if crash else None].splitlines() if not line.startswith(IDLE_TALK)]
+    message = [line for line in log[: crash.start() if crash else None].splitlines() if not line.startswith(IDLE_TALK)]
     place = [f"{crash['signal']} in {crash['frame']}"] if crash else []
-    return "\n".join([*place, last_lines("\n".join(said))])
+    return "\n".join([*place, last_lines("\n".join(message))])

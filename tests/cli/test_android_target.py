@@ -1,4 +1,4 @@
-"""`--runtime android` as a user runs it."""
+"""`--target android` as a user runs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_on_a_machine_without_the_tools_the_command_that_installs_them_is_named(
     cache = tmp_path / "cache"
     monkeypatch.setenv("OFA_EXPORT_CACHE", str(cache))
     monkeypatch.setenv("PATH", str(tmp_path))
-    result = invoke(command, litert, "--checkpoint", toy_checkpoint, "--runtime", "android")
+    result = invoke(command, litert, "--checkpoint", toy_checkpoint, "--target", "android")
     assert result.exit_code == 6
     said = " ".join(result.stderr.split())
     assert "run apt-get install --no-install-recommends openjdk-17-jdk-headless gcc libc6-dev maven, or use" in said
@@ -28,7 +28,7 @@ def test_on_a_machine_without_the_tools_the_command_that_installs_them_is_named(
 def test_both_bundles_pass_and_every_report_names_the_runtime(
     ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path
 ) -> None:
-    options = ["--checkpoint", toy_checkpoint, "--runtime", "android"]
+    options = ["--checkpoint", toy_checkpoint, "--target", "android"]
     junit = tmp_path / "report.xml"
     done = ofa("validate", *sorted(bundles.iterdir()), *options, "--json", "--junit", junit)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -43,7 +43,7 @@ def test_both_bundles_pass_and_every_report_names_the_runtime(
 
 @pytest.mark.android
 def test_the_report_for_people_names_the_runtime(ofa, litert: Path, toy_checkpoint: Path) -> None:
-    done = ofa("validate", litert, "--checkpoint", toy_checkpoint, "--runtime", "android")
+    done = ofa("validate", litert, "--checkpoint", toy_checkpoint, "--target", "android")
     assert done.returncode == 0, done.stderr
     heading, *rest = done.stdout.splitlines()
     assert "litert int8 on android, group 0" in heading

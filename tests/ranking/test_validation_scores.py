@@ -12,14 +12,14 @@ from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import lookup
-from ofa_export.planning.quality import group_probes
+from ofa_export.planning.quality import group_histories
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import FP32, Precision
 from ofa_export.ranking.metrics import ndcg, target_ranks
-from ofa_export.ranking.probe_scores import ProbeScores
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.ranking.table_ranks import FullTable
+from ofa_export.ranking.validation_scores import ValidationScores
 
 GROUP = 1
 VERSIONS = [
@@ -43,8 +43,8 @@ def tables(checkpoint: Checkpoint) -> list[ElasticTable]:
 
 def table_quality(checkpoint: Checkpoint, table: torch.Tensor) -> float:
     """NDCG@10 the plain way: every score of every history at once."""
-    chosen = group_probes(checkpoint, GROUP)
-    histories, targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
+    chosen = group_histories(checkpoint, GROUP)
+    histories, targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
     scores, _ = score_histories(checkpoint.model, checkpoint.model.adapt, table, histories)
     return float(ndcg(target_ranks(scores, targets, history=histories), 10).mean())
 
@@ -52,8 +52,8 @@ def table_quality(checkpoint: Checkpoint, table: torch.Tensor) -> float:
 @torch.no_grad()
 def ndcg_one_by_one(checkpoint: Checkpoint, group: int, table: torch.Tensor) -> float:
     """NDCG@10 as the paper's text has it: one history at a time, a sorted list, a logarithm."""
-    model, probes, gains = checkpoint.model, checkpoint.probes, []
-    for history, target, owner in zip(probes.histories, probes.targets, probes.user_groups, strict=True):
+    model, validation, gains = checkpoint.model, checkpoint.validation, []
+    for history, target, owner in zip(validation.histories, validation.targets, validation.user_groups, strict=True):
         if owner != group:
             continue
         valid = model.valid(torch.tensor([int((history >= 0).sum())]))
@@ -71,7 +71,7 @@ def test_qualities_agree_with_an_evaluation_of_its_own(
     checkpoint: Checkpoint, tables: list[ElasticTable], group: int
 ) -> None:
     full = checkpoint.table(group)
-    measured = ProbeScores(checkpoint, group=group, tables=[FullTable(full), *tables])
+    measured = ValidationScores(checkpoint, group=group, tables=[FullTable(full), *tables])
     qualities, _ = measured.qualities(checkpoint.model, FP32)
     values = [full, *(torch.from_numpy(table.all_rows()) for table in tables)]
     assert qualities == pytest.approx([ndcg_one_by_one(checkpoint, group, table) for table in values], abs=1e-9)
@@ -81,21 +81,21 @@ def test_qualities_agree_with_an_evaluation_of_its_own(
 def test_a_history_may_be_part_of_the_ranking(checkpoint: Checkpoint, tables: list[ElasticTable]) -> None:
     data = checkpoint.config.data.model_copy(update={"exclude_history": False})
     repeats = replace(checkpoint, config=checkpoint.config.model_copy(update={"data": data}))
-    (without, *_), _ = ProbeScores(checkpoint, group=0, tables=tables).qualities(checkpoint.model, FP32)
-    (within, *_), _ = ProbeScores(repeats, group=0, tables=tables).qualities(checkpoint.model, FP32)
+    (without, *_), _ = ValidationScores(checkpoint, group=0, tables=tables).qualities(checkpoint.model, FP32)
+    (within, *_), _ = ValidationScores(repeats, group=0, tables=tables).qualities(checkpoint.model, FP32)
     assert within < without
 
 
 def test_versions_that_share_work_score_as_each_would_alone(
-    checkpoint: Checkpoint, tables: list[ElasticTable], backend, recipe
+    checkpoint: Checkpoint, tables: list[ElasticTable], converter, recipe
 ) -> None:
-    shared = ProbeScores(checkpoint, group=GROUP, tables=tables)
-    histories = checkpoint.probes.histories[group_probes(checkpoint, GROUP)]
+    shared = ValidationScores(checkpoint, group=GROUP, tables=tables)
+    histories = checkpoint.validation.histories[group_histories(checkpoint, GROUP)]
     values = [torch.from_numpy(table.all_rows()) for table in tables]
     for choices in VERSIONS:
         chosen = BundleRecipe.model_validate({**dict(recipe), **choices})
-        cut = bundled(checkpoint, group=GROUP, recipe=chosen)
-        rounded = fake_quantised(cut.model, chosen.precision, backend=backend)
+        cut = bundled(checkpoint, recipe=chosen)
+        rounded = fake_quantised(cut.model, chosen.precision, converter=converter)
         qualities, executed = shared.qualities(rounded, chosen.precision)
         alone = [table_quality(replace(cut, model=rounded), table) for table in values]
         assert qualities == pytest.approx(alone, abs=1e-9), choices
@@ -106,7 +106,7 @@ def test_versions_that_share_work_score_as_each_would_alone(
 def test_only_the_same_precision_of_controller_and_extractors_is_shared(
     checkpoint: Checkpoint, tables: list[ElasticTable]
 ) -> None:
-    scores = ProbeScores(checkpoint, group=GROUP, tables=tables)
+    scores = ValidationScores(checkpoint, group=GROUP, tables=tables)
     assert scores.common
     assert not any("generators" in layer for layer in scores.common)
     for precision in (

@@ -9,8 +9,8 @@ from ofa_export import __version__
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.support.content_cache import ContentCache
 
@@ -21,9 +21,9 @@ def store(tmp_path) -> ContentCache:
 
 
 def test_the_manifest_says_where_everything_comes_from(
-    checkpoint: Checkpoint, master: BundleContents, recipe: BundleRecipe
+    checkpoint: Checkpoint, complete: BundleContents, recipe: BundleRecipe
 ) -> None:
-    fields = master.fields
+    fields = complete.fields
     assert fields.checkpoint_sha256 == checkpoint.sha256
     assert fields.model_id == f"toy-{checkpoint.sha256[:12]}"
     assert fields.tools == {"ofa-export": __version__, "digest": "1.0"}
@@ -35,10 +35,10 @@ def test_the_manifest_says_where_everything_comes_from(
 
 
 def test_each_group_gets_its_own_table(
-    checkpoint: Checkpoint, toy_checkpoint: Path, recipe: BundleRecipe, backend, store: ContentCache
+    checkpoint: Checkpoint, toy_checkpoint: Path, recipe: BundleRecipe, converter, store: ContentCache
 ) -> None:
     first, second = (
-        load_master(ExportSource(toy_checkpoint, group=group), backend=backend, recipe=recipe, store=store)
+        load_complete_bundle(ExportSource(toy_checkpoint, group=group), converter=converter, recipe=recipe, store=store)
         for group in (0, 1)
     )
     assert (first.fields.group, second.fields.group) == ("0", "1")
@@ -48,26 +48,26 @@ def test_each_group_gets_its_own_table(
 
 
 def test_the_groups_share_one_conversion(
-    toy_checkpoint: Path, recipe: BundleRecipe, backend, store: ContentCache
+    toy_checkpoint: Path, recipe: BundleRecipe, converter, store: ContentCache
 ) -> None:
     for group in (0, 1):
-        load_master(ExportSource(toy_checkpoint, group=group), backend=backend, recipe=recipe, store=store)
-    assert backend.conversions == ["int8"]
+        load_complete_bundle(ExportSource(toy_checkpoint, group=group), converter=converter, recipe=recipe, store=store)
+    assert converter.conversions == ["int8"]
 
 
 @pytest.mark.parametrize("group", [-1, 2])
 def test_a_group_that_is_not_there_is_named(
-    toy_checkpoint: Path, recipe: BundleRecipe, backend, store: ContentCache, group: int
+    toy_checkpoint: Path, recipe: BundleRecipe, converter, store: ContentCache, group: int
 ) -> None:
     with pytest.raises(ConfigError, match=f"no user group {group}: this checkpoint has groups 0 to 1"):
-        load_master(ExportSource(toy_checkpoint, group=group), backend=backend, recipe=recipe, store=store)
-    assert not backend.conversions
+        load_complete_bundle(ExportSource(toy_checkpoint, group=group), converter=converter, recipe=recipe, store=store)
+    assert not converter.conversions
 
 
-def test_tiles_of_the_recipe_do_not_reach_the_master(
-    toy_checkpoint: Path, master: BundleContents, recipe: BundleRecipe, backend, store: ContentCache
+def test_tiles_of_the_recipe_do_not_reach_the_complete_bundle(
+    toy_checkpoint: Path, complete: BundleContents, recipe: BundleRecipe, converter, store: ContentCache
 ) -> None:
     fixed = recipe.model_copy(update={"tiles": 5})
-    other = load_master(ExportSource(toy_checkpoint, group=0), backend=backend, recipe=fixed, store=store)
+    other = load_complete_bundle(ExportSource(toy_checkpoint, group=0), converter=converter, recipe=fixed, store=store)
     assert other.table.tile_count == 48
-    assert other.fields == master.fields
+    assert other.fields == complete.fields

@@ -1,10 +1,10 @@
-"""What is known of a candidate before it is converted: quality at every measured prefix, weights, arithmetic."""
+"""What is known of a configuration before it is converted: quality at every measured prefix, weights, arithmetic."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from ofa_export.planning.candidates import Candidate
+from ofa_export.planning.configurations import Configuration
 from ofa_export.planning.quality import QualityCurve
 
 
@@ -26,11 +26,11 @@ class MeasuredPoint(BaseModel):
     planned_ndcg: float
 
 
-class MeasuredCandidate(BaseModel):
-    """A candidate and what it is worth.
+class MeasuredConfiguration(BaseModel):
+    """A configuration and what it is worth.
 
     Args:
-        candidate: which configuration.
+        configuration: which configuration.
         weights: bytes of the weights of its graphs by part of the network; their files are larger.
         macs: multiply-accumulates of `adapt` and the blocks executed on average.
         points: fewest tiles first, at least one.
@@ -40,7 +40,7 @@ class MeasuredCandidate(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    candidate: Candidate
+    configuration: Configuration
     weights: dict[str, int]
     macs: float
     points: tuple[MeasuredPoint, ...]

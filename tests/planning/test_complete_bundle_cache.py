@@ -15,8 +15,8 @@ import ofa_export
 from ofa_export.bundle.writer import BundleContents, write_bundle
 from ofa_export.errors import CheckpointError
 from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.master_cache import load_master
 from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import FP32
 from ofa_export.support.content_cache import ContentCache
@@ -32,8 +32,8 @@ def store(tmp_path: Path) -> ContentCache:
     return ContentCache(tmp_path / "store")
 
 
-def masters(store: ContentCache) -> int:
-    return len(list(store.root.glob("*.master")))
+def stored(store: ContentCache) -> int:
+    return len(list(store.root.glob("*.complete")))
 
 
 def written(contents: BundleContents, path: Path, *, tiles: int) -> bytes:
@@ -41,16 +41,16 @@ def written(contents: BundleContents, path: Path, *, tiles: int) -> bytes:
     return path.read_bytes()
 
 
-def test_a_master_from_the_cache_is_the_one_that_was_made(
-    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, master: BundleContents, tmp_path: Path
+def test_a_complete_bundle_from_the_cache_is_the_one_that_was_made(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, converter, complete: BundleContents, tmp_path: Path
 ) -> None:
-    arguments = {"backend": backend, "recipe": recipe, "store": store}
+    arguments = {"converter": converter, "recipe": recipe, "store": store}
     for _ in range(2):
-        again = load_master(ExportSource(folder, group=0), **arguments)
+        again = load_complete_bundle(ExportSource(folder, group=0), **arguments)
         for tiles in (3, 17, 48):
-            assert written(again, tmp_path / "a", tiles=tiles) == written(master, tmp_path / "b", tiles=tiles)
-    assert backend.conversions == ["int8"]
-    assert masters(store) == 1
+            assert written(again, tmp_path / "a", tiles=tiles) == written(complete, tmp_path / "b", tiles=tiles)
+    assert converter.conversions == ["int8"]
+    assert stored(store) == 1
 
 
 def change_config(folder: Path) -> None:
@@ -73,30 +73,30 @@ def change_items(folder: Path) -> None:
     frame.with_columns(title=pl.col("title") + "!").write_parquet(path)
 
 
-def change_probes(folder: Path) -> None:
-    path = folder / "probes.safetensors"
+def change_validation(folder: Path) -> None:
+    path = folder / "validation_histories.safetensors"
     arrays = load(path.read_bytes())
     path.write_bytes(save(arrays | {"targets": (arrays["targets"] + 1) % 60}))
 
 
-@pytest.mark.parametrize("change", [change_config, change_weights, change_items, change_probes])
-def test_any_file_of_the_checkpoint_makes_another_master(
-    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, change: Callable[[Path], None], tmp_path: Path
+@pytest.mark.parametrize("change", [change_config, change_weights, change_items, change_validation])
+def test_any_file_of_the_checkpoint_makes_another_complete_bundle(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, converter, change: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    before = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
+    before = load_complete_bundle(ExportSource(folder, group=0), converter=converter, recipe=recipe, store=store)
     change(folder)
-    after = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
-    assert masters(store) == 2
+    after = load_complete_bundle(ExportSource(folder, group=0), converter=converter, recipe=recipe, store=store)
+    assert stored(store) == 2
     assert written(before, tmp_path / "a", tiles=48) != written(after, tmp_path / "b", tiles=48)
 
 
-def test_group_recipe_backend_and_tools_make_another_master(
-    folder: Path, store: ContentCache, recipe: BundleRecipe, backend
+def test_group_recipe_converter_and_tools_make_another_complete_bundle(
+    folder: Path, store: ContentCache, recipe: BundleRecipe, converter
 ) -> None:
     def made(*, group: int = 0, **changes: object) -> int:
         source = ExportSource(folder, group=group)
-        load_master(source, **({"backend": backend, "recipe": recipe, "store": store} | changes))
-        return masters(store)
+        load_complete_bundle(source, **({"converter": converter, "recipe": recipe, "store": store} | changes))
+        return stored(store)
 
     assert made() == 1
     assert made(group=1) == 2
@@ -104,36 +104,38 @@ def test_group_recipe_backend_and_tools_make_another_master(
     assert made(recipe=recipe.model_copy(update={"candidates": 26})) == 4
     selftest = recipe.selftest.model_copy(update={"cases": 2})
     assert made(recipe=recipe.model_copy(update={"selftest": selftest})) == 5
-    assert made(backend=type(backend)(name="other")) == 6
-    assert made(backend=type(backend)(version="1.1")) == 7
-    # The tiles of a recipe are chosen after the master is made.
+    assert made(converter=type(converter)(name="other")) == 6
+    assert made(converter=type(converter)(version="1.1")) == 7
+    # The tiles of a recipe are chosen after the complete bundle is made.
     assert made(recipe=recipe.model_copy(update={"tiles": 9})) == 7
 
 
 def test_a_damaged_entry_is_made_again(
-    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, tmp_path: Path
+    folder: Path, store: ContentCache, recipe: BundleRecipe, converter, tmp_path: Path
 ) -> None:
-    before = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
-    (entry,) = store.root.glob("*.master")
+    before = load_complete_bundle(ExportSource(folder, group=0), converter=converter, recipe=recipe, store=store)
+    (entry,) = store.root.glob("*.complete")
     sound = entry.read_bytes()
     entry.write_bytes(sound[:-10] + bytes(10))
-    after = load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
+    after = load_complete_bundle(ExportSource(folder, group=0), converter=converter, recipe=recipe, store=store)
     assert written(before, tmp_path / "a", tiles=48) == written(after, tmp_path / "b", tiles=48)
     assert entry.read_bytes() == sound
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "items.parquet", "probes.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors"]
+)
 def test_a_missing_file_is_rejected_and_nothing_is_kept(
-    folder: Path, store: ContentCache, recipe: BundleRecipe, backend, name: str
+    folder: Path, store: ContentCache, recipe: BundleRecipe, converter, name: str
 ) -> None:
     (folder / name).unlink()
     with pytest.raises(CheckpointError, match=name):
-        load_master(ExportSource(folder, group=0), backend=backend, recipe=recipe, store=store)
-    assert not store.root.exists() or not masters(store)
+        load_complete_bundle(ExportSource(folder, group=0), converter=converter, recipe=recipe, store=store)
+    assert not store.root.exists() or not stored(store)
 
 
 @pytest.mark.integration
-def test_another_source_of_this_package_makes_another_master(toy_checkpoint: Path, tmp_path: Path) -> None:
+def test_another_source_of_this_package_makes_another_complete_bundle(toy_checkpoint: Path, tmp_path: Path) -> None:
     package = shutil.copytree(Path(ofa_export.__file__).parent, tmp_path / "site" / "ofa_export")
     script = (
         "import sys, pathlib\n"

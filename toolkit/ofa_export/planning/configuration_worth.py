@@ -1,4 +1,4 @@
-"""What one candidate is worth: the reference rounded as the device rounds, at every measured prefix of the tiles."""
+"""The worth of a configuration: the reference rounded as the device rounds, at every measured prefix of the tiles."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from ofa_export.bundle import embeddings
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.sample_inputs import sample_inputs
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
-from ofa_export.planning.candidates import Candidate
+from ofa_export.planning.configurations import Configuration
 from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.make_selftest import selftest_vectors
-from ofa_export.planning.measured_candidate import MeasuredCandidate, MeasuredPoint, rising
+from ofa_export.planning.measured_configuration import MeasuredConfiguration, MeasuredPoint, rising
 from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import INT8, Precision
-from ofa_export.ranking.probe_scores import ProbeScores
 from ofa_export.ranking.table_ranks import FullTable
+from ofa_export.ranking.validation_scores import ValidationScores
 
 BITS = {"fp32": 32, "int8": 8, "int4": 4}
 
@@ -36,43 +36,43 @@ PART = re.compile(r"adapt\.mapper\.generators\.\d+|adapt\.\w+|\w+")
 
 
 class WorthSource:
-    """What candidates of one selection of items have in common: its table at every measured prefix.
+    """What configurations of one selection of items have in common: its table at every measured prefix.
 
     Args:
         selection: the items.
-        backend: whose rounding counts.
+        converter: whose rounding counts.
         recipe: gives candidates of `score` and the self-test, whose bytes are part of every bundle.
     """
 
-    def __init__(self, selection: ItemSelection, *, backend: Backend, recipe: BundleRecipe | OpenRecipe) -> None:
-        self.selection, self.backend, self.recipe = selection, backend, recipe
+    def __init__(self, selection: ItemSelection, *, converter: Converter, recipe: BundleRecipe | OpenRecipe) -> None:
+        self.selection, self.converter, self.recipe = selection, converter, recipe
         table, checkpoint = selection.table, selection.checkpoint
         items = len(selection.items_entry)
         self.shared_bytes = [embeddings.embeddings_bytes(table, count) + items for count in selection.prefixes]
         prefixes = [table.with_tiles(count) for count in selection.prefixes]
-        self.scores = ProbeScores(checkpoint, group=selection.group, tables=prefixes)
+        self.scores = ValidationScores(checkpoint, group=selection.group, tables=prefixes)
         # What the prefixes are compared with is the table of all items.
         full = FullTable(selection.trained.table(selection.group))
-        self.full_scores = ProbeScores(selection.trained, group=selection.group, tables=[full])
-        self._models: dict[Candidate, AdaptiveRecommender] = {}
+        self.full_scores = ValidationScores(selection.trained, group=selection.group, tables=[full])
+        self._models: dict[Configuration, AdaptiveRecommender] = {}
 
     @torch.no_grad()
-    def worth(self, candidate: Candidate) -> MeasuredCandidate:
-        """Measure one candidate.
+    def worth(self, configuration: Configuration) -> MeasuredConfiguration:
+        """Measure one configuration.
 
         Args:
-            candidate: which configuration.
+            configuration: which configuration.
         """
         with one_torch_thread():
-            model, graphs = self._model(candidate), self._graphs(candidate)
-            selftest = self._selftest_bytes(candidate)
-            rounded = fake_quantised(model, candidate.precision, backend=self.backend)
-            qualities, executed = self.scores.qualities(rounded, candidate.precision)
-            (full,), _ = self.full_scores.qualities(rounded, candidate.precision)
+            model, graphs = self._model(configuration), self._graphs(configuration)
+            selftest = self._selftest_bytes(configuration)
+            rounded = fake_quantised(model, configuration.precision, converter=self.converter)
+            qualities, executed = self.scores.qualities(rounded, configuration.precision)
+            (full,), _ = self.full_scores.qualities(rounded, configuration.precision)
             rows = zip(self.selection.prefixes, self.shared_bytes, qualities, rising(qualities), strict=True)
-            return MeasuredCandidate(
-                candidate=candidate,
-                weights=self.weights(candidate),
+            return MeasuredConfiguration(
+                configuration=configuration,
+                weights=self.weights(configuration),
                 macs=_macs(graphs, executed),
                 points=tuple(
                     MeasuredPoint(tiles=tiles, fixed_bytes=shared + selftest, ndcg=quality, planned_ndcg=planned)
@@ -82,46 +82,46 @@ class WorthSource:
                 users=self.scores.users,
             )
 
-    def _selftest_bytes(self, candidate: Candidate) -> int:
+    def _selftest_bytes(self, configuration: Configuration) -> int:
         vectors = selftest_vectors(
-            replace(self.selection.checkpoint, model=self._model(candidate)),
+            replace(self.selection.checkpoint, model=self._model(configuration)),
             group=self.selection.group,
             recipe=self.recipe.selftest,
             table=self.selection.table,
-            precision=candidate.precision,
+            precision=configuration.precision,
         )
         return len(vectors.to_bytes())
 
-    def weights(self, candidate: Candidate) -> dict[str, int]:
-        """Bytes of a candidate's weights by part of the network."""
-        return weights(self._graphs(candidate), candidate.precision, self.backend)
+    def weights(self, configuration: Configuration) -> dict[str, int]:
+        """Bytes of a configuration's weights by part of the network."""
+        return weights(self._graphs(configuration), configuration.precision, self.converter)
 
-    def _graphs(self, candidate: Candidate) -> tuple[DeviceGraph, ...]:
-        return device_graphs(self._model(candidate), candidates=self.recipe.candidates)
+    def _graphs(self, configuration: Configuration) -> tuple[DeviceGraph, ...]:
+        return device_graphs(self._model(configuration), candidates=self.recipe.candidates)
 
-    def _model(self, candidate: Candidate) -> AdaptiveRecommender:
+    def _model(self, configuration: Configuration) -> AdaptiveRecommender:
         """The network before rounding, which is the same for all precisions."""
-        cut = candidate.model_copy(update={"precision": INT8})
+        cut = configuration.model_copy(update={"precision": INT8})
         if cut not in self._models:
-            recipe = candidate.resolved(self.recipe)
-            self._models[cut] = bundled(self.selection.checkpoint, group=self.selection.group, recipe=recipe).model
+            recipe = configuration.resolved(self.recipe)
+            self._models[cut] = bundled(self.selection.checkpoint, recipe=recipe).model
         return self._models[cut]
 
 
-def weights(graphs: Sequence[DeviceGraph], precision: Precision, backend: Backend) -> dict[str, int]:
+def weights(graphs: Sequence[DeviceGraph], precision: Precision, converter: Converter) -> dict[str, int]:
     """Bytes of the weights of the linear layers; scales, biases and the file around them come on top.
 
     Args:
         graphs: of the network.
         precision: of its layers.
-        backend: whose rules apply.
+        converter: whose rules apply.
 
     Returns:
         Bytes by part: `adapt.controller`, `adapt.mapper`, `adapt.mapper.generators.0`, `block_0`, and so on.
     """
     found: dict[str, int] = {}
     for name, layer in linear_layers(graphs).items():
-        scheme = backend.rules.applied(precision.scheme_of(name), in_features=layer.in_features)
+        scheme = converter.rules.applied(precision.scheme_of(name), in_features=layer.in_features)
         part = PART.match(name)
         assert part is not None
         found[part[0]] = found.get(part[0], 0) + layer.weight.numel() * BITS[scheme] // 8
@@ -137,4 +137,4 @@ def _macs(graphs: tuple[DeviceGraph, ...], executed: NDArray[np.float64]) -> flo
             graph.module(*sample_inputs(graph.spec))
         # PyTorch counts the multiplication and the addition apart.
         counts.append(counter.get_total_flops() / 2)
-    return float(counts[0] + np.dot(executed, counts[1:]))
+    return float(counts[0] + sum(share * count for share, count in zip(executed, counts[1:], strict=True)))

@@ -1,4 +1,4 @@
-"""What must hold for every backend: numbers, sizes, determinism, silence and refusals."""
+"""What must hold for every converter: numbers, sizes, determinism, silence and refusals."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, TensorSpec, block_name, theta_name
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import BundleError, ConfigError, LoweringError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.precision import FP32, INT8
 from ofa_export.support.content_cache import ContentCache
 
 pytestmark = pytest.mark.integration
-BACKENDS = ("litert", "executorch")
+CONVERTERS = ("litert", "executorch")
 
 
 class Reference:
@@ -58,14 +58,14 @@ def feeds(graphs: tuple[DeviceGraph, ...], *, length: int) -> dict[str, dict[str
     return found | {"score": {"hidden": hidden, "candidates": candidates}}
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    return get_backend(request.param)
+@pytest.fixture(params=CONVERTERS)
+def converter(request):
+    return get_converter(request.param)
 
 
 @pytest.mark.parametrize("length", [1, 3, 8])
-def test_fp32_graphs_agree_with_pytorch(backend, graphs, converted, length: int) -> None:
-    runner = backend.load(converted(backend.name, "fp32"), [graph.spec for graph in graphs])
+def test_fp32_graphs_agree_with_pytorch(converter, graphs, converted, length: int) -> None:
+    runner = converter.load(converted(converter.name, "fp32"), [graph.spec for graph in graphs])
     for name, inputs in feeds(graphs, length=length).items():
         expected = Reference(graphs).run(name, inputs)
         found = runner.run(name, inputs)
@@ -75,8 +75,8 @@ def test_fp32_graphs_agree_with_pytorch(backend, graphs, converted, length: int)
 
 
 @pytest.mark.parametrize("length", [1, 8])
-def test_int8_graphs_are_close_to_pytorch(backend, graphs, converted, length: int) -> None:
-    runner = backend.load(converted(backend.name, "int8"), [graph.spec for graph in graphs])
+def test_int8_graphs_are_close_to_pytorch(converter, graphs, converted, length: int) -> None:
+    runner = converter.load(converted(converter.name, "int8"), [graph.spec for graph in graphs])
     for name, inputs in feeds(graphs, length=length).items():
         found = runner.run(name, inputs)
         for tensor, value in Reference(graphs).run(name, inputs).items():
@@ -84,16 +84,16 @@ def test_int8_graphs_are_close_to_pytorch(backend, graphs, converted, length: in
             assert 10 * np.log10(np.square(value).sum() / noise) > 30 or not value.any(), (name, tensor)
 
 
-def test_int8_is_stored_as_int8(backend, make_graphs) -> None:
+def test_int8_is_stored_as_int8(converter, make_graphs) -> None:
     # Wide enough that weights outweigh the description of the graph.
     wide = make_graphs(width=64, rank=8)[:1]
     weights = sum(parameter.numel() for parameter in wide[0].module.parameters())
-    assert 4 * weights < len(backend.convert(wide, precision=FP32))
-    assert len(backend.convert(wide, precision=INT8)) < 1.35 * weights
+    assert 4 * weights < len(converter.convert(wide, precision=FP32))
+    assert len(converter.convert(wide, precision=INT8)) < 1.35 * weights
 
 
-def test_outputs_belong_to_the_caller(backend, graphs, converted) -> None:
-    runner = backend.load(memoryview(converted(backend.name, "fp32")), [graph.spec for graph in graphs])
+def test_outputs_belong_to_the_caller(converter, graphs, converted) -> None:
+    runner = converter.load(memoryview(converted(converter.name, "fp32")), [graph.spec for graph in graphs])
     first = runner.run("adapt", feeds(graphs, length=1)["adapt"])
     kept = {name: value.copy() for name, value in first.items()}
     runner.run("adapt", feeds(graphs, length=8)["adapt"])
@@ -101,15 +101,15 @@ def test_outputs_belong_to_the_caller(backend, graphs, converted) -> None:
         np.testing.assert_array_equal(first[name], value)
 
 
-def test_read_only_inputs_are_fine(backend, graphs, converted) -> None:
-    runner = backend.load(converted(backend.name, "fp32"), [graph.spec for graph in graphs])
+def test_read_only_inputs_are_fine(converter, graphs, converted) -> None:
+    runner = converter.load(converted(converter.name, "fp32"), [graph.spec for graph in graphs])
     inputs = feeds(graphs, length=3)["adapt"]
     inputs["history"].flags.writeable = False
     runner.run("adapt", inputs)
 
 
-def test_a_closed_runner_an_unknown_graph_and_wrong_inputs_are_refused(backend, graphs, converted) -> None:
-    runner = backend.load(converted(backend.name, "fp32"), [graph.spec for graph in graphs])
+def test_a_closed_runner_an_unknown_graph_and_wrong_inputs_are_refused(converter, graphs, converted) -> None:
+    runner = converter.load(converted(converter.name, "fp32"), [graph.spec for graph in graphs])
     inputs = feeds(graphs, length=3)["adapt"]
     with pytest.raises(UnknownNameError, match="block_0"):
         runner.run("block_9", inputs)
@@ -121,24 +121,24 @@ def test_a_closed_runner_an_unknown_graph_and_wrong_inputs_are_refused(backend, 
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_damaged_files_are_refused(backend, graphs, converted, seed: int) -> None:
+def test_damaged_files_are_refused(converter, graphs, converted, seed: int) -> None:
     generator = random.Random(seed)
-    whole = converted(backend.name, "int8")
+    whole = converted(converter.name, "int8")
     damaged = [b"", generator.randbytes(5000), whole[:4], whole[: generator.randrange(len(whole) // 2)]]
     for content in damaged:
         with pytest.raises(BundleError) as caught:
-            backend.load(content, [graph.spec for graph in graphs])
-        assert caught.value.entry == backend.entry_name
+            converter.load(content, [graph.spec for graph in graphs])
+        assert caught.value.entry == converter.entry_name
 
 
-def test_a_file_of_another_contract_is_refused(backend, graphs, converted) -> None:
-    content = converted(backend.name, "fp32")
+def test_a_file_of_another_contract_is_refused(converter, graphs, converted) -> None:
+    content = converted(converter.name, "fp32")
     contract = [graph.spec for graph in graphs]
     with pytest.raises(BundleError, match="score"):
-        backend.load(content, contract[:-1])
+        converter.load(content, contract[:-1])
     wider = dataclasses.replace(contract[-1], outputs=(TensorSpec("scores", (1, 13)),))
     with pytest.raises(BundleError, match=r"\[1, 12\], the contract asks for float32 \[1, 13\]"):
-        backend.load(content, [*contract[:-1], wider])
+        converter.load(content, [*contract[:-1], wider])
 
 
 class Undecidable(nn.Module):
@@ -148,26 +148,26 @@ class Undecidable(nn.Module):
         return (x if bool(x.sum() > 0) else -x,)
 
 
-def test_a_refused_graph_is_named(backend, graphs) -> None:
+def test_a_refused_graph_is_named(converter, graphs) -> None:
     x = TensorSpec("x", (1, 3))
     undecidable = DeviceGraph(GraphSpec("branching", (x,), (TensorSpec("y", (1, 3)),)), Undecidable())
     with pytest.raises(LoweringError, match="graph branching") as caught:
-        backend.convert((graphs[-1], undecidable), precision=FP32)
-    assert (caught.value.backend, caught.value.graph) == (backend.name, "branching")
+        converter.convert((graphs[-1], undecidable), precision=FP32)
+    assert (caught.value.converter, caught.value.graph) == (converter.name, "branching")
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", CONVERTERS)
 @pytest.mark.parametrize("precision", ["int8"])
 def test_another_process_writes_the_same_bytes_and_prints_nothing(name, precision, converted, run_python) -> None:
     script = textwrap.dedent(
         f"""
         import hashlib, sys
         from conftest import tiny_graphs
-        from ofa_export.converters.registry import get_backend
+        from ofa_export.converters.registry import get_converter
         from ofa_export.precision import parse_precision
-        backend, graphs = get_backend({name!r}), tiny_graphs()
-        content = backend.convert(graphs, precision=parse_precision({precision!r}))
-        backend.load(content, [graph.spec for graph in graphs])
+        converter, graphs = get_converter({name!r}), tiny_graphs()
+        content = converter.convert(graphs, precision=parse_precision({precision!r}))
+        converter.load(content, [graph.spec for graph in graphs])
         print(hashlib.sha256(content).hexdigest())
         """
     )
@@ -176,10 +176,10 @@ def test_another_process_writes_the_same_bytes_and_prints_nothing(name, precisio
     assert process.stderr == ""
 
 
-def test_a_cached_conversion_takes_a_tenth_of_the_time(backend, graphs, tmp_path) -> None:
+def test_a_cached_conversion_takes_a_tenth_of_the_time(converter, graphs, tmp_path) -> None:
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
-        convert_cached(graphs, backend=backend, precision=FP32, store=ContentCache(tmp_path))
+        convert_cached(graphs, converter=converter, precision=FP32, store=ContentCache(tmp_path))
         seconds.append(time.perf_counter() - started)
     assert seconds[1] < 0.1 * seconds[0]

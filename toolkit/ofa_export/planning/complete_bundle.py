@@ -1,4 +1,4 @@
-"""The master of a checkpoint: a bundle's contents with every tile, from which each budget's bundle is cut."""
+"""The complete bundle of a checkpoint: its contents with every tile, from which each budget's bundle is cut."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ofa_export.bundle.manifest import (
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.converters import runtime_of
-from ofa_export.converters.protocol import Backend
+from ofa_export.converters.protocol import Converter
 from ofa_export.converters.schemes import minimum_runtime
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.candidate_worth import WorthSource
-from ofa_export.planning.candidates import candidate_of
+from ofa_export.planning.configuration_worth import WorthSource
+from ofa_export.planning.configurations import configuration_of
 from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.make_selftest import selftest_vectors
 from ofa_export.planning.model_card import model_card
@@ -30,14 +30,14 @@ from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.support.content_cache import ContentCache
 
 
-def make_master(
-    selection: ItemSelection, *, backend: Backend, recipe: BundleRecipe, curve: QualityCurve, store: ContentCache
+def make_complete_bundle(
+    selection: ItemSelection, *, converter: Converter, recipe: BundleRecipe, curve: QualityCurve, store: ContentCache
 ) -> BundleContents:
     """Convert and encode once; nothing here depends on the budget.
 
     Args:
         selection: what to export, and whose table goes in.
-        backend: the runtime.
+        converter: that makes the graphs.
         recipe: precision and self-test.
         curve: what the tiles are worth with this recipe.
         store: keeps converted graphs.
@@ -46,19 +46,19 @@ def make_master(
         The contents, with all tiles.
 
     Raises:
-        ConfigError: the recipe's precision asks for what the backend does not have.
+        ConfigError: the recipe's precision asks for what the converter does not have.
         LoweringError: the converter refused a graph.
     """
     group = selection.group
-    checkpoint = bundled(selection.checkpoint, group=group, recipe=recipe)
+    checkpoint = bundled(selection.checkpoint, recipe=recipe)
     graphs = convert_cached(
         device_graphs(checkpoint.model, candidates=recipe.candidates),
-        backend=backend,
+        converter=converter,
         precision=recipe.precision,
         store=store,
     )
     return BundleContents(
-        graph_entry=backend.entry_name,
+        graph_entry=converter.entry_name,
         graphs=graphs,
         table=selection.table,
         items_entry=selection.items_entry,
@@ -67,42 +67,42 @@ def make_master(
         ),
         min_snr_db=recipe.selftest_snr_db,
         model_card=model_card(
-            checkpoint, group=group, runtime=runtime_of(backend.name), precision=recipe.precision.name, curve=curve
+            checkpoint, group=group, runtime=runtime_of(converter.name), precision=recipe.precision.name, curve=curve
         ),
-        fields=_fields(checkpoint, backend=backend, group=group, recipe=recipe, curve=curve),
+        fields=_fields(checkpoint, converter=converter, group=group, recipe=recipe, curve=curve),
     )
 
 
-def measured_master(
-    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, store: ContentCache
+def measured_complete_bundle(
+    checkpoint: Checkpoint, *, converter: Converter, group: int, recipe: BundleRecipe, store: ContentCache
 ) -> BundleContents:
-    """Measure, then `make_master`, for a checkpoint in memory; `load_master` keeps what it makes of a folder.
+    """Measure, then `make_complete_bundle`, for a checkpoint in memory; nothing is kept in a cache.
 
     Args:
         checkpoint: what to export.
-        backend: the runtime.
+        converter: that makes the graphs.
         group: user group whose table goes in.
         recipe: every choice made.
         store: keeps converted graphs.
 
     Raises:
-        ConfigError: there is no such user group, or the recipe asks for what checkpoint or backend do not have.
+        ConfigError: there is no such user group, or the recipe asks for what checkpoint or converter do not have.
         LoweringError: the converter refused a graph.
     """
     selection = ItemSelection(checkpoint, group=group, items=recipe.items)
-    curve = WorthSource(selection, backend=backend, recipe=recipe).worth(candidate_of(recipe)).curve
-    return make_master(selection, backend=backend, recipe=recipe, curve=curve, store=store)
+    curve = WorthSource(selection, converter=converter, recipe=recipe).worth(configuration_of(recipe)).curve
+    return make_complete_bundle(selection, converter=converter, recipe=recipe, curve=curve, store=store)
 
 
 def _fields(
-    checkpoint: Checkpoint, *, backend: Backend, group: int, recipe: BundleRecipe, curve: QualityCurve
+    checkpoint: Checkpoint, *, converter: Converter, group: int, recipe: BundleRecipe, curve: QualityCurve
 ) -> ManifestFields:
     config = checkpoint.config
     shapes = config.model.shapes(theta_size=checkpoint.model.theta_size, candidates=recipe.candidates)
     return ManifestFields(
         model_id=f"{config.data.name}-{checkpoint.sha256[:12]}",
         group=str(group),
-        runtime=Runtime(name=runtime_of(backend.name), minimum_version=minimum_runtime(backend, recipe.precision)),
+        runtime=Runtime(name=runtime_of(converter.name), minimum_version=minimum_runtime(converter, recipe.precision)),
         precision=recipe.precision.name,
         shapes=Shapes(**vars(shapes)),
         quality=Quality(
@@ -115,7 +115,7 @@ def _fields(
         ranking=Ranking(exclude_history=config.data.exclude_history),
         # How many tiles are kept stands in the embedding layout: two ways to the same tiles give the same bytes.
         recipe={name: value for name, value in recipe.plain().items() if name != "tiles"},
-        tools={"ofa-export": __version__, **backend.tool_versions()},
+        tools={"ofa-export": __version__, **converter.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),
     )

@@ -1,4 +1,4 @@
-"""The arm64 Linux builds of the host runtimes, on processors that qemu imitates: the kernels that phones run."""
+"""The arm64 Linux builds of the host runtimes, on processors that qemu emulates: the kernels that phones run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.converters import runtime_of
-from ofa_export.converters.protocol import Backend, GraphRunner
+from ofa_export.converters.protocol import Converter, GraphRunner
 from ofa_export.errors import ConfigError
 from ofa_export.quantisation_rules import ActivationRounding
 from ofa_export.support.content_cache import default_cache_root
@@ -26,7 +26,7 @@ IDLE_TALK = ("INFO:", "WARNING:")
 """How lines begin that say nothing about an end."""
 
 
-class Arm64Runtime:
+class Arm64Target:
     """A bundle's runtime for arm64 on one processor.
 
     Args:
@@ -42,9 +42,9 @@ class Arm64Runtime:
         """What the user calls it."""
         return f"arm64-{self._cpu.name}"
 
-    def load(self, backend: Backend, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-        """Load a file in a new process; see `Runtime.load`."""
-        build = _build(backend)
+    def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
+        """Load a file in a new process; see `Target.load`."""
+        build = _build(converter)
         folder = root_folder(build, default_cache_root())
         with memory_file(graphs) as descriptor:
             child = ChildProcess(
@@ -56,38 +56,41 @@ class Arm64Runtime:
                 last_words=what_it_said,
                 pass_fds=[descriptor],
             )
-        return ChildRunner(child, contract, entry=backend.entry_name)
+        return ChildRunner(child, contract, entry=converter.entry_name)
 
-    def activations(self, backend: Backend) -> ActivationRounding:
+    def activations(self, converter: Converter) -> ActivationRounding:
         """As on the host: the same release, XNNPACK in both."""
         return "range"
 
-    def versions(self, backend: Backend) -> dict[str, str]:
+    def versions(self, converter: Converter) -> dict[str, str]:
         """Versions of the wheels, and of qemu, which has its own bugs."""
-        return {**{f"{name} (arm64)": found for name, found in _build(backend).versions.items()}, QEMU: qemu_version()}
+        return {
+            **{f"{name} (arm64)": found for name, found in _build(converter).versions.items()},
+            QEMU: qemu_version(),
+        }
 
 
-def arm64_neon() -> Arm64Runtime:
+def arm64_neon() -> Arm64Target:
     """The oldest processors: 8-bit multiplications of NEON."""
-    return Arm64Runtime(CPUS[0])
+    return Arm64Target(CPUS[0])
 
 
-def arm64_dotprod() -> Arm64Runtime:
+def arm64_dotprod() -> Arm64Target:
     """Processors since about 2018: dot products of four 8-bit values (`sdot`)."""
-    return Arm64Runtime(CPUS[1])
+    return Arm64Target(CPUS[1])
 
 
-def arm64_i8mm() -> Arm64Runtime:
+def arm64_i8mm() -> Arm64Target:
     """Processors since about 2021: products of 8-bit matrices (`smmla`)."""
-    return Arm64Runtime(CPUS[2])
+    return Arm64Target(CPUS[2])
 
 
-def _build(backend: Backend) -> Build:
-    runtime = runtime_of(backend.name)
+def _build(converter: Converter) -> Build:
+    runtime = runtime_of(converter.name)
     if runtime not in BUILDS:
         raise ConfigError(
-            f"The runtime arm64 runs files of {' and '.join(BUILDS)}, not those of the backend {backend.name}: "
-            "use --runtime host for them."
+            f"The target arm64 runs files of {' and '.join(BUILDS)}, not those of {converter.name}: "
+            "use --target host for them."
         )
     return BUILDS[runtime]
 

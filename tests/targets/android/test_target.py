@@ -1,4 +1,4 @@
-"""What is said about the end of the Java process, and for which backends it is started."""
+"""What is said about the end of the Java process, and for which converters it is started."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ofa_export.converters.registry import get_backend
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import ConfigError
-from ofa_export.targets.android.runtime import AndroidRuntime, crash_or_last_lines
+from ofa_export.targets.android.target import AndroidTarget, crash_or_last_lines
 
 CRASH = """\
 INFO: Initialized TensorFlow Lite runtime.
@@ -36,13 +36,13 @@ def test_an_end_without_a_crash_is_told_by_the_last_lines() -> None:
     assert crash_or_last_lines(log).splitlines() == [f"line {number}" for number in range(15, 20)]
 
 
-@pytest.mark.parametrize("name", ["litert", "litert-onnx2tf", "executorch"])
-def test_every_backend_of_ours_has_a_library_whose_version_is_reported(name: str) -> None:
-    versions = AndroidRuntime().versions(get_backend(name))
+@pytest.mark.parametrize("name", ["litert", "onnx2tf", "executorch"])
+def test_every_converter_of_ours_has_a_library_whose_version_is_reported(name: str) -> None:
+    versions = AndroidTarget().versions(get_converter(name))
     assert "2.16.1" in versions.values() or "0.8.5" in versions.values()
 
 
-def test_a_backend_without_one_is_a_sentence() -> None:
+def test_a_converter_without_one_is_a_sentence() -> None:
     other: Any = SimpleNamespace(name="torch-program", entry_name="graphs.pt")
-    with pytest.raises(ConfigError, match="no library for the backend torch-program, only for executorch, litert"):
-        AndroidRuntime().load(other, b"", ())
+    with pytest.raises(ConfigError, match="no library for torch-program, only for executorch, litert"):
+        AndroidTarget().load(other, b"", ())

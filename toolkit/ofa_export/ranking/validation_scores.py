@@ -1,4 +1,7 @@
-"""How many versions of one network rank the validation histories; what versions have in common is run once."""
+"""Quality of many versions of one network on the validation histories; what versions have in common is run once.
+
+In float64: what is promised of a bundle must not depend on the processor that measured it.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ from torch import Tensor, nn
 
 from ofa_export.data.histories import PAD
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.exact import in_float64
 from ofa_export.model.fake_quantised import device_layer
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.planning.quality import group_probes, missed_probes
+from ofa_export.planning.quality import group_histories, missed_histories
 from ofa_export.precision import Precision, Scheme
 from ofa_export.ranking.metrics import ndcg
 from ofa_export.ranking.table_ranks import ItemTable, counting_threads, table_ranks
@@ -37,7 +41,7 @@ class Interest:
     z: Tensor
 
 
-class ProbeScores:
+class ValidationScores:
     """The validation histories of a user group against several tables.
 
     Ranks, depth caps and the generators' precision differ between versions; controller and extractors take almost half
@@ -50,9 +54,9 @@ class ProbeScores:
     """
 
     def __init__(self, checkpoint: Checkpoint, *, group: int, tables: Sequence[ItemTable]) -> None:
-        chosen = group_probes(checkpoint, group)
-        histories, self.targets = checkpoint.probes.histories[chosen], checkpoint.probes.targets[chosen]
-        self.users = len(self.targets) + missed_probes(checkpoint, group)
+        chosen = group_histories(checkpoint, group)
+        histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
+        self.users = len(self.targets) + missed_histories(checkpoint, group)
         self.seen = histories if checkpoint.config.data.exclude_history else None
         self.tables = tables
         # Histories name few of many items; only these are looked up.
@@ -76,7 +80,7 @@ class ProbeScores:
             model: a version: `bundled` of the checkpoint's network, fake-quantised.
             precision: of its layers.
         """
-        found, executed = [], np.empty(0)
+        model, found, executed = in_float64(model), [], np.empty(0)
         with counting_threads() as workers:
             for index, table in enumerate(self.tables):
                 states, gates = map(torch.cat, zip(*self._answers(model, precision, index), strict=True))
@@ -111,7 +115,7 @@ class ProbeScores:
 
     def _embedded(self, model: AdaptiveRecommender, index: int) -> Iterator[tuple[Tensor, Tensor]]:
         # Looked up each time: the embeddings of all tables would take several times a table's memory.
-        embeddings = torch.from_numpy(self.tables[index].lookup(self.met))
+        embeddings = torch.from_numpy(self.tables[index].lookup(self.met)).double()
         for start in range(0, len(self.histories), BATCH):
             rows = torch.from_numpy(self.histories[start : start + BATCH].astype(np.int64))
             valid = model.valid((rows >= 0).sum(dim=1))

@@ -1,0 +1,65 @@
+"""Complete bundles by content: the second budget of a checkpoint needs neither torch nor a converter.
+
+A complete bundle is stored as any other, so reading it back checks every digest in it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
+from ofa_export.converters.protocol import Converter
+from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.configurations import configuration_of
+from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.measurements import Measurements
+from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.support.content_cache import ContentCache
+
+
+def load_complete_bundle(
+    source: ExportSource, *, converter: Converter, recipe: BundleRecipe, store: ContentCache
+) -> BundleContents:
+    """The complete bundle of a checkpoint, from the cache if it is there.
+
+    Args:
+        source: the checkpoint and the user group.
+        converter: that makes the graphs.
+        recipe: precision and self-test; its tiles do not matter here.
+        store: where complete bundles, conversions and measurements are kept.
+
+    Returns:
+        The contents, with all tiles.
+
+    Raises:
+        CheckpointError: the checkpoint is rejected.
+        ConfigError: there is no such user group.
+        LoweringError: the converter refused a graph.
+    """
+    described = {
+        "converter": converter.name,
+        "tools": converter.tool_versions(),
+        "recipe": recipe.model_dump(mode="json", exclude={"tiles"}),
+    }
+    key = source.key(described)
+
+    def make() -> bytes:
+        return _make(source, converter=converter, recipe=recipe, store=store)
+
+    return contents_of(Bundle(memoryview(make() if key is None else store.get_or_make(f"{key}.complete", make))))
+
+
+def _make(source: ExportSource, *, converter: Converter, recipe: BundleRecipe, store: ContentCache) -> bytes:
+    # Imported here: a complete bundle from the cache must not cost the import of torch.
+    from ofa_export.planning.complete_bundle import make_complete_bundle
+
+    (worth,) = Measurements(source, converter=converter, recipe=recipe, store=store).of([configuration_of(recipe)])
+    contents = make_complete_bundle(
+        source.selection(recipe.items), converter=converter, recipe=recipe, curve=worth.curve, store=store
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "complete.ofab"
+        write_bundle(path, contents, tiles=contents.table.tile_count, budget=UNBOUNDED)
+        return path.read_bytes()
