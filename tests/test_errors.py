@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export import errors
-from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, UnknownNameError
+from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, RejectionCode, UnknownNameError
 
 LINE = re.compile(r"^ +(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
 
@@ -88,12 +88,17 @@ def test_a_budget_error_counts_and_numbers_its_ways_out() -> None:
 
 
 def test_a_bundle_error_names_the_entry() -> None:
-    assert str(BundleError("it is empty.", entry="items.bin")) == "Bundle rejected at items.bin: it is empty."
-    assert str(BundleError("it is empty.")) == "Bundle rejected: it is empty."
+    assert (
+        str(BundleError("it is empty.", code=RejectionCode.ITEMS_HEADER, entry="items.bin"))
+        == "Bundle rejected at items.bin: it is empty."
+    )
+    assert str(BundleError("it is empty.", code=RejectionCode.EMPTY)) == "Bundle rejected: it is empty."
 
 
 def test_what_a_refusal_quotes_of_a_hostile_file_can_be_shown() -> None:
-    error = BundleError(f"the key '\x1b[2J\n{'x' * 5000}' appears twice.", entry="\x1b[2J")
+    error = BundleError(
+        f"the key '\x1b[2J\n{'x' * 5000}' appears twice.", code=RejectionCode.ITEMS_KEYS, entry="\x1b[2J"
+    )
     assert str(error).isprintable()
     assert error.entry == r"\x1b[2J"
     assert error.reason.startswith(r"the key '\x1b[2J xxx")

@@ -122,14 +122,14 @@ def hostile(data: bytes) -> dict[str, bytes]:
     changed = [other_digest if entry == listed else entry for entry in manifest["entries"]]
     return {
         "truncated": data[:-1000],
-        "newer-schema": archive(entries, {**manifest, "schema_version": "2.0"}),
+        "newer-schema": archive(entries, {**manifest, "schema_version": "3.0"}),
         "wrong-selftest": archive({**entries, SELFTEST: bytes(selftest)}, {**manifest, "entries": changed}),
     }
 
 
 def archive(entries: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bytes:
     file = io.BytesIO()
-    document = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    document = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     write_archive(file, [(name, document if name == "manifest.json" else data) for name, data in entries.items()])
     return file.getvalue()
 

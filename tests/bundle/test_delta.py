@@ -144,7 +144,12 @@ def test_names_that_could_escape_are_rejected(parts: dict[str, bytes], archive_o
 
 @pytest.mark.parametrize(
     ("version", "sentence"),
-    [("2.0", "newer version of ofa-export"), ("0.9", "never released"), ("one", "schema_version"), ("1.x", "schema")],
+    [
+        ("3.0", "newer version of ofa-export"),
+        ("1.0", "older version of ofa-export"),
+        ("one", "schema_version"),
+        ("2.x", "schema"),
+    ],
 )
 def test_versions_that_this_reader_does_not_know(
     parts: dict[str, bytes], archive_of: Archive, version: str, sentence: str
@@ -183,9 +188,9 @@ def test_a_description_that_is_no_json(parts: dict[str, bytes], archive_of: Arch
 
 def test_a_description_that_is_too_long_or_not_compact(parts: dict[str, bytes], archive_of: Archive) -> None:
     rejected(archive_of({**parts, ENTRY: parts[ENTRY] + b" " * 2**16}), "at most 65,536", ENTRY)
-    rejected(archive_of({**parts, ENTRY: parts[ENTRY].replace(b",", b", ", 1)}), "compact JSON", ENTRY)
-    twice = parts[ENTRY].replace(b'{"base"', b'{"schema_version":"1.0","base"', 1)
-    rejected(archive_of({**parts, ENTRY: twice}), "compact JSON", ENTRY)
+    rejected(archive_of({**parts, ENTRY: parts[ENTRY].replace(b",", b", ", 1)}), "canonical JSON", ENTRY)
+    twice = parts[ENTRY].replace(b'{"base"', b'{"schema_version":"2.0","base"', 1)
+    rejected(archive_of({**parts, ENTRY: twice}), "canonical JSON", ENTRY)
 
 
 def unusable(base: memoryview, data: memoryview, sentence: str, entry: str | None) -> None:

@@ -94,7 +94,7 @@ def test_the_key_is_the_same_in_another_process_and_imports_no_converter(run_pyt
         "from ofa_export.converters.litert.converter import LiteRtConverter\n"
         "from ofa_export.precision import INT8\n"
         "print(conversion_key(tiny_graphs(), converter=LiteRtConverter(), precision=INT8))\n"
-        "assert not {'executorch', 'litert_torch', 'ai_edge_quantizer'} & set(sys.modules)"
+        "assert not {'executorch', 'litert_torch', 'litert_quantizer'} & set(sys.modules)"
     )
     keys = {run_python(script, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}
     assert len(keys) == 1

@@ -42,6 +42,6 @@ def test_getting_converters_imports_neither_torch_nor_converters(run_python) -> 
         "import sys\n"
         "from ofa_export.converters.registry import converter_names, get_converter\n"
         "for name in converter_names(): get_converter(name).tool_versions()\n"
-        "heavy = {'torch', 'executorch', 'litert_torch', 'ai_edge_quantizer', 'onnx2tf', 'tensorflow', 'onnx'}\n"
+        "heavy = {'torch', 'executorch', 'litert_torch', 'litert_quantizer', 'onnx2tf', 'tensorflow', 'onnx'}\n"
         "assert not heavy & set(sys.modules)"
     )

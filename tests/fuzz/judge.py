@@ -40,12 +40,14 @@ class Verdict:
     Args:
         error: name of the class of the refusal, None when the file was accepted.
         entry: the entry that the refusal names, if any.
+        code: what is wrong, for programs, None when the file was accepted.
         reason: its sentence, empty when the file was accepted.
         facts: of an accepted file, digests of what it gives out.
     """
 
     error: str | None
     entry: str | None
+    code: str | None
     reason: str
     facts: Mapping[str, str]
 
@@ -58,14 +60,14 @@ def judge(data: bytes, base: Base) -> Verdict:
         Exception: anything but a typed refusal is a defect.
     """
     try:
-        return Verdict(error=None, entry=None, reason="", facts=READERS[base.kind](data, base))
+        return Verdict(error=None, entry=None, code=None, reason="", facts=READERS[base.kind](data, base))
     except OfaExportError as error:
         if type(error) is not ERRORS[base.kind]:
             raise
         reason, entry = error.reason, error.entry
         if not reason or len(str(error)) > MAX_REASON or not str(error).isprintable():
             raise WrongResultError(f"the refusal cannot be shown: {str(error)[:200]!r}") from error
-        return Verdict(error=type(error).__name__, entry=entry, reason=reason, facts={})
+        return Verdict(error=type(error).__name__, entry=entry, code=str(error.code), reason=reason, facts={})
 
 
 def _bundle(data: bytes, base: Base) -> Mapping[str, str]:

@@ -30,6 +30,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import ClassVar
 
 MAX_QUOTED = 1000
@@ -146,17 +147,61 @@ class CheckpointError(RejectedError):
     """The checkpoint is corrupt, foreign, or of another version."""
 
 
+class RejectionCode(StrEnum):
+    """Why a file must not be used, for programs; docs/bundle-format.md says what each code means.
+
+    The app has the same codes. One that was released keeps its meaning; sentences may change at any time.
+    """
+
+    EMPTY = "empty"
+    NO_ARCHIVE = "no_archive"
+    ARCHIVE = "archive"
+    ENTRY_NAME = "entry_name"
+    NOT_STORED = "not_stored"
+    DAMAGED = "damaged"
+    WRONG_KIND = "wrong_kind"
+    DOCUMENT_SIZE = "document_size"
+    NEWER_VERSION = "newer_version"
+    OLDER_VERSION = "older_version"
+    DOCUMENT = "document"
+    ENTRY_UNLISTED = "entry_unlisted"
+    ENTRY_MISSING = "entry_missing"
+    ENTRY_SIZE = "entry_size"
+    ENTRY_DIGEST = "entry_digest"
+    ENTRY_ORDER = "entry_order"
+    OVER_BUDGET = "over_budget"
+    TABLE_SIZE = "table_size"
+    TABLE_VALUES = "table_values"
+    TILE_ORDER = "tile_order"
+    ITEMS_HEADER = "items_header"
+    ITEMS_TEXT = "items_text"
+    ITEMS_KEYS = "items_keys"
+    SELFTEST_FILE = "selftest_file"
+    SELFTEST_TENSORS = "selftest_tensors"
+    MODEL_CARD = "model_card"
+    GRAPHS = "graphs"
+    OTHER_BASE = "other_base"
+    ALREADY_APPLIED = "already_applied"
+    KEPT_BYTES = "kept_bytes"
+    RESULT_DIGEST = "result_digest"
+    OTHER_CHECKPOINT = "other_checkpoint"
+    OTHER_GROUP = "other_group"
+    OTHER_WIDTH = "other_width"
+
+
 class _EntryError(Exception):
     """A rejection that may name an entry of the file; subclasses say which kind of file.
 
     Args:
         reason: what is wrong, as a sentence.
+        code: what is wrong, for programs.
         entry: the entry at fault, or None when it is the file as a whole.
     """
 
     kind: ClassVar[str]
 
-    def __init__(self, reason: str, *, entry: str | None = None) -> None:
+    def __init__(self, reason: str, *, code: RejectionCode, entry: str | None = None) -> None:
+        self.code = code
         # Both may quote a hostile file: no control character of it reaches a terminal, and no text without an end.
         self.reason, self.entry = _shown(reason), None if entry is None else _shown(entry)
         entry, reason = self.entry, self.reason
@@ -191,7 +236,7 @@ def rejected_as(kind: type[DeltaError | SessionPackError]) -> Iterator[None]:
     try:
         yield
     except BundleError as error:
-        raise kind(error.reason, entry=error.entry) from error
+        raise kind(error.reason, code=error.code, entry=error.entry) from error
 
 
 class FleetError(RejectedError):

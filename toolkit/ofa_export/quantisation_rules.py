@@ -38,7 +38,7 @@ class QuantisationRules:
 
 
 CHANNELWISE = QuantisationRules(int8_smallest_scale=1e-9 / 127, int4_group=None, int4_steps=7.0)
-"""LiteRT: ai-edge-quantizer's `dynamic_wi8` and `dynamic_wi4`, computed by XNNPACK."""
+"""LiteRT: litert-quantizer's `dynamic_wi8` and `dynamic_wi4`, computed by XNNPACK."""
 
 GROUPWISE = QuantisationRules(int8_smallest_scale=2**-12, int4_group=32, int4_steps=7.5)
 """ExecuTorch: PT2E int8 and torchao int4, computed by XNNPACK."""

@@ -28,7 +28,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 
 def rounded(workshop: Any, contents: BundleContents) -> Checkpoint:
     """The checkpoint as the recipe cuts and rounds it."""
-    recipe = BundleRecipe.model_validate(contents.fields.recipe)
+    recipe = BundleRecipe.model_validate_json(contents.fields.recipe)
     cut = bundled(workshop.checkpoint, recipe=recipe)
     model = fake_quantised(cut.model, recipe.precision, converter=get_converter("torch-program"))
     return replace(cut, model=model)
@@ -41,7 +41,7 @@ def found(workshop: Any, contents: BundleContents, checkpoint: Checkpoint, *, ti
         trained=workshop.checkpoint,
         rounded=checkpoint,
         table=contents.table.with_tiles(tiles),
-        precision=BundleRecipe.model_validate(contents.fields.recipe).precision,
+        precision=BundleRecipe.model_validate_json(contents.fields.recipe).precision,
         limit=Limit(limit=1e-4, why="four decimals"),
     )
 
@@ -50,7 +50,7 @@ def found(workshop: Any, contents: BundleContents, checkpoint: Checkpoint, *, ti
 @pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
 def test_what_was_measured_is_measured_again(workshop: Any, choices: dict[str, Any]) -> None:
     contents = workshop.complete(**choices)
-    promised = dict(contents.fields.quality.ndcg_at_10.by_tiles)
+    promised = {each.tiles: each.ndcg_at_10 for each in contents.fields.quality.ndcg_at_10.by_tiles}
     few, whole = sorted(promised)[2], contents.table.tile_count
     for kept, measured in ((few, few), (few + 1, few), (whole, whole)):
         again = found(workshop, contents, rounded(workshop, contents), tiles=kept)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_graphs_are_divided_by_part_of_the_network_at_the_bundle_s_precision(wor
 @pytest.mark.parametrize("recipe", [{}, {"precision": "int5"}, {"precision": "int8", "candidates": "many"}])
 def test_a_recipe_that_makes_no_sense_is_not_looked_into(workshop: Any, recipe: dict[str, Any]) -> None:
     contents = workshop.complete()
-    fields = contents.fields.model_copy(update={"recipe": recipe})
+    fields = contents.fields.model_copy(update={"recipe": json.dumps(recipe)})
     size, parts = parts_of(workshop, replace(contents, fields=fields))
     assert sum(part.bytes for part in parts.values()) == size
     assert not any(part.inside for name, part in parts.items() if name.startswith("graphs."))

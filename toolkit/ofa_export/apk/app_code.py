@@ -20,6 +20,7 @@ from ofa_export.apk.packages import (
     KOTLIN_COMPILER,
     R8,
     RUNTIME_PACKAGES,
+    SERIALIZATION_PLUGIN,
 )
 from ofa_export.apk.platform import PlatformClasses, java_api_table
 from ofa_export.apk.references import unresolved
@@ -88,8 +89,14 @@ def _build(sources: AppSources, root: Path, progress: ProgressCallback) -> dict[
         libraries = [*runtimes, *(packages[artifact] for artifact in APP_LIBRARIES)]
         progress("compiling Kotlin", 0, 0)
         compiler = [packages[artifact] for artifact in KOTLIN_COMPILER]
-        imported = [packages[ANDROID], *libraries]
-        classes = compile_app(sources, generated=resources.java, compiler=compiler, libraries=imported, folder=folder)
+        classes = compile_app(
+            sources,
+            generated=resources.java,
+            compiler=compiler,
+            plugin=packages[SERIALIZATION_PLUGIN],
+            libraries=[packages[ANDROID], *libraries],
+            folder=folder,
+        )
         progress("shrinking", 0, 0)
         program = [*classes, *libraries]
         dex = shrink(program, platform=platform, r8=packages[R8], rules=resources.rules, folder=folder)

@@ -96,7 +96,7 @@ def metered(
 
 LIBRARIES = {
     ("host", "litert"): ("ai_edge_litert.interpreter",),
-    ("host", "executorch"): ("torch", "executorch.extension.pybindings._portable_lib"),
+    ("host", "executorch"): ("torch", "executorch.extension.pybindings._C"),
     ("android", "litert"): ("ai_edge_litert.interpreter", "ofa_export.targets.android.target"),
     ("android", "executorch"): ("ofa_export.targets.android.target",),
 }

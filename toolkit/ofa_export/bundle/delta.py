@@ -23,7 +23,6 @@ from ofa_export.bundle.document import Digest, Entry, EntryName, JsonDocument, S
 from ofa_export.errors import DeltaError, rejected_as
 
 ENTRY = "delta.json"
-SCHEMA_VERSION = "1.0"
 MAX_DELTA_JSON_BYTES = 2**16
 
 Size = Annotated[int, Field(ge=0, le=MAX_BYTES)]

@@ -6,7 +6,8 @@ import numpy as np
 
 from ofa_export.bundle.archive import Buffer
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.delta import SCHEMA_VERSION, Change, Content, Delta, DeltaFields
+from ofa_export.bundle.delta import Change, Content, Delta, DeltaFields
+from ofa_export.bundle.schema_version import SCHEMA_VERSION
 from ofa_export.errors import ConfigError
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ofa_export.bundle.document import read_document
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.mapping import map_file
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, RejectionCode
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +62,7 @@ def read_envelope(data: memoryview) -> Envelope:
     if len(data) > manifest.budget_bytes:
         raise BundleError(
             f"the file has {len(data):,} bytes, over its own budget of {manifest.budget_bytes:,}.",
+            code=RejectionCode.OVER_BUDGET,
             entry=Manifest.entry,
         )
     return Envelope(manifest=manifest, entries=entries, size=len(data))

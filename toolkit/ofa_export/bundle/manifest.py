@@ -1,7 +1,8 @@
 """`manifest.json`: everything a phone must know before it trusts a bundle, as compact JSON with sorted keys.
 
-The JSON is ASCII without white space, at most 1 MiB, and exactly what `Manifest.to_bytes` writes; its schema is in
-`docs/bundle-manifest.schema.json`. It lists every other entry with size and SHA-256, in file order. Digests and
+The JSON is canonical (RFC 8785), at most 1 MiB, and exactly what `Manifest.to_bytes` writes; its schema is in
+`docs/bundle-manifest.schema.json`. It lists every other entry with size and SHA-256, in file order. Its only numbers
+are integers: what is not whole is a decimal text, for which every language has the same characters. Digests and
 qualities have a fixed width, so the manifest's length (and with it the size of the bundle) does not depend on them.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
 from ofa_export.bundle.document import Bytes, Digest, Entry, JsonDocument, Name, StrictModel
 from ofa_export.bundle.layout import MAX_TILES, OrderName
@@ -18,11 +19,13 @@ from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, devi
 
 ENTRY = "manifest.json"
 MAX_MANIFEST_BYTES = 2**20
-SCHEMA_VERSION = "1.0"
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Count = Annotated[int, Field(ge=1, lt=2**40)]
 Score = Annotated[str, Field(pattern=r"^[01]\.[0-9]{4}$")]
+DecimalText = Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,20}$")]
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+RecipeText = Annotated[str, Field(min_length=2, max_length=2**16)]
 
 
 class Runtime(StrictModel):
@@ -76,8 +79,8 @@ class EmbeddingLayout(StrictModel):
     block_width: Literal[8]
     group_sizes: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_TILES // 8)]
     planes: Literal[8]
-    clip: Annotated[float, Field(gt=0, le=100)]
-    exponent: Annotated[float, Field(ge=0.1, le=1)]
+    clip: DecimalText
+    exponent: DecimalText
     order: OrderName
     tiles_total: Annotated[int, Field(ge=1, le=MAX_TILES)]
     tiles_kept: Annotated[int, Field(ge=1, le=MAX_TILES)]
@@ -96,31 +99,42 @@ class EmbeddingLayout(StrictModel):
             raise ValueError(f"the group sizes add up to {sum(self.group_sizes):,} items, not to {self.items:,}")
         if self.tiles_total != len(self.group_sizes) * self.blocks * self.planes:
             raise ValueError(f"{self.tiles_total} tiles are not groups x blocks x planes")
+        if not 0 < float(self.clip) <= 100:
+            raise ValueError(f"clip {self.clip} is not above 0 and at most 100")
+        if not 0.1 <= float(self.exponent) <= 1:
+            raise ValueError(f"exponent {self.exponent} is not in 0.1..1")
         if not self.floor_tiles <= self.tiles_kept <= self.tiles_total:
             raise ValueError(f"{self.tiles_kept} kept tiles are not in {self.floor_tiles}..{self.tiles_total}")
         return self
 
 
+class TilesQuality(StrictModel):
+    """NDCG@10 with the first `tiles` tiles only."""
+
+    tiles: Count
+    ndcg_at_10: Score
+
+
 class NdcgAt10(StrictModel):
     """NDCG@10 of the PyTorch reference over all items, four decimals.
 
-    `full_table` is measured with the unquantised item table, each pair of `by_tiles` with the first so many tiles,
-    ascending. The pairs are the same at every budget: a phone that drops tiles reads there what that costs.
+    `full_table` is measured with the unquantised item table, each element of `by_tiles` with the first so many tiles,
+    ascending. They are the same at every budget: a phone that drops tiles reads there what that costs.
     """
 
     full_table: Score
-    by_tiles: Annotated[tuple[tuple[Count, Score], ...], Field(max_length=256)]
+    by_tiles: Annotated[tuple[TilesQuality, ...], Field(max_length=256)]
 
     @model_validator(mode="after")
     def _ascends(self) -> NdcgAt10:
-        counts = [tiles for tiles, _ in self.by_tiles]
+        counts = [each.tiles for each in self.by_tiles]
         if counts != sorted(set(counts)):
             raise ValueError("by_tiles must name each number of tiles once, in ascending order")
         return self
 
     def expected(self, tiles: int) -> str | None:
         """What to expect at least of the first `tiles` tiles: the value of the largest measured prefix in them."""
-        return next((value for count, value in reversed(self.by_tiles) if count <= tiles), None)
+        return next((each.ndcg_at_10 for each in reversed(self.by_tiles) if each.tiles <= tiles), None)
 
 
 class Quality(StrictModel):
@@ -139,8 +153,14 @@ class Ranking(StrictModel):
 class SelfTestFields(StrictModel):
     """What `selftest.bin` holds and how close the phone must come to it."""
 
-    min_snr_db: Annotated[float, Field(ge=0, le=300)]
+    min_snr_db: DecimalText
     cases: Count
+
+    @model_validator(mode="after")
+    def _is_in_range(self) -> SelfTestFields:
+        if float(self.min_snr_db) > 300:
+            raise ValueError(f"min_snr_db {self.min_snr_db} is not in 0..300")
+        return self
 
 
 class DataSource(StrictModel):
@@ -161,7 +181,7 @@ class ManifestFields(StrictModel):
         shapes: T, d, L, C and P.
         quality: expected quality; the same texts with other digits do not change the size of the bundle.
         ranking: how candidates become a ranking.
-        recipe: the resolved recipe.
+        recipe: the resolved recipe, as JSON text: a phone does not look into it.
         tools: version of each tool that took part.
         checkpoint_sha256: digest of the source checkpoint.
         data: what the model was trained on.
@@ -174,8 +194,8 @@ class ManifestFields(StrictModel):
     shapes: Shapes
     quality: Quality
     ranking: Ranking
-    recipe: dict[str, JsonValue]
-    tools: Annotated[dict[Name, Name], Field(max_length=100)]
+    recipe: RecipeText
+    tools: Annotated[dict[ToolName, Name], Field(max_length=100)]
     checkpoint_sha256: Digest
     data: DataSource
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
 from pathlib import Path
 
-from ofa_export.errors import ConfigError, RejectedError
+from ofa_export.errors import BundleError, ConfigError, DeltaError, RejectionCode, SessionPackError
 
 
-def map_file(path: Path | str, *, kind: str, rejected: Callable[[str], RejectedError]) -> mmap.mmap:
+def map_file(path: Path | str, *, kind: str, rejected: type[BundleError | DeltaError | SessionPackError]) -> mmap.mmap:
     """Map a file.
 
     Args:
@@ -27,7 +26,7 @@ def map_file(path: Path | str, *, kind: str, rejected: Callable[[str], RejectedE
     try:
         with Path(path).open("rb") as file:
             if not file.seek(0, 2):
-                raise rejected(f"{path} is empty.")
+                raise rejected(f"{path} is empty.", code=RejectionCode.EMPTY)
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise ConfigError(f"The {kind} {path} cannot be read: {error.strerror or error}. Check the path.") from error

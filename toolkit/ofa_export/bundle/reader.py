@@ -20,7 +20,7 @@ from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, RejectionCode
 
 MODEL_CARD = "MODEL_CARD.md"
 
@@ -55,11 +55,13 @@ class Bundle:
         items.check_header(self.items_entry, items=layout.items)
         self.selftest = SelfTest.from_bytes(entries[selftest.ENTRY], self.manifest.shapes, items=layout.items)
         if self.selftest.cases != self.manifest.selftest.cases:
-            raise BundleError(f"it has {self.selftest.cases} cases, the manifest says otherwise.", entry=selftest.ENTRY)
+            reason = f"it has {self.selftest.cases} cases, the manifest says otherwise."
+            raise BundleError(reason, code=RejectionCode.SELFTEST_TENSORS, entry=selftest.ENTRY)
         try:
             self.model_card = bytes(entries[MODEL_CARD]).decode()
         except UnicodeDecodeError as error:
-            raise BundleError(f"it is not UTF-8 ({error.reason}).", entry=MODEL_CARD) from error
+            reason = f"it is not UTF-8 ({error.reason})."
+            raise BundleError(reason, code=RejectionCode.MODEL_CARD, entry=MODEL_CARD) from error
 
     @classmethod
     def open(cls, path: Path | str) -> Bundle:

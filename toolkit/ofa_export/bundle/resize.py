@@ -52,10 +52,10 @@ def _ways_out(complete: BundleContents, held: int) -> Iterator[str]:
         yield f"Use --budget {rounded}KB, the smallest that works for this bundle."
     elif _serves(complete, held, needed):
         yield f"Use --budget {needed}, the smallest that works for this bundle."
-    for count, value in complete.fields.quality.ndcg_at_10.by_tiles[1:]:
-        useful = smallest_budget(complete, count)
-        if count <= held and _serves(complete, held, useful):
-            yield f"Use --budget {useful}: {count} tiles, NDCG@10 {value}."
+    for each in complete.fields.quality.ndcg_at_10.by_tiles[1:]:
+        useful = smallest_budget(complete, each.tiles)
+        if each.tiles <= held and _serves(complete, held, useful):
+            yield f"Use --budget {useful}: {each.tiles} tiles, NDCG@10 {each.ndcg_at_10}."
             break
     yield (
         "Make the bundle from a checkpoint with a smaller mapper (rank, depth or width in the train recipe), or with "

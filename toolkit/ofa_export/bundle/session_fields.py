@@ -15,7 +15,6 @@ from ofa_export.bundle.layout import MAX_TILES
 from ofa_export.errors import SessionPackError, rejected_as
 
 ENTRY = "session.json"
-SCHEMA_VERSION = "1.0"
 MAX_SESSION_JSON_BYTES = 2**17
 MAX_SESSION_ITEMS = 2**16
 """More than any session asks for; what it bounds is the memory of a phone that reads a forged pack."""

@@ -32,16 +32,16 @@ from ofa_export.bundle.document import Entry
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.mapping import map_file
+from ofa_export.bundle.schema_version import SCHEMA_VERSION
 from ofa_export.bundle.session_fields import (
     CANDIDATES,
     MAX_SESSION_ITEMS,
-    SCHEMA_VERSION,
     CandidateLayout,
     SessionFields,
     read_session_fields,
 )
 from ofa_export.bundle.table import Rows
-from ofa_export.errors import BundleError, ConfigError, SessionPackError, rejected_as
+from ofa_export.errors import BundleError, ConfigError, RejectionCode, SessionPackError, rejected_as
 
 TABLE_VALUES = 2**PLANES
 
@@ -172,16 +172,19 @@ class SessionPack:
             raise SessionPackError(
                 f"its items are of checkpoint {fields.checkpoint_sha256}, the bundle is of checkpoint "
                 f"{manifest.checkpoint_sha256}: scores of one mean nothing to the other. Have a pack made from the "
-                "bundle's checkpoint (ofa-export session --for BUNDLE)."
+                "bundle's checkpoint (ofa-export session --for BUNDLE).",
+                code=RejectionCode.OTHER_CHECKPOINT,
             )
         if fields.group != manifest.group:
             raise SessionPackError(
                 f"its items are of user group {fields.group}, the bundle is for user group {manifest.group}: have a "
-                f"pack made with --group {manifest.group}."
+                f"pack made with --group {manifest.group}.",
+                code=RejectionCode.OTHER_GROUP,
             )
         if fields.candidates.width != manifest.embeddings.width:
             raise SessionPackError(
                 f"its embeddings are {fields.candidates.width} wide, those of the bundle {manifest.embeddings.width}.",
+                code=RejectionCode.OTHER_WIDTH,
                 entry=SessionFields.entry,
             )
 
@@ -211,15 +214,16 @@ def _candidates_from_bytes(
     head = 4 * (groups * blocks + TABLE_VALUES)
     expected = head + layout.items * layout.width
     if len(data) != expected:
-        raise _rejected(f"it has {len(data):,} bytes; {layout.items:,} items of this layout need {expected:,}.")
+        reason = f"it has {len(data):,} bytes; {layout.items:,} items of this layout need {expected:,}."
+        raise _rejected(reason, RejectionCode.TABLE_SIZE)
     values = np.frombuffer(data, "<f4", groups * blocks + TABLE_VALUES)
     rms, table = values[: groups * blocks].reshape(groups, blocks), values[groups * blocks :]
     if not np.isfinite(values).all() or rms.min() < 0:
-        raise _rejected("a scale or table value is not finite, or a scale is negative.")
+        raise _rejected("a scale or table value is not finite, or a scale is negative.", RejectionCode.TABLE_VALUES)
     if not products_are_finite(rms, table):
-        raise _rejected("a scale times a table value is too large for a float32.")
+        raise _rejected("a scale times a table value is too large for a float32.", RejectionCode.TABLE_VALUES)
     return rms, table, np.frombuffer(data, np.uint8, offset=head).reshape(layout.items, layout.width)
 
 
-def _rejected(reason: str) -> BundleError:
-    return BundleError(reason, entry=CANDIDATES)
+def _rejected(reason: str, code: RejectionCode) -> BundleError:
+    return BundleError(reason, code=code, entry=CANDIDATES)

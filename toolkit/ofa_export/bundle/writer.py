@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from ofa_export.bundle import embeddings, items, manifest, reader, selftest
 from ofa_export.bundle.archive import Buffer, archive_bytes, write_archive
-from ofa_export.bundle.document import Entry, first_problem
+from ofa_export.bundle.document import Entry, decimal_text, first_problem
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest, ManifestFields, SelfTestFields, contract_graphs
 from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.schema_version import SCHEMA_VERSION
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import floor_tiles
@@ -106,7 +107,7 @@ def contents_of(bundle: Bundle) -> BundleContents:
         table=bundle.table,
         items_entry=bundle.items_entry,
         selftest=bundle.selftest,
-        min_snr_db=bundle.manifest.selftest.min_snr_db,
+        min_snr_db=float(bundle.manifest.selftest.min_snr_db),
         model_card=bundle.model_card,
         fields=ManifestFields(**fields),
     )
@@ -210,12 +211,12 @@ def _manifest(contents: BundleContents, tiles: int, budget: int, entries: Iterat
     try:
         return Manifest(
             **dict(contents.fields),
-            schema_version=manifest.SCHEMA_VERSION,
+            schema_version=SCHEMA_VERSION,
             budget_bytes=budget,
             graphs=contract_graphs(contents.fields.shapes),
             entries=tuple(Entry(name=name, bytes=size, sha256=digest) for name, size, digest in entries),
             embeddings=embeddings.layout_of(contents.table.with_tiles(tiles)),
-            selftest=SelfTestFields(min_snr_db=contents.min_snr_db, cases=contents.selftest.cases),
+            selftest=SelfTestFields(min_snr_db=decimal_text(contents.min_snr_db), cases=contents.selftest.cases),
         )
     except ValidationError as error:
         raise ConfigError(f"The manifest of the bundle cannot be made: {first_problem(error)}") from error

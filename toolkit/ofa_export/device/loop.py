@@ -24,7 +24,7 @@ from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.table import ElasticTable, Rows
 from ofa_export.contract import GraphSpec, block_name, theta_name
 from ofa_export.device.items import DeviceItems
-from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError
+from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError, RejectionCode
 
 if TYPE_CHECKING:
     from ofa_export.converters.protocol import GraphRunner
@@ -264,7 +264,7 @@ class Device:
         if name not in outputs or outputs[name].shape != shape:
             found = outputs[name].shape if name in outputs else "nothing"
             reason = f"graph {graph.name} returned {found} for {name}; the manifest says {shape}."
-            raise BundleError(reason, entry=self.bundle.manifest.entries[0].name)
+            raise BundleError(reason, code=RejectionCode.GRAPHS, entry=self.bundle.manifest.entries[0].name)
         value = np.asarray(outputs[name], np.float32)
         if not np.isfinite(value).all():
             raise NumericsError(f"Graph {graph.name} returned values in {name} that are not finite.")

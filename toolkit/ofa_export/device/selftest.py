@@ -70,7 +70,7 @@ def run_selftest(device: Device) -> SelfTestReport:
     return SelfTestReport(
         flipped_gates=tuple(flipped),
         score_snr_db=tuple(snr_db),
-        min_snr_db=device.bundle.manifest.selftest.min_snr_db,
+        min_snr_db=float(device.bundle.manifest.selftest.min_snr_db),
         wrong_tile_items=_wrong_items(test, device.table),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ofa_export import __version__
 from ofa_export.bundle.manifest import (
     DataSource,
@@ -11,6 +13,7 @@ from ofa_export.bundle.manifest import (
     Ranking,
     Runtime,
     Shapes,
+    TilesQuality,
 )
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.converters.conversion import convert_cached
@@ -108,13 +111,13 @@ def _fields(
         quality=Quality(
             ndcg_at_10=NdcgAt10(
                 full_table=f"{curve.full_table:.4f}",
-                by_tiles=tuple((tiles, f"{value:.4f}") for tiles, value in curve.by_tiles),
+                by_tiles=tuple(TilesQuality(tiles=tiles, ndcg_at_10=f"{value:.4f}") for tiles, value in curve.by_tiles),
             ),
             users=curve.users,
         ),
         ranking=Ranking(exclude_history=config.data.exclude_history),
         # How many tiles are kept stands in the embedding layout: two ways to the same tiles give the same bytes.
-        recipe={name: value for name, value in recipe.plain().items() if name != "tiles"},
+        recipe=json.dumps({name: value for name, value in recipe.plain().items() if name != "tiles"}, sort_keys=True),
         tools={"ofa-export": __version__, **converter.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),

@@ -100,8 +100,8 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
         tiles=tiles,
         parts=(*parts, overhead),
         alternatives=tuple(
-            Point(tiles=count, budget_bytes=smallest_budget(contents, count), ndcg_at_10=value)
-            for count, value in contents.fields.quality.ndcg_at_10.by_tiles
+            Point(tiles=each.tiles, budget_bytes=smallest_budget(contents, each.tiles), ndcg_at_10=each.ndcg_at_10)
+            for each in contents.fields.quality.ndcg_at_10.by_tiles
         ),
     )
 

@@ -113,7 +113,7 @@ def total(part: Tensor) -> Tensor:
     """
     if count() == 1:
         return part
-    result: Tensor = _Total.apply(part)  # type: ignore[no-untyped-call]
+    result: Tensor = _Total.apply(part)
     return result
 
 

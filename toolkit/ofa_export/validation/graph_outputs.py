@@ -8,7 +8,7 @@ import numpy as np
 
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.protocol import GraphRunner
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, RejectionCode
 from ofa_export.validation.reference import Reference, Tensors
 
 
@@ -43,6 +43,6 @@ def _run(runner: GraphRunner, spec: GraphSpec, inputs: Tensors, *, entry: str) -
             found = outputs[tensor.name].shape if tensor.name in outputs else "nothing"
             if found != tensor.shape:
                 reason = f"graph {spec.name} returned {found} for {tensor.name}; the contract says {tensor.shape}."
-                raise BundleError(reason, entry=entry)
+                raise BundleError(reason, code=RejectionCode.GRAPHS, entry=entry)
             results[tensor.name][index] = outputs[tensor.name][0]
     return results

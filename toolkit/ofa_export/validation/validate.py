@@ -31,6 +31,7 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.threads import one_torch_thread
+from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import FP32, Precision
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.targets.protocol import Target
@@ -196,7 +197,7 @@ class _Comparison:
 
     @cached_property
     def precision(self) -> Precision:
-        return Precision.model_validate(self.bundle.manifest.recipe["precision"])
+        return BundleRecipe.model_validate_json(self.bundle.manifest.recipe).precision
 
     @cached_property
     def rounded(self) -> AdaptiveRecommender:

@@ -26,5 +26,5 @@ def checked_bundle(path: Path) -> memoryview:
     try:
         Bundle(data)
     except BundleError as error:
-        raise BundleError(f"{error.reason} The file is {path}.", entry=error.entry) from error
+        raise BundleError(f"{error.reason} The file is {path}.", code=error.code, entry=error.entry) from error
     return data

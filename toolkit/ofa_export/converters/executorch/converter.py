@@ -14,7 +14,7 @@ from ofa_export.converters.agreement import check_agreement, check_inputs
 from ofa_export.converters.protocol import GraphRunner
 from ofa_export.converters.quiet import native_stderr_silenced
 from ofa_export.converters.schemes import check_schemes
-from ofa_export.errors import BundleError, UnknownNameError
+from ofa_export.errors import BundleError, RejectionCode, UnknownNameError
 from ofa_export.precision import Precision, Scheme
 from ofa_export.quantisation_rules import GROUPWISE
 
@@ -69,7 +69,9 @@ class ExecutorchRunner:
         # The runtime ends the process when it has to report an identifier that is not text.
         if content[IDENTIFIER_AT : IDENTIFIER_AT + len(IDENTIFIER)] != IDENTIFIER:
             raise BundleError(
-                f"the file is no ExecuTorch program: it does not carry {IDENTIFIER.decode()}.", entry=entry
+                f"the file is no ExecuTorch program: it does not carry {IDENTIFIER.decode()}.",
+                code=RejectionCode.GRAPHS,
+                entry=entry,
             )
         self._contract = {graph.name: graph for graph in contract}
         try:
@@ -84,7 +86,9 @@ class ExecutorchRunner:
                 )
                 self._methods = {name: program.load_method(name) for name in names}
         except RuntimeError as error:
-            raise BundleError(f"ExecuTorch cannot read the file: {error}.", entry=entry) from error
+            raise BundleError(
+                f"ExecuTorch cannot read the file: {error}.", code=RejectionCode.GRAPHS, entry=entry
+            ) from error
         # The program reads its weights in place: they must live as long as it does.
         self._program, self._content, self._entry = program, content, entry
 
@@ -98,7 +102,9 @@ class ExecutorchRunner:
         try:
             outputs = self._methods[graph].call([_tensor(inputs[tensor.name]) for tensor in spec.inputs], True)
         except RuntimeError as error:
-            raise BundleError(f"ExecuTorch cannot run graph {graph}: {error}.", entry=self._entry) from error
+            raise BundleError(
+                f"ExecuTorch cannot run graph {graph}: {error}.", code=RejectionCode.GRAPHS, entry=self._entry
+            ) from error
         return {tensor.name: output.numpy() for tensor, output in zip(spec.outputs, outputs, strict=True)}
 
     def close(self) -> None:
@@ -109,10 +115,10 @@ class ExecutorchRunner:
 def _load_program(content: bytes) -> Any:
     # torch first: the extension needs its libraries. Not executorch.runtime: it imports the whole exporter, 7 s.
     import torch  # noqa: F401
-    from executorch.extension.pybindings import _portable_lib as runtime
+    from executorch.extension.pybindings import _C
 
-    runtime._unsafe_reset_threadpool(1)
-    return runtime._load_program_from_buffer(content, program_verification=runtime.Verification.InternalConsistency)
+    _C._unsafe_reset_threadpool(1)
+    return _C._load_program_from_buffer(content, program_verification=_C.Verification.InternalConsistency)
 
 
 def _tensor(array: NDArray[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Device graphs -> .tflite: litert_torch lowers all signatures into one file, ai-edge-quantizer quantises them."""
+"""Device graphs -> .tflite: litert_torch lowers all signatures into one file, litert-quantizer quantises them."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ from ofa_export.converters.agreement import check_agreement, check_inputs
 from ofa_export.converters.protocol import GraphRunner
 from ofa_export.converters.quiet import native_stderr_silenced
 from ofa_export.converters.schemes import check_schemes
-from ofa_export.errors import BundleError, UnknownNameError
+from ofa_export.errors import BundleError, RejectionCode, UnknownNameError
 from ofa_export.precision import Precision, Scheme
 from ofa_export.quantisation_rules import CHANNELWISE
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
-TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer", "torch", "jax", "numpy")
+TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "litert-quantizer", "torch", "jax", "numpy")
 
 
 class LiteRtConverter:
@@ -69,7 +69,9 @@ class LiteRtRunner:
             signatures = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
             found = [_graph_spec(name, runner) for name, runner in signatures.items()]
         except (ValueError, RuntimeError) as error:
-            raise BundleError(f"LiteRT cannot read its signatures: {error}.", entry=entry) from error
+            raise BundleError(
+                f"LiteRT cannot read its signatures: {error}.", code=RejectionCode.GRAPHS, entry=entry
+            ) from error
         check_agreement(found, contract, entry=entry)
         self._signatures: dict[str, SignatureRunner] = signatures
         self._entry = entry
@@ -83,7 +85,9 @@ class LiteRtRunner:
         try:
             return cast("dict[str, NDArray[Any]]", self._signatures[graph](**inputs))
         except (ValueError, RuntimeError) as error:
-            raise BundleError(f"LiteRT cannot run graph {graph}: {error}.", entry=self._entry) from error
+            raise BundleError(
+                f"LiteRT cannot run graph {graph}: {error}.", code=RejectionCode.GRAPHS, entry=self._entry
+            ) from error
 
     def close(self) -> None:
         """Free the interpreter."""
@@ -99,7 +103,7 @@ def _interpreter(content: bytes, *, entry: str) -> Interpreter:
             interpreter.allocate_tensors()
             return interpreter
     except (ValueError, RuntimeError) as error:
-        raise BundleError(f"LiteRT cannot read the file: {error}.", entry=entry) from error
+        raise BundleError(f"LiteRT cannot read the file: {error}.", code=RejectionCode.GRAPHS, entry=entry) from error
 
 
 def _graph_spec(name: str, runner: SignatureRunner) -> GraphSpec:

@@ -37,7 +37,7 @@ TOOLS = (
     "tensorflow",
     "tf-keras",
     "ai-edge-litert",
-    "ai-edge-quantizer",
+    "litert-quantizer",
     "torch",
     "numpy",
 )

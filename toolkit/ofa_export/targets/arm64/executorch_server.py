@@ -7,7 +7,7 @@ from typing import Any
 
 # Before the extension, which needs its libraries.
 import torch
-from executorch.extension.pybindings import _portable_lib as runtime
+from executorch.extension.pybindings import _C
 
 from ofa_export.targets.arm64.graph_server import Contract, Tensors, main
 
@@ -24,12 +24,12 @@ class ExecutorchGraphs:
     """
 
     def __init__(self, path: str, contract: Contract) -> None:
-        runtime._unsafe_reset_threadpool(1)
+        _C._unsafe_reset_threadpool(1)
         with open(path, "rb") as file:  # noqa: PTH123
             # The program reads its weights in place: they must live as long as it does.
             self._content = file.read()
-        verification = runtime.Verification.InternalConsistency
-        self._program = runtime._load_program_from_buffer(self._content, program_verification=verification)
+        verification = _C.Verification.InternalConsistency
+        self._program = _C._load_program_from_buffer(self._content, program_verification=verification)
         self._contract = contract
         names = [self._program.get_method_name(index) for index in range(self._program.num_methods())]
         self._methods = {name: self._program.load_method(name) for name in names}

@@ -99,7 +99,7 @@ def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
     """
     group = user_group(manifest, checkpoint)
     try:
-        recipe = BundleRecipe.model_validate(manifest.recipe)
+        recipe = BundleRecipe.model_validate_json(manifest.recipe)
         return checkpoint if group is None else bundled(checkpoint, recipe=recipe)
     except (ValidationError, ConfigError):
         return checkpoint
@@ -132,11 +132,11 @@ def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, converter: Co
 
 def _recipe_problems(manifest: Manifest) -> Iterator[str]:
     try:
-        recipe = BundleRecipe.model_validate(manifest.recipe)
+        recipe = BundleRecipe.model_validate_json(manifest.recipe)
     except ValidationError as error:
         yield f"the recipe is none ({error.error_count()} mistakes), so what the graphs should be is not known"
         return
     if manifest.precision != recipe.precision.name:
         yield f"precision is {manifest.precision}, the recipe's {recipe.precision.name}"
-    if manifest.selftest.min_snr_db < recipe.selftest_snr_db:
-        yield f"the self-test asks for {manifest.selftest.min_snr_db:g} dB, the recipe for {recipe.selftest_snr_db:g}"
+    if float(manifest.selftest.min_snr_db) < recipe.selftest_snr_db:
+        yield f"the self-test asks for {manifest.selftest.min_snr_db} dB, the recipe for {recipe.selftest_snr_db:g}"

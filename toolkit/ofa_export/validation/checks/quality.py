@@ -38,10 +38,10 @@ def quality_finding(
         return scores.qualities(rounded.model, precision)[0][0]
 
     found = [("the full table", promised.full_table, again(trained, FullTable(trained.table(group))))]
-    measured = [(count, value) for count, value in promised.by_tiles if count <= table.tile_count]
+    measured = [each for each in promised.by_tiles if each.tiles <= table.tile_count]
     if measured:
-        count, value = measured[-1]
-        found.append((f"{count} tiles", value, again(rounded, table.with_tiles(count))))
+        most = measured[-1]
+        found.append((f"{most.tiles} tiles", most.ndcg_at_10, again(rounded, table.with_tiles(most.tiles))))
     texts = [f"{text} for {name}, measured {value:.4f}" for name, text, value in found]
     return at_most(
         "bundle.quality.max_ndcg_err",

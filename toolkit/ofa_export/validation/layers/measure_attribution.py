@@ -25,6 +25,7 @@ from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.model.threads import one_torch_thread
 from ofa_export.planning.configuration_worth import BITS
 from ofa_export.planning.quality import group_histories
+from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.ranking.metrics import interval, ndcg, target_ranks
 from ofa_export.source_digest import source_digest
@@ -77,7 +78,7 @@ def _cached(bundle: Bundle, checkpoint: Checkpoint, store: ContentCache) -> Attr
 
 def _measured(bundle: Bundle, checkpoint: Checkpoint, converter: Converter, tiles: Tensor) -> Attribution:
     manifest, group = bundle.manifest, int(bundle.manifest.group)
-    precision = Precision.model_validate(manifest.recipe["precision"])
+    precision = BundleRecipe.model_validate_json(manifest.recipe).precision
     cut = provenance.cut_as_bundled(manifest, checkpoint)
     validation, full = _Histories(checkpoint, group), checkpoint.table(group)
     trained, after_cut, after_tiles = (

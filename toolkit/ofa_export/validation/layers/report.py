@@ -26,6 +26,7 @@ from ofa_export.graphs.taps import tapped_graph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.threads import one_torch_thread
+from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.precision import Precision, Scheme
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.validation.checks import bundle as provenance
@@ -151,7 +152,7 @@ def _comparison(bundle: Bundle, checkpoint: Checkpoint, *, maximum: int, load: L
     manifest = bundle.manifest
     checkpoint = provenance.cut_as_bundled(manifest, checkpoint)
     converter = get_converter(converter_of(manifest.runtime.name, manifest.tools))
-    precision = Precision.model_validate(manifest.recipe["precision"])
+    precision = BundleRecipe.model_validate_json(manifest.recipe).precision
     graphs, rounded = (
         device_graphs(model, candidates=manifest.shapes.candidates)
         for model in (checkpoint.model, fake_quantised(checkpoint.model, precision, converter=converter))

@@ -29,6 +29,6 @@ def byte_parts(bundle: Bundle, graphs: Sequence[DeviceGraph], converter: Convert
     inside: dict[str, Mapping[str, int]] = {embeddings.ENTRY: plane_bytes(table, table.tile_count)}
     # A recipe that makes no sense is not looked into.
     with suppress(ValidationError, ConfigError):
-        precision = BundleRecipe.model_validate(manifest.recipe).precision
+        precision = BundleRecipe.model_validate_json(manifest.recipe).precision
         inside[manifest.entries[0].name] = weights(graphs, precision, converter)
     return shares(manifest.parts(bundle.size), inside=inside)
