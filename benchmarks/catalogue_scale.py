@@ -1,4 +1,6 @@
-"""What a bundle costs as the catalogue grows; docs/scaling.md rests on it. Run: python benchmarks/catalogue_scale.py
+"""What a bundle costs as the catalogue grows; docs/scaling.md rests on it.
+
+Run: python benchmarks/catalogue_scale.py
 
 The catalogue is drawn: tables of 64 dimensions, histories and next items by Zipf's law. The network is the same for all
 sizes, so that its conversion comes from the cache; nothing else does. Every figure is from a process of its own. Memory

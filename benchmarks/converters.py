@@ -31,6 +31,7 @@ HISTORIES, CANDIDATES = 200, 100
 
 
 def main(folder: Path) -> None:
+    """Print bytes, seconds and distances of every pair of converters of a runtime."""
     torch.set_num_threads(1)
     checkpoint = load_checkpoint(folder)
     graphs = device_graphs(checkpoint.model, candidates=CANDIDATES)
@@ -58,6 +59,7 @@ def main(folder: Path) -> None:
 
 
 def print_distances(values: Mapping[str, Tensors], expected: Mapping[str, Tensors]) -> None:
+    """Print how far every output is from what is expected."""
     for graph, tensors in expected.items():
         for output, value in tensors.items():
             found = deviation(value, values[graph][output])
@@ -66,6 +68,7 @@ def print_distances(values: Mapping[str, Tensors], expected: Mapping[str, Tensor
 
 
 def processor_seconds() -> float:
+    """Read the processor time of this process and its children."""
     return sum(os.times()[:4])
 
 

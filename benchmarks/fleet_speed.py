@@ -1,4 +1,6 @@
-"""How long `ofa-export fleet` takes beside as many cold `ofa-export bundle`. Run: python benchmarks/fleet_speed.py
+"""How long `ofa-export fleet` takes beside as many cold `ofa-export bundle`.
+
+Run: python benchmarks/fleet_speed.py
 
 The checkpoint is the sample's with its item table for each of four user groups, a little different in each. Of the cold
 conversions one per runtime is timed, and counted as often as there are bundles; all times are of whole processes.

@@ -26,10 +26,12 @@ class NamedRules(Protocol):
     """A converter, as far as fake quantisation and its cache care."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user calls it."""
 
     @property
-    def rules(self) -> QuantisationRules: ...
+    def rules(self) -> QuantisationRules:
+        """How it stores and computes quantised layers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,6 @@
-"""What session packs cost and bring on the sample. Run: python benchmarks/session_packs.py
+"""What session packs cost and bring on the sample.
+
+Run: python benchmarks/session_packs.py
 
 Sizes: bytes of packs of n items. Quality: NDCG@10 on validation histories of small bundles, alone and with a pack of
 the candidates that a cloud which knows nothing but counts would send (first-order Markov, the history left out).

@@ -1,4 +1,6 @@
-"""What training costs as data and catalogue grow; docs/scaling.md rests on it. Run: python benchmarks/training_scale.py
+"""What training costs as data and catalogue grow; docs/scaling.md rests on it.
+
+Run: python benchmarks/training_scale.py
 
 Every figure comes from a process of its own. Memory is the peak of what the system cannot take back, above what the
 packages need (RssAnon), and of everything (VmHWM, with the mapped pages of files). Interactions are drawn: text ids,

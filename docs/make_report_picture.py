@@ -1,4 +1,6 @@
-"""Takes docs/validation-report.png, a picture of the page of `validate --html`. Run: python docs/make_report_picture.py
+"""Takes docs/validation-report.png, a picture of the page of `validate --html`.
+
+Run: python docs/make_report_picture.py
 
 Needs chromium (Debian: apt-get install chromium).
 """

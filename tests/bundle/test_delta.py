@@ -23,7 +23,7 @@ from ofa_export.errors import ConfigError, DeltaError
 
 Archive = Callable[[Mapping[str, bytes]], memoryview]
 Fields = dict[str, Any]
-unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="session")
@@ -282,7 +282,6 @@ def sent(delta: Delta) -> Delta:
     return Delta.from_bytes(memoryview(stream.getvalue()))
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(FLOOR, ALL), st.integers(FLOOR, ALL), st.integers(9_000, 2_000_000), st.integers(9_000, 2_000_000))
 def test_a_delta_makes_the_second_bundle_of_the_first_up_and_down(
     contents: BundleContents, bundle_of, tiles_a: int, tiles_b: int, budget_a: int, budget_b: int

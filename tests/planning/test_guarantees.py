@@ -34,7 +34,6 @@ pytestmark = pytest.mark.integration
 VALIDATION = 16
 AUTO = {"precision": "auto", "rank": "auto"}
 FEW = settings(
-    deadline=None,
     max_examples=5,
     # Every example measures up to 14 networks; a smaller one would not be worth the minutes.
     phases=[Phase.explicit, Phase.generate],

@@ -26,7 +26,7 @@ def test_the_picture_has_its_size_what_it_shows_in_words_and_the_ink_of_the_page
     head = picture[: picture.index(">")]
     assert 'aria-label="a line"' in head and 'viewBox="0 0 340 250"' in head
     assert ">bytes</text>" in picture and ">NDCG@10</text>" in picture
-    assert "currentColor" in picture and "#000000" not in picture
+    assert 'fill="currentColor"' in head and "stroke: currentColor" in picture and "#000000" not in picture
 
 
 def test_the_same_plot_is_the_same_text_in_every_process() -> None:

@@ -38,30 +38,32 @@ class Contender(Protocol):
 
 
 class Entry(Protocol):
-    """How a contender is made, in this process or another: it can be pickled.
-
-    Attributes:
-        name: stable, without blanks.
-        label: for people.
-        path: the file that is shipped, None when there is none.
-        runtime: of its graphs, None when it has none.
-        libraries: modules that its runtime consists of: what is in memory before anything of the contender is.
-    """
+    """How a contender is made, in this process or another: it can be pickled."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Stable name, without blanks."""
+        ...
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """Name for people."""
+        ...
 
     @property
-    def path(self) -> Path | None: ...
+    def path(self) -> Path | None:
+        """The file that is shipped, None when there is none."""
+        ...
 
     @property
-    def runtime(self) -> str | None: ...
+    def runtime(self) -> str | None:
+        """The runtime of its graphs, None when it has none."""
+        ...
 
     @property
-    def libraries(self) -> tuple[str, ...]: ...
+    def libraries(self) -> tuple[str, ...]:
+        """Modules that its runtime consists of: what is in memory before anything of the contender is."""
+        ...
 
     def open(self) -> AbstractContextManager[Contender]:
         """Load it."""

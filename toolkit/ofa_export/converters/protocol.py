@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 
 class Converter(Protocol):
-    """One runtime: converts device graphs for it and runs them on this computer.
-
-    Attributes:
-        name: what the user calls it.
-        entry_name: the bundle entry that holds its graphs.
-        schemes: what `convert` can do with a linear layer, each with the oldest version of the runtime on a phone that
-            loads it.
-        rules: how it stores and computes quantised layers.
-    """
+    """One runtime: converts device graphs for it and runs them on this computer."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user calls it."""
+        ...
 
     @property
-    def entry_name(self) -> str: ...
+    def entry_name(self) -> str:
+        """The bundle entry that holds its graphs."""
+        ...
 
     @property
-    def schemes(self) -> Mapping[Scheme, str]: ...
+    def schemes(self) -> Mapping[Scheme, str]:
+        """What `convert` can do with a linear layer, each with the phone's oldest runtime that loads it."""
+        ...
 
     @property
-    def rules(self) -> QuantisationRules: ...
+    def rules(self) -> QuantisationRules:
+        """How it stores and computes quantised layers."""
+        ...
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         """Convert graphs to one file of the runtime; the same graphs give the same bytes.

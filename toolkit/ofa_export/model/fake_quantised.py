@@ -26,7 +26,9 @@ class HasRules(Protocol):
     """A converter, as far as fake quantisation cares."""
 
     @property
-    def rules(self) -> QuantisationRules: ...
+    def rules(self) -> QuantisationRules:
+        """How it stores and computes quantised layers."""
+        ...
 
 
 class QuantisedLinear(nn.Module):

@@ -11,14 +11,12 @@ from ofa_export.precision import ActivationRounding
 
 
 class Target(Protocol):
-    """Runs the files of converters.
-
-    Attributes:
-        name: what the user calls it.
-    """
+    """Runs the files of converters."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user calls it."""
+        ...
 
     def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
         """Load a file of a converter.

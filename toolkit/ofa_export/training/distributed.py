@@ -149,8 +149,11 @@ def replicated(step: nn.Module) -> nn.Module:
 
 
 class _Total(torch.autograd.Function):
-    """Every process computes the same of the sum, so the gradient that comes back is the same on each: W times the
-    part that averaging leaves of it."""
+    """The sum over all processes.
+
+    Every process computes the same of it, so the gradient that comes back is the same on each: W times the part that
+    averaging leaves of it.
+    """
 
     @staticmethod
     def forward(ctx: Any, part: Tensor) -> Tensor:

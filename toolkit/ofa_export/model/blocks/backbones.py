@@ -22,6 +22,7 @@ class UnmaskedQueryNormBlock(QueryNormBlock):
     """The published block after positions had come to start at 1, with every position real."""
 
     def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
 
@@ -31,6 +32,7 @@ class UnmaskedNormFirstBlock(TransformerBlock):
     EPSILON: ClassVar[float] = EPSILON
 
     def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
 
@@ -40,6 +42,7 @@ class UnmaskedNormLastBlock(PostNormBlock):
     EPSILON: ClassVar[float] = EPSILON
 
     def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
     def activate(self, x: Tensor) -> Tensor:

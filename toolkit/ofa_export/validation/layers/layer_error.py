@@ -120,7 +120,6 @@ def worst_first(errors: Sequence[LayerError]) -> tuple[LayerError, ...]:
     Args:
         errors: of any graphs.
     """
-
     return tuple(
         sorted(
             errors,
