@@ -32,7 +32,7 @@ from ofa_export.bundle.resize import resized_tiles
 from ofa_export.bundle.selftest import ENTRY as SELFTEST
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.writer import contents_of, smallest_budget, write_bundle
-from ofa_export.cli.render.checked import checked_bundle
+from ofa_export.cli.render.bundle_paths import checked_bundle
 from ofa_export.cli.render.results import ranking_json
 from ofa_export.contract import GraphRunner
 from ofa_export.converters.registry import get_converter

@@ -47,7 +47,7 @@ def benchmark(
     require("train", by="The command benchmark", only=CHECKPOINT)
     from ofa_export.benchmark.benchmark import benchmark as measure
     from ofa_export.cli.render.benchmark_view import benchmark_json, print_benchmark
-    from ofa_export.cli.render.spinner import spinner
+    from ofa_export.cli.render.progress import spinner
     from ofa_export.errors import ConfigError
     from ofa_export.support.content_cache import ContentCache
 

@@ -61,8 +61,8 @@ def bundle(
     from ofa_export.support.extras import require
 
     require(*converters_for(runtime, converter), by="The command bundle")
+    from ofa_export.cli.render.progress import planning_bar
     from ofa_export.cli.render.results import plan_json
-    from ofa_export.cli.render.spinner import planning_bar
     from ofa_export.cli.render.views import print_bundles
     from ofa_export.planning.bundle_job import bundle_recipe, make_jobs, parse_group
     from ofa_export.planning.limits import parse_budget, parse_limits

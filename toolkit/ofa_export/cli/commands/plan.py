@@ -61,8 +61,8 @@ def plan(
     from ofa_export.support.extras import REPORT, require
 
     require(*converters_for(runtime, converter), *([REPORT] if html else []), by="The command plan")
+    from ofa_export.cli.render.progress import planning_bar
     from ofa_export.cli.render.results import plan_json
-    from ofa_export.cli.render.spinner import planning_bar
     from ofa_export.cli.render.views import print_plan
     from ofa_export.errors import ConfigError
     from ofa_export.planning.bundle_job import bundle_recipe, make_jobs, parse_group

@@ -81,7 +81,7 @@ def validate(
 
     from rich.console import Console
 
-    from ofa_export.cli.render.spinner import spinner
+    from ofa_export.cli.render.progress import spinner
     from ofa_export.validation.reports.html import validation_html
     from ofa_export.validation.reports.json import reports_to_json
     from ofa_export.validation.reports.junit import reports_to_junit

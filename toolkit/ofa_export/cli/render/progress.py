@@ -1,23 +1,127 @@
-"""Progress of training on stderr: bars for people, only the notes when stderr is not a terminal."""
+"""Progress on stderr, for people who wait: bars and spinners; only notes when stderr is not a terminal.
+
+rich is imported when somebody watches: a command whose work is cached takes little longer than that import.
+"""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ofa_export.support.progress_callback import ProgressCallback, no_progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[None]:
+    """Show that something is under way.
+
+    Args:
+        text: what.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
+
+
+@contextmanager
+def planning_bar(text: str) -> Iterator[ProgressCallback]:
+    """Show how many configurations are measured, then that graphs are being converted.
+
+    Args:
+        text: what is planned.
+
+    Yields:
+        The progress callback.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as status:
+
+        def progress(what: str, done: int, total: int) -> None:
+            measuring = f"{what} configuration {done + 1} of {total}"
+            status.update(f"{text}: {measuring if done < total else 'converting what may fit'}")
+
+        yield progress
+
+
+@contextmanager
+def step_bar(text: str, steps: Sequence[str]) -> Iterator[ProgressCallback]:
+    """Show which step is under way, of how many.
+
+    Args:
+        text: what is being made.
+        steps: all steps, in order; some may be left out.
+
+    Yields:
+        The progress callback, which takes the name of each step as it begins.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    look = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*look, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(text, total=len(steps))
+
+        def progress(what: str, done: int, total: int) -> None:
+            bars.update(task, description=f"{text}: {what}", completed=list(steps).index(what))
+
+        yield progress
+
+
+@contextmanager
+def fleet_bars() -> Iterator[ProgressCallback]:
+    """Show a bar for each phase of a fleet.
+
+    Yields:
+        The progress callback.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield progress
 
 
 class TrainingBars:
     """One bar per stage with the time left; notes above it."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._bars = Progress(
             TextColumn("{task.description:<10}"),
