@@ -40,7 +40,7 @@ class Caps:
     depth_cap: int
 
     def of(self, model: AdaptiveRecommender) -> AdaptiveRecommender:
-        """The smaller network.
+        """Return the smaller network.
 
         Raises:
             ConfigError: the network has no such rank or depth.

@@ -60,7 +60,7 @@ def theta_name(index: int) -> str:
 
 
 def device_contract(shapes: DeviceShapes) -> tuple[GraphSpec, ...]:
-    """The graphs of a bundle, in order: `adapt`, `block_0` … `block_{L-1}`, `score`.
+    """List the graphs of a bundle, in order: `adapt`, `block_0` … `block_{L-1}`, `score`.
 
     Args:
         shapes: T, d, L, C and P.

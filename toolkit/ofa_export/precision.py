@@ -60,7 +60,7 @@ class Precision(BaseModel):
         return {"default": self.default, "layers": dict(self.layers)} if self.layers else self.default
 
     def scheme_of(self, layer: str) -> Scheme:
-        """The scheme of a layer, or of everything below a name that is not one.
+        """Return the scheme of a layer, or of everything below a name that is not one.
 
         Args:
             layer: GRAPH.MODULE_PATH.
@@ -101,7 +101,7 @@ def is_part(layer: str, name: str) -> bool:
 
 
 def parse_precision(text: str) -> Precision:
-    """The precision that `Precision.text` wrote.
+    """Parse the precision that `Precision.text` wrote.
 
     Args:
         text: a scheme, then NAME=SCHEME of the layers that differ, separated by commas.

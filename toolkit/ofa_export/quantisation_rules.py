@@ -27,7 +27,7 @@ class QuantisationRules:
     int4_steps: float
 
     def applied(self, scheme: Scheme, *, in_features: int) -> Scheme:
-        """The scheme that a layer gets: int8 in place of int4 where its inputs do not divide into groups.
+        """Choose the scheme that a layer gets: int8 in place of int4 where its inputs do not divide into groups.
 
         Args:
             scheme: the one asked for.

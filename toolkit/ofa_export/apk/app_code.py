@@ -56,7 +56,7 @@ def app_code(sources: AppSources, *, cache: ContentCache, progress: ProgressCall
 
 
 def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
-    """Packages from the cache's folder, fetched the first time.
+    """Take the packages from the cache's folder; the first call fetches them.
 
     Args:
         root: of the cache.
@@ -74,7 +74,7 @@ def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES)
 
 
 def packages_tools(root: Path) -> list[str]:
-    """The tools that fetching all packages would need now."""
+    """Name the tools that fetching all packages would need now."""
     return fetching_tools(BUILD_PACKAGES, root / FOLDER)
 
 

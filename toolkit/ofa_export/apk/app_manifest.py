@@ -11,7 +11,7 @@ ANDROID = "http://schemas.android.com/apk/res/android"
 
 
 def completed_manifest(path: Path) -> bytes:
-    """A manifest with native libraries left in the APK.
+    """Complete a manifest so that native libraries are left in the APK.
 
     They lie there uncompressed, at the start of a page: Android maps them from there. Without this attribute it would
     unpack each a second time onto the phone.

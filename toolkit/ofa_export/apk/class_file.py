@@ -39,7 +39,7 @@ class ClassFile:
     members: frozenset[tuple[str, str]]
 
     def header(self) -> bytes:
-        """A class file of this class without fields, methods and code: what it is, and what it inherits from."""
+        """Reduce the class to a class file without fields, methods and code: what it is and what it inherits from."""
         constants, numbers = b"", []
         for number, name in enumerate((self.name, *self.above)):
             text = name.encode()
@@ -56,7 +56,7 @@ class ClassFile:
 
 
 def parse_class(content: bytes) -> ClassFile:
-    """A class file; it comes from a compiler or a package with a digest, and is trusted."""
+    """Parse a class file; it comes from a compiler or a package with a digest, and is trusted."""
     texts, classes, position = _constants(content)
     access, this, superclass, interfaces = struct.unpack_from(">HHHH", content, position)
     position += 8

@@ -62,7 +62,7 @@ class DexFile:
 
 
 def parse_dex(content: bytes) -> DexFile:
-    """A dex file that R8 wrote."""
+    """Parse a dex file that R8 wrote."""
     return _Parser(content).parse()
 
 

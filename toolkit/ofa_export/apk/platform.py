@@ -63,7 +63,7 @@ class PlatformClasses:
         return self._parsed[name]
 
     def content(self, name: str) -> bytes:
-        """The class file of a class."""
+        """Read the class file of a class."""
         archive, entry = self._entries[name]
         return archive.read(entry)
 
@@ -74,7 +74,7 @@ class PlatformClasses:
 
 @cache
 def java_api_table() -> Path:
-    """The table of Java's API, release by release, of the JDK whose `java` is on the PATH.
+    """Find the table of Java's API, release by release, of the JDK whose `java` is on the PATH.
 
     Raises:
         MissingToolError: it has none: it is too new to know Java 8, or no whole JDK.

@@ -69,7 +69,7 @@ def _as_jar(path: Path) -> Path:
 
 
 def _write_platform(library: Path, jars: Sequence[Path], platform: PlatformClasses) -> None:
-    """The platform as far as this app can see it: R8 reads all that it is given, and Android has 50,000 classes.
+    """Write the platform as far as this app can see it: R8 reads all it is given, and Android has 50,000 classes.
 
     Whole are the classes that the app names, and those that they inherit from. What those name in turn is there as
     headers, so that R8 finds each class and knows what it inherits from. Java's own are there anyway: R8 names some.

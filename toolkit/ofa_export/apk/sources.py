@@ -61,5 +61,5 @@ class AppSources:
 
 
 def demo_sources() -> AppSources:
-    """The demo app of this version of ofa-export."""
+    """Read the demo app of this version of ofa-export."""
     return AppSources(root=shipped("android_demo"))

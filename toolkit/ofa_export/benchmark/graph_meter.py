@@ -93,4 +93,4 @@ class HereMeter:
         return GraphTimes(calls=tuple(self._calls))
 
     def child_memory(self) -> None:
-        """The graphs run in this process."""
+        """Return None: the graphs run in this process."""

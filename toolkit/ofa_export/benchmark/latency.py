@@ -33,7 +33,7 @@ class Latency:
 
     @classmethod
     def of(cls, milliseconds: Sequence[float]) -> Latency:
-        """That of some times, at least one."""
+        """Summarise some times, at least one."""
         p50, p90 = np.quantile(milliseconds, (0.5, 0.9))
         return cls(p50=float(p50), p90=float(p90), samples=len(milliseconds))
 
@@ -77,5 +77,5 @@ def time_in_turn(
 
 
 def part_name(graph: str) -> str:
-    """The part of a session that a graph is, of which there may be several: `block` for the graph `block_1`."""
+    """Name the part of a session that a graph is, of which there may be several: `block` for the graph `block_1`."""
     return graph.partition("_")[0]

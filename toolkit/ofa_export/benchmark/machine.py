@@ -26,7 +26,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """This computer, now."""
+    """Describe this computer, now."""
     return Machine(
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,

@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def with_child(own: Memory, child: ChildMemory) -> Memory:
-    """The memory of two processes: one that runs the graphs, and this one, which does the rest of the sessions.
+    """Add up two processes: one that runs the graphs, and this one, which does the rest of the sessions.
 
     The graphs' file is in both, for this process hands it over; it counts where it runs.
 

@@ -224,7 +224,7 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, target: str) -> tupl
 
 
 def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:
-    """What users of the group had bought, item rows without padding."""
+    """Return what users of the group had bought, item rows without padding."""
     validation = trained.validation
     own = validation.histories[validation.user_groups == group]
     rows = own if len(own) else validation.histories

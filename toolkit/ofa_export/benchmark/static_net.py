@@ -89,7 +89,7 @@ class StaticNet(nn.Module):
 
 
 def static_graph(model: AdaptiveRecommender, table: Tensor) -> DeviceGraph:
-    """The static net as a graph that any converter converts.
+    """Make the static net a graph that any converter converts.
 
     Args:
         model: the checkpoint's network; left as it is.

@@ -55,7 +55,7 @@ class CodeBook:
     values: NDArray[np.float32]
 
     def table(self, planes: int) -> NDArray[np.float32]:
-        """The `2^planes` values of the code that is left when `planes` (1..8) bits are present."""
+        """Return the `2^planes` values of the code that is left when `planes` (1..8) bits are present."""
         return self.values[2**planes - 2 : 2 ** (planes + 1) - 2]
 
 
@@ -110,7 +110,7 @@ def encode(
 
 
 def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The item table that a bundle with these planes holds.
+    """Decode the item table that a bundle with these planes holds.
 
     Args:
         encoded: the coded table.

@@ -12,7 +12,7 @@ from ofa_export.errors import ConfigError
 
 
 def make_delta(base: memoryview, result: memoryview) -> Delta:
-    """The delta from one bundle to another, of the same model or not, larger or smaller.
+    """Make the delta from one bundle to another, of the same model or not, larger or smaller.
 
     Args:
         base: a whole bundle file, checked.

@@ -155,7 +155,7 @@ def canonical_json(value: JsonValue) -> str:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem that pydantic found, as one sentence that starts with the field."""
+    """Write the first problem that pydantic found as one sentence that starts with the field."""
     problem = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""

@@ -26,7 +26,7 @@ ENTRY = "embeddings.bin"
 
 
 def layout_of(table: ElasticTable) -> EmbeddingLayout:
-    """The manifest's description of a table."""
+    """Describe a table as the manifest does."""
     return EmbeddingLayout(
         items=table.items,
         width=table.width,
@@ -48,7 +48,7 @@ def embeddings_bytes(table: ElasticTable, tiles: int) -> int:
 
 
 def table_to_bytes(table: ElasticTable) -> bytes:
-    """The content of `embeddings.bin`."""
+    """Write the content of `embeddings.bin`."""
     parts = (table.rms.astype("<f4"), table.book.values.astype("<f4"), table.order.tiles.astype("<u2"), table.tiles)
     return b"".join(np.ascontiguousarray(part).data for part in parts)
 

@@ -97,7 +97,7 @@ class ItemCatalogue:
         return KnownHistory(rows=tuple(self._rows[key] for key in keys if key in self._rows), unknown=unknown)
 
     def to_bytes(self) -> bytes:
-        """The content of `items.bin`."""
+        """Write the content of `items.bin`."""
         return items_entry(self.keys, self.titles)
 
     @classmethod
@@ -126,7 +126,7 @@ class ItemCatalogue:
 
 
 def items_entry(keys: Sequence[str], titles: Sequence[str]) -> bytes:
-    """The content of `items.bin`; of many items no more than some are held as Python's texts.
+    """Write the content of `items.bin`; of many items no more than some are held as Python's texts.
 
     Args:
         keys: `[V]`, unique.

@@ -13,7 +13,7 @@ from ofa_export.errors import BundleError, DeltaError, RejectionCode
 
 
 def apply_delta(base: memoryview, delta: Delta) -> bytes:
-    """The bundle that a delta makes of another.
+    """Apply a delta to a bundle.
 
     Args:
         base: the whole file of the bundle at hand, checked.

@@ -9,5 +9,5 @@ ROWS_AT_ONCE = 2**12
 
 
 def row_pieces(rows: int) -> Iterator[slice]:
-    """The rows 0 to `rows` - 1, `ROWS_AT_ONCE` at a time, both ends given."""
+    """Divide the rows 0 to `rows` - 1 into slices of `ROWS_AT_ONCE`, both ends given."""
     return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))

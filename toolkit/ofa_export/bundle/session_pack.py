@@ -68,7 +68,7 @@ class SessionPack:
     def of_rows(
         cls, encoded: EncodedTable, rows: Rows, items: ItemCatalogue, *, checkpoint_sha256: str, group: str
     ) -> SessionPack:
-        """The pack of some rows of an item table.
+        """Make the pack of some rows of an item table.
 
         Args:
             encoded: the complete table of a user group.

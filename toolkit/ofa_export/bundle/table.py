@@ -40,7 +40,7 @@ class ElasticTable:
 
     @classmethod
     def from_encoded(cls, encoded: EncodedTable, order: TileOrder) -> ElasticTable:
-        """The table with all of its tiles.
+        """Make the table with all of its tiles.
 
         Raises:
             ConfigError: the order is one of another number of groups or blocks.
@@ -75,7 +75,7 @@ class ElasticTable:
         return planes_of_prefix(self.order, self.tile_count)
 
     def with_tiles(self, count: int) -> ElasticTable:
-        """The same table with a shorter prefix: what a phone under memory pressure keeps. Nothing is copied.
+        """Shorten the prefix to what a phone under memory pressure keeps. Nothing is copied.
 
         Raises:
             ConfigError: `count` is negative or more than is present.
@@ -136,7 +136,7 @@ class ElasticTable:
         return self._values(codes, self._groups_of(rows))
 
     def all_rows(self) -> NDArray[np.float32]:
-        """The whole table, float32 `[V, d]`."""
+        """Decode the whole table, float32 `[V, d]`."""
         values = np.empty((self.items, self.width), np.float32)
         for piece in row_pieces(self.items):
             values[piece] = self.rows(range(piece.start, piece.stop))

@@ -46,7 +46,7 @@ def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:
 def unpack_tiles(
     tiles: NDArray[np.uint8], order: TileOrder, group_sizes: NDArray[np.int64], count: int, *, rows: range
 ) -> NDArray[np.uint8]:
-    """The codes of consecutive items as far as the first `count` tiles hold them; absent bits are 0.
+    """Read the codes of consecutive items as far as the first `count` tiles hold them; absent bits are 0.
 
     Args:
         tiles: packed tiles; only those of the prefix are read, and of these only the bytes of the rows.

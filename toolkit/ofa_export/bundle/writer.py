@@ -99,7 +99,7 @@ class BundleContents:
 
 
 def contents_of(bundle: Bundle) -> BundleContents:
-    """The contents of an open bundle, from which smaller ones can be made without a checkpoint."""
+    """Read the contents of an open bundle, from which smaller ones can be made without a checkpoint."""
     fields = {name: getattr(bundle.manifest, name) for name in ManifestFields.model_fields}
     return BundleContents(
         graph_entry=bundle.manifest.entries[0].name,
@@ -128,7 +128,7 @@ def bundle_bytes(contents: BundleContents, *, tiles: int, budget: int) -> int:
 
 
 def smallest_budget(contents: BundleContents, tiles: int) -> int:
-    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
+    """Find the smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
     needed = 1
     while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
         needed = size
@@ -136,7 +136,7 @@ def smallest_budget(contents: BundleContents, tiles: int) -> int:
 
 
 def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Callable[[], Iterable[str]] = tuple) -> int:
-    """The largest number of tiles whose bundle fits a budget.
+    """Find the largest number of tiles whose bundle fits a budget.
 
     Args:
         contents: what goes in.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def convert_cached(
     graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision, store: ContentCache
 ) -> bytes:
-    """The converted graphs, from the store if they are there.
+    """Take the converted graphs from the store, or convert them.
 
     Args:
         graphs: the graphs to convert, in order.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def conversion_key(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision) -> str:
-    """A digest that differs when the converted bytes may differ.
+    """Compute a digest that differs when the converted bytes may differ.
 
     It covers the converter, its rules, the precision and the versions of its tools; of each graph the names, shapes and
     order of its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not

@@ -16,7 +16,7 @@ def converter_names() -> tuple[str, ...]:
 
 
 def get_converter(name: str) -> Converter:
-    """The converter of a name.
+    """Load the converter of a name.
 
     Args:
         name: one of `converter_names()`.

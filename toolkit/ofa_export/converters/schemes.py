@@ -23,7 +23,7 @@ def check_schemes(converter: Converter, precision: Precision) -> None:
 
 
 def minimum_runtime(converter: Converter, precision: Precision) -> str:
-    """The oldest version of the runtime that loads every scheme of a precision.
+    """Find the oldest version of the runtime that loads every scheme of a precision.
 
     Raises:
         UnknownNameError: a scheme is none of `converter.schemes`.

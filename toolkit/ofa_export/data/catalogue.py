@@ -46,7 +46,7 @@ def known_interactions(frame: pl.DataFrame, item_keys: Sequence[str]) -> tuple[p
 
 
 def by_popularity(histories: Histories, item_keys: Sequence[str]) -> tuple[str, ...]:
-    """The catalogue in the order of rows: items of the histories as they are there, the others after them.
+    """Order the catalogue by rows: items of the histories as they are there, the others after them.
 
     Args:
         histories: over a part of the catalogue.
@@ -57,7 +57,7 @@ def by_popularity(histories: Histories, item_keys: Sequence[str]) -> tuple[str, 
 
 
 def over_catalogue(histories: Histories, item_keys: Sequence[str]) -> Histories:
-    """The same histories with the rows of a catalogue.
+    """Map the items of the histories to the rows of a catalogue.
 
     Args:
         histories: over a part of the catalogue.

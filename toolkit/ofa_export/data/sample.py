@@ -82,7 +82,7 @@ SAMPLES: Mapping[str, Callable[[], DataSet]] = {
 
 
 def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe: DataRecipe | None = None) -> DataSet:
-    """Loads a packaged sample, or checks an interactions file, which may be larger than memory.
+    """Load a packaged sample, or check an interactions file, which may be larger than memory.
 
     Args:
         name_or_path: a name of `SAMPLES`, or a CSV or Parquet file (write `./planted` for a file of a sample's name).

@@ -122,7 +122,7 @@ def _repetitions(rows: NDArray[np.void]) -> NDArray[np.int64]:
 
 
 def _ties(count: int, seed: int, folder: Path) -> NDArray[np.int64]:
-    """A permutation of all rows, in a mapped file: what `default_rng(seed).permutation(count)` is in memory."""
+    """Permute all rows in a mapped file, as `default_rng(seed).permutation(count)` does in memory."""
     ties = np.asarray(np.memmap(folder / "ties", np.int64, "w+", shape=(max(count, 1),)))[:count]
     for first in range(0, count, BLOCK):
         ties[first : first + BLOCK] = np.arange(first, min(first + BLOCK, count))
@@ -133,7 +133,7 @@ def _ties(count: int, seed: int, folder: Path) -> NDArray[np.int64]:
 def _sorted(
     rows: NDArray[np.void], repeated: NDArray[np.int64], ties: NDArray[np.int64] | None, *, once: bool
 ) -> NDArray[np.void]:
-    """The piece's users and items in the order of histories."""
+    """Sort the piece's users and items in the order of histories."""
     before = np.searchsorted(repeated, rows["row"])
     unique = np.append(repeated, -1)[before] != rows["row"]
     rows, position = rows[unique], (rows["row"] - before)[unique]

@@ -12,7 +12,7 @@ from ofa_export.errors import InteractionsError
 
 
 def read_titles(path: Path, *, columns: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Reads a CSV or Parquet file with the columns `item_id` and `title`.
+    """Read a CSV or Parquet file with the columns `item_id` and `title`.
 
     Args:
         path: the file; rows without a title are skipped, other columns ignored.

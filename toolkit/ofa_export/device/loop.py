@@ -210,7 +210,7 @@ class Device:
         return np.concatenate(scores)
 
     def rank(self, history_rows: Rows, k: int) -> Ranking:
-        """The k best items for a history, out of all items of the bundle and of the session.
+        """Rank the k best items for a history, out of all items of the bundle and of the session.
 
         Args:
             history_rows: item rows, oldest first; the last T count. They are not ranked if the manifest says so.

@@ -75,7 +75,7 @@ def _magnitude(run: TrainingRun) -> NDArray[np.float32]:
 
 
 def _scaled(run: TrainingRun) -> NDArray[np.float32]:
-    """What a weight means depends on how large the block is that it multiplies."""
+    """Scale by the size of the block, on which the meaning of its weight depends."""
     weights: NDArray[np.float32] = run.importance[0] * _magnitude(run)
     return weights
 

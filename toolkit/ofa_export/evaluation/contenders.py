@@ -43,7 +43,7 @@ def network_score(model: AdaptiveRecommender, adapt: Adapt, table: Tensor) -> Sc
 
 
 def own_variants(model: AdaptiveRecommender, table: Tensor, held_out: HeldOut, *, seed: int) -> tuple[Contender, ...]:
-    """The adapted net, and the same weights with one part of the adaptation taken away.
+    """List the adapted net, and the same weights with one part of the adaptation taken away.
 
     Args:
         model: the network.

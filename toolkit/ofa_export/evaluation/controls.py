@@ -80,7 +80,7 @@ class ControlRuns:
     progress: Progress
 
     def run(self, control: Control) -> TrainingRun:
-        """A run with the control's net, trained."""
+        """Train a run with the control's net."""
         recipe = control.recipe(self.subject.recipe)
         job = job_of(self.subject.histories, recipe, seed=self.subject.seed)
         digest = hashlib.sha256(source_digest() + json.dumps([job, _lineage(control)]).encode())
@@ -154,7 +154,7 @@ def mapper_controls() -> tuple[Control, ...]:
 
 
 def depth_control(depth: int) -> Control:
-    """The static net with another number of blocks.
+    """Make a control of the static net with another number of blocks.
 
     Args:
         depth: L.
@@ -186,7 +186,7 @@ def at_the_better_rate(run: TrainingRun, fit: Callable[[float], None]) -> None:
 
 
 def _longer(run: TrainingRun) -> None:
-    """Static steps under the mapper stage's prefixes of tiles."""
+    """Train static steps under the mapper stage's prefixes of tiles."""
     recipe = run.recipe.mapper
 
     def fit(rate: float) -> None:

@@ -90,7 +90,7 @@ class Evaluation:
     group_points: tuple[GroupedQuality, ...]
 
     def entry(self, name: str) -> Entry:
-        """The entry of a name."""
+        """Return the entry of a name."""
         return next(entry for entry in self.entries if entry.name == name)
 
 
@@ -212,7 +212,7 @@ def _fine_tuning(
 
 
 def _tuning_sets(subject: Subject, held_out: HeldOut) -> tuple[HeldOut, HeldOut]:
-    """The users that are measured, and validation positions of others to choose the rate by."""
+    """Return the users that are measured, and validation positions of others to choose the rate by."""
     drawn = np.random.default_rng(stage_seed(subject.seed, "fine-tuning")).permutation(np.unique(held_out.users))
     measured, others = drawn[:FINE_TUNED_USERS], drawn[FINE_TUNED_USERS:]
     tuning = held_out_items(

@@ -66,7 +66,7 @@ def _score_one(
 def fine_tune(
     model: AdaptiveRecommender, table: Tensor, history: NDArray[np.int32], how: FineTuning
 ) -> AdaptiveRecommender:
-    """A copy of the static net after gradient steps on one history.
+    """Take gradient steps on one history with a copy of the static net.
 
     Args:
         model: the start; left as it is.

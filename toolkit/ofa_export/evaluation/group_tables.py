@@ -46,7 +46,7 @@ def group_qualities(runs: ControlRuns, held_out: HeldOut) -> tuple[GroupedQualit
 
 
 def group_control(groups: int) -> Control:
-    """The static net whose table, or each group's, is trained on for as many steps at the better of two rates.
+    """Make a control whose table, or each group's, is trained on for as many steps at the better of two rates.
 
     Args:
         groups: G_u; 1 is the shared table.
@@ -78,7 +78,7 @@ def _refine(run: TrainingRun) -> None:
 
 
 def _for_groups(state: dict[str, Any], groups: int) -> dict[str, Any]:
-    """The state of a net with one table as that of a net with a copy of it for each group."""
+    """Turn the state of a net with one table into that of a net with a copy of it for each group."""
     model = {name: value for name, value in state["model"].items() if name != "tables"}
     return state | {
         "model": model | {"tables": state["model"]["tables"].repeat(groups, 1, 1)},

@@ -14,7 +14,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def evaluation_html(evaluations: Sequence[Evaluation]) -> str:
-    """The page.
+    """Render the page.
 
     Args:
         evaluations: one per seed.

@@ -16,7 +16,7 @@ CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 def uniform_code(table: Tensor, bits: int) -> Tensor:
-    """The table as a symmetric uniform code reads it, one float32 scale per column, with straight-through gradients.
+    """Code the table with a symmetric uniform code, one float32 scale per column, with straight-through gradients.
 
     Args:
         table: [V, d].
@@ -68,7 +68,7 @@ class ProductCode:
         return (items * (width // self.dims) * self.bits + 7) // 8 + codebooks
 
     def read(self, table: Tensor) -> Tensor:
-        """The table as it is after coding and decoding, [V, d]; refits the codebooks when it is time."""
+        """Code and decode the table, [V, d]; refits the codebooks when it is time."""
         values = np.ascontiguousarray(table.detach().numpy())
         if self._calls % self.refit_every == 0:
             self.fit(values)

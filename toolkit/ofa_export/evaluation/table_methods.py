@@ -70,7 +70,7 @@ def table_methods() -> tuple[TableMethod, ...]:
 
 
 def _order_control(order: BlockOrder) -> Control:
-    """The net as it is, with its blocks in an order."""
+    """Make a control of the net as it is, with its blocks in an order."""
 
     def train(run: TrainingRun) -> None:
         run.importance[0] = order.weights(run)
@@ -191,7 +191,7 @@ def _prefixes(run: TrainingRun, shares: tuple[float, ...]) -> Sized:
 
 
 def _prefixes_of(run: TrainingRun, table: Tensor, shares: tuple[float, ...]) -> Sized:
-    """The longest prefix of whole tiles within each share of the fp32 table's bytes."""
+    """Return the longest prefix of whole tiles within each share of the fp32 table's bytes."""
     sizes = prefix_bytes(run.tile_orders[0], np.array(run.model.config.group_sizes))
     for share in shares:
         count = int(np.searchsorted(sizes, share * 4 * table.numel(), side="right")) - 1

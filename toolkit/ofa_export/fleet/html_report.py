@@ -11,7 +11,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def fleet_html(index: FleetIndex, *, stored: int) -> str:
-    """The page.
+    """Render the page.
 
     Args:
         index: the plan.

@@ -64,7 +64,7 @@ class FleetStore:
         return names <= {PARTS}
 
     def index(self) -> FleetIndex:
-        """The plan.
+        """Read the plan.
 
         Raises:
             FleetError: there is none, or it is damaged.
@@ -97,7 +97,7 @@ class FleetStore:
         return written and all(self._holds(entry) for entry in self.manifest(name).entries)
 
     def manifest(self, name: str) -> Manifest:
-        """The manifest of a bundle.
+        """Read the manifest of a bundle.
 
         Raises:
             BundleError: it is damaged.
@@ -106,7 +106,7 @@ class FleetStore:
         return Manifest.from_bytes(self._read(f"{BUNDLES}/{name}.json"))
 
     def read_entry(self, entry: Entry) -> bytes:
-        """An entry.
+        """Read an entry.
 
         Raises:
             FleetError: it is missing or damaged.

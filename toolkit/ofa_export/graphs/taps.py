@@ -64,7 +64,7 @@ class TappedModule(nn.Module):
         self.taps = taps
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The graph's inputs -> its outputs, then those of the tapped layers, each flat: [1, values]."""
+        """Compute the graph's outputs, then those of the tapped layers, each flat: [1, values]."""
         with layer_outputs(self) as found:
             outputs = self.graph_class.forward(self, *inputs)
         # Flat, because LiteRT's converter makes a second operation of a layer whose result is wanted in two shapes.

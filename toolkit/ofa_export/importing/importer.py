@@ -119,7 +119,7 @@ def import_checkpoint(
 
 
 def neutral_network(config: ModelConfig, net: StaticNet, order: NDArray[np.int64], *, seed: int) -> AdaptiveRecommender:
-    """The imported static net, with a mapper that generates zeros and a controller that keeps every block.
+    """Put a mapper that generates zeros and a controller that keeps every block around the imported static net.
 
     Args:
         config: from `net.config`.

@@ -11,7 +11,7 @@ from ofa_export.errors import InteractionsError
 
 
 def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
-    """The key of each item of the source.
+    """List the key of each item of the source.
 
     Args:
         count: n, items of the source without padding.

@@ -16,7 +16,7 @@ NORMS = {"attention_layernorms": "attention_norm", "forward_layernorms": "ffn_no
 
 
 def read_published(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The form with positions from 0 and a normalised query.
+    """Read the form with positions from 0 and a normalised query.
 
     Args:
         tensors: the state dict.
@@ -38,19 +38,19 @@ def read_published(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
 
 
 def read_unmasked(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The form with positions from 1, no mask over padding, and no option --norm_first; see `read_published`."""
+    """Read the form with positions from 1, no mask over padding, no option --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-unmasked")
     return _read(source, "pmixer-sasrec-unmasked", _positions_from_one(source), heads)
 
 
 def read_norm_first(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The newest form, trained with --norm_first; see `read_published`."""
+    """Read the newest form, trained with --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-norm-first")
     return _read(source, "pmixer-sasrec-norm-first", _positions_from_one(source), heads)
 
 
 def read_norm_last(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The newest form, trained without --norm_first; see `read_published`."""
+    """Read the newest form, trained without --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-norm-last")
     return _read(source, "pmixer-sasrec-norm-last", _positions_from_one(source), heads)
 

@@ -35,7 +35,7 @@ class StaticNet:
     inner_width: int | None = None
 
     def config(self, *, rank: int, item_groups: int) -> ModelConfig:
-        """The sizes of the model that will hold it.
+        """Choose the sizes of the model that will hold it.
 
         Args:
             rank: r of the generated weights to come.

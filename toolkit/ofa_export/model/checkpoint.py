@@ -125,12 +125,12 @@ class Checkpoint:
     sha256: str = ""
 
     def table(self, group: int) -> Tensor:
-        """The item table of a user group, [V, d]."""
+        """Return the item table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
 def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """The bytes of the four files; the same checkpoint gives the same bytes.
+    """Write the bytes of the four files; the same checkpoint gives the same bytes.
 
     Args:
         checkpoint: what to write.

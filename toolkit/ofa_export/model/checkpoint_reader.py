@@ -168,7 +168,7 @@ def _tensors(path: Path, name: str, data: File) -> dict[str, Tensor]:
 
 
 def _check_size(tensors: dict[str, Tensor], model: AdaptiveRecommender) -> None:
-    """A model takes the memory that config.json claims, so the file must first hold its largest tensors."""
+    """Check that the file holds the largest tensors of the model, which takes the memory that config.json claims."""
     tables = model.tables.numel()
     generators = sum(parameter.numel() for parameter in model.mapper.generators.parameters())
     held = sum(tensor.numel() for tensor in tensors.values())

@@ -99,7 +99,7 @@ class ModelConfig(BaseModel):
         return tuple(len(part) for part in np.array_split(np.empty(self.items, np.uint8), self.item_groups))
 
     def shapes(self, *, theta_size: int, candidates: int) -> DeviceShapes:
-        """The shapes of this model's device graphs.
+        """Return the shapes of this model's device graphs.
 
         Args:
             theta_size: P, parameters that the mapper generates for one block.

@@ -53,7 +53,7 @@ class QuantisedLinear(nn.Module):
 
 
 def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converter: HasRules) -> AdaptiveRecommender:
-    """The network that a device has: linear layers quantised and dequantised, in float32.
+    """Make the network that a device has: linear layers quantised and dequantised, in float32.
 
     Matrices that belong to no linear layer stay float; no shipped backbone but RecBole's has one (its positions).
 
@@ -79,7 +79,7 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converte
 
 
 def device_layer(path: str) -> str:
-    """The name that a layer of the network has in the device graphs.
+    """Name a layer of the network as the device graphs do.
 
     Args:
         path: of the layer in the network, for example `blocks.0.linears.key.static`.

@@ -69,7 +69,7 @@ class StructureGuidedMapper(nn.Module):
     def interest(
         self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], keep_logits: Float[Tensor, "B L 2"]
     ) -> Float[Tensor, "B d"]:
-        """What the generators see of a history: z, [B, d]; arguments as for `forward`."""
+        """Compute what the generators see of a history: z, [B, d]; arguments as for `forward`."""
         structure = self.structure(keep_logits.flatten(1))
         z: Tensor = self.dropout(self.extractor(x, valid, self.query(structure)))
         return z

@@ -84,7 +84,7 @@ class AdaptiveRecommender(nn.Module):
         return valid_positions(length, self.config.history_length, dtype=self.position.dtype)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
-        """The input of the first block: embeddings and positions as the backbone joins them, zero where padded.
+        """Compute the input of the first block: embeddings and positions as the backbone joins them, zero where padded.
 
         Args:
             history: [B, T, d], item embeddings, left-padded.
@@ -108,7 +108,7 @@ class AdaptiveRecommender(nn.Module):
         )
 
     def static_adaptation(self, batch: int) -> Adaptation:
-        """The adaptation that gives the static net: every gate 1, every theta 0."""
+        """Make the adaptation that gives the static net: every gate 1, every theta 0."""
         L = self.config.depth
         # So sure that a sampled gate is 1 as well.
         keep_logits = torch.tensor([-CERTAIN, CERTAIN]).expand(batch, L, 2)

@@ -22,7 +22,7 @@ from ofa_export.support.content_cache import ContentCache
 def load_complete_bundle(
     source: ExportSource, *, converter: Converter, recipe: BundleRecipe, store: ContentCache
 ) -> BundleContents:
-    """The complete bundle of a checkpoint, from the cache if it is there.
+    """Take the complete bundle of a checkpoint from the cache, or make it.
 
     Args:
         source: the checkpoint and the user group.

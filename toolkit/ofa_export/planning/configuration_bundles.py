@@ -42,7 +42,7 @@ class ConfigurationBundles:
         )
 
     def contents(self, one: MeasuredConfiguration) -> BundleContents:
-        """The complete bundle of a configuration."""
+        """Make the complete bundle of a configuration."""
         return self._complete(one.configuration)
 
     def cost(self, one: MeasuredConfiguration) -> Footprint:
@@ -50,16 +50,16 @@ class ConfigurationBundles:
         return self._footprint(one.configuration)
 
     def bytes(self, one: MeasuredConfiguration, tiles: int) -> int:
-        """The smallest budget that holds a configuration with so many tiles."""
+        """Find the smallest budget that holds a configuration with so many tiles."""
         return smallest_budget(self.contents(one), tiles)
 
     def least_bytes(self, configuration: Configuration) -> int:
-        """The smallest budget that holds a configuration at all, measured or not."""
+        """Find the smallest budget that holds a configuration at all, measured or not."""
         contents = self._complete(configuration)
         return smallest_budget(contents, contents.floor_tiles)
 
     def bytes_within_limits(self, one: MeasuredConfiguration, tiles: int) -> int | None:
-        """The same, or None for a configuration that breaks a limit."""
+        """Return the same, or None for a configuration that breaks a limit."""
         if self.limits.bind and self.limits.broken_by(self.cost(one)):
             return None
         return self.bytes(one, tiles)

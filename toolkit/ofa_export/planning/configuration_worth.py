@@ -100,7 +100,7 @@ class WorthSource:
         return device_graphs(self._model(configuration), candidates=self.recipe.candidates)
 
     def _model(self, configuration: Configuration) -> AdaptiveRecommender:
-        """The network before rounding, which is the same for all precisions."""
+        """Return the network before rounding, which is the same for all precisions."""
         cut = configuration.model_copy(update={"precision": INT8})
         if cut not in self._models:
             recipe = configuration.resolved(self.recipe)

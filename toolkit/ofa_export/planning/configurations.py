@@ -54,7 +54,7 @@ class Configuration(BaseModel):
         return f"{items}{rank}, {blocks}{self.precision.text}"
 
     def resolved(self, recipe: BundleRecipe | OpenRecipe) -> BundleRecipe:
-        """The recipe with this configuration's choices in it."""
+        """Put this configuration's choices into the recipe."""
         return recipe.resolved(
             adaptation="required" if self.adaptation else "none",
             rank=self.rank,
@@ -65,7 +65,7 @@ class Configuration(BaseModel):
 
 
 def configuration_of(recipe: BundleRecipe) -> Configuration:
-    """The configuration that a resolved recipe names."""
+    """Read the configuration that a resolved recipe names."""
     return Configuration(
         adaptation=recipe.adaptation == "required",
         rank=recipe.rank,

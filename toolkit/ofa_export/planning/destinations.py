@@ -10,7 +10,7 @@ from ofa_export.support.output import check_output
 
 
 def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> tuple[Path, ...]:
-    """The file of each bundle; nothing is made yet.
+    """Name the file of each bundle; nothing is made yet.
 
     Args:
         names: of the bundles, when they go into a folder.

@@ -34,7 +34,7 @@ class ExportSource:
         return source_key(self.path, {**described, "group": self.group})
 
     def selection(self, items: int | None) -> ItemSelection:
-        """The most popular items. One selection is kept: each takes memory, and who needs one needs it often.
+        """Select the most popular items. One selection is kept: each takes memory, and who needs one needs it often.
 
         Args:
             items: how many; None is all.

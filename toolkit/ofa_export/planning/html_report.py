@@ -15,7 +15,7 @@ TEMPLATE = Path(__file__).with_name("plan.html.j2")
 
 
 def plan_html(plan: Plan, choice: Choice) -> str:
-    """The page.
+    """Render the page.
 
     Args:
         plan: what is made.

@@ -28,7 +28,7 @@ class Limits:
         return self.ram_bytes is not None or self.latency_ms is not None
 
     def broken_by(self, cost: Footprint) -> tuple[str, ...]:
-        """A sentence for each limit that a session breaks."""
+        """Write a sentence for each limit that a session breaks."""
         found = []
         if self.ram_bytes is not None and cost.ram_bytes > self.ram_bytes:
             found.append(f"a session takes {cost.ram_bytes:,} bytes of memory, the limit is {self.ram_bytes:,}")
@@ -42,7 +42,7 @@ class Limits:
         return max(ram, 0.0 if self.latency_ms is None else cost.latency_ms / self.latency_ms)
 
     def raised_to(self, cost: Footprint) -> Limits:
-        """The same limits, as far as a session keeps to them, and higher where it does not."""
+        """Raise the limits to what a session takes where it does not keep to them."""
         return Limits(
             ram_bytes=None if self.ram_bytes is None else max(self.ram_bytes, cost.ram_bytes),
             latency_ms=None
@@ -58,7 +58,7 @@ class Limits:
 
 
 def parse_limits(*, ram_budget: str | None, max_latency_ms: float | None) -> Limits:
-    """The limits that people wrote.
+    """Parse the limits that people wrote.
 
     Args:
         ram_budget: a size as `parse_budget` reads it.

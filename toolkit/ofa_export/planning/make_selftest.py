@@ -102,7 +102,7 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
 def _decided(
     model: AdaptiveRecommender, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
 ) -> np.ndarray:
-    """The first history whose gates stay what they are when logits move by the margin; else the surest."""
+    """Find the first history whose gates stay what they are when logits move by the margin; else the surest."""
     best, surest = None, -1.0
     for history in islice(histories, TRIED):
         sure = _surety(model, _embeddings(table, history).double())
@@ -130,7 +130,7 @@ def _embeddings(table: torch.Tensor, history: np.ndarray) -> torch.Tensor:
 
 
 def _embedded(model: AdaptiveRecommender, history: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the first block gets, and which positions are real."""
+    """Compute what the first block gets, and which positions are real."""
     T = model.config.history_length
     padded = torch.nn.functional.pad(history, (0, 0, T - len(history), 0))[None]
     valid = model.valid(torch.tensor([len(history)]))

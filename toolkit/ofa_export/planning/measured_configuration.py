@@ -62,12 +62,12 @@ class MeasuredConfiguration(BaseModel):
         return sum(self.weights.values())
 
     def bytes_at_least(self, point: MeasuredPoint) -> int:
-        """A lower bound on the bytes of a bundle with these graphs and tiles."""
+        """Compute a lower bound on the bytes of a bundle with these graphs and tiles."""
         return self.weight_bytes + point.fixed_bytes
 
 
 def rising(values: list[float]) -> list[float]:
-    """The nearest sequence that never falls, in least squares (pool adjacent violators)."""
+    """Find the nearest sequence that never falls, in least squares (pool adjacent violators)."""
     pools: list[list[float]] = []
     for value in values:
         pools.append([value])

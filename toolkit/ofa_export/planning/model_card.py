@@ -7,7 +7,7 @@ from ofa_export.planning.quality import QualityCurve
 
 
 def model_card(checkpoint: Checkpoint, *, group: int, runtime: str, precision: str, curve: QualityCurve) -> str:
-    """The card as Markdown; it does not depend on the budget.
+    """Write the card as Markdown; it does not depend on the budget.
 
     Args:
         checkpoint: sizes, data and training measurements.

@@ -27,7 +27,7 @@ def nothing_fits(
     least_weights: LeastWeights,
     fewest_items: int,
 ) -> BudgetError | LimitsError:
-    """The error for a budget and limits that no configuration meets.
+    """Make the error for a budget and limits that no configuration meets.
 
     Args:
         considered: all configurations.

@@ -59,7 +59,7 @@ class Plan:
         return self.tiles < self.contents.table.tile_count
 
     def recipe_yaml(self) -> str:
-        """The resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
+        """Write the resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
         return yaml.safe_dump(self.recipe.plain(), sort_keys=False, width=1000)
 
     @property

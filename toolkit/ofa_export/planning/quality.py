@@ -57,7 +57,7 @@ def check_group(checkpoint: Checkpoint, group: int) -> None:
 
 
 def group_histories(checkpoint: Checkpoint, group: int) -> np.ndarray:
-    """Indices of the validation histories of a user group; of all when the group has none."""
+    """Return indices of the validation histories of a user group; of all when the group has none."""
     mine = np.flatnonzero(checkpoint.validation.user_groups == group)
     return mine if len(mine) else np.arange(len(checkpoint.validation.targets))
 

@@ -40,7 +40,7 @@ class _Common(BaseModel):
     tiles: int | None = Field(default=None, ge=1)
 
     def resolved(self, **choices: Any) -> BundleRecipe:
-        """The recipe with these choices in place of its own."""
+        """Put these choices into the recipe in place of its own."""
         fields = {name: getattr(self, name) for name in BundleRecipe.model_fields}
         return BundleRecipe(**fields | choices)
 

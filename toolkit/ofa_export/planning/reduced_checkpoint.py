@@ -13,7 +13,7 @@ from ofa_export.planning.recipe import BundleRecipe
 
 
 def bundled(checkpoint: Checkpoint, *, recipe: BundleRecipe) -> Checkpoint:
-    """The checkpoint whose network and items are those that go into the bundle.
+    """Reduce the checkpoint to the network and items that go into the bundle.
 
     Args:
         checkpoint: as it was trained.

@@ -40,7 +40,7 @@ def planned_step(point: MeasuredPoint) -> int:
 
 
 def search(configurations: Sequence[MeasuredConfiguration], *, budget: int, sizes: Sizes) -> Found | None:
-    """The configuration whose bundle within the budget ranks best.
+    """Find the configuration whose bundle within the budget ranks best.
 
     Args:
         configurations: most faithful first.
@@ -80,7 +80,7 @@ def _best(
 def _largest(
     configuration: MeasuredConfiguration, exact: bool, *, budget: int, surcharge: float, sizes: Sizes
 ) -> MeasuredPoint | None:
-    """The largest measured prefix that fits, or that may fit."""
+    """Find the largest measured prefix that fits, or that may fit."""
     for point in reversed(configuration.points):
         size = sizes(configuration, point.tiles) if exact else configuration.bytes_at_least(point) + surcharge
         if size is not None and size <= budget:

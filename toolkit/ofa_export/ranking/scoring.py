@@ -21,7 +21,7 @@ class Adapt(Protocol):
 
 
 def static_adapt(model: AdaptiveRecommender) -> Adapt:
-    """The control: every gate 1, every theta 0, whatever the history."""
+    """Adapt nothing, as a control: every gate 1, every theta 0, whatever the history."""
     return lambda x, valid: model.static_adaptation(x.shape[0])
 
 

@@ -112,7 +112,7 @@ def table_ranks(
 
 
 def counting_threads() -> ThreadPoolExecutor:
-    """A thread for each core, whose products are those of one thread: ranks do not depend on how many there are.
+    """Start a thread for each core, whose products are those of one thread: ranks do not depend on their number.
 
     To be used for several tables: the system's allocator keeps memory for every thread that there ever was.
     """

@@ -29,7 +29,7 @@ class ByteShare:
 
 
 def byte_shares(plan: Plan, *, weights: Mapping[str, int]) -> tuple[ByteShare, ...]:
-    """The parts of the planned bundle, largest first.
+    """List the parts of the planned bundle, largest first.
 
     Args:
         plan: of the bundle.

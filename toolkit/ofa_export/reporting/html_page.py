@@ -9,7 +9,7 @@ from ofa_export.errors import MissingToolError
 
 
 def render_page(template: Path, **values: Any) -> str:
-    """A self-contained page.
+    """Render a self-contained page.
 
     Args:
         template: Jinja2; it may include `page_style.css`.

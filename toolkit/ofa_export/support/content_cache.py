@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def default_cache_root() -> Path:
-    """The folder named by OFA_EXPORT_CACHE, else the user's cache folder."""
+    """Return the folder named by OFA_EXPORT_CACHE, else the user's cache folder."""
     given = os.environ.get(ENVIRONMENT_VARIABLE)
     return Path(given) if given else platformdirs.user_cache_path("ofa-export")
 
@@ -42,7 +42,7 @@ class ContentCache:
         self.root = root or default_cache_root()
 
     def get_or_make(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """The content of an entry, made if it is not there; without a usable folder it is made each time.
+        """Take the content of an entry, or make it; without a usable folder it is made each time.
 
         Args:
             name: file name of the entry, with the digest of everything that decides its content.

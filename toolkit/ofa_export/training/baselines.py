@@ -11,7 +11,7 @@ from ofa_export.data.histories import PAD, Histories
 
 
 def popularity_scores(histories: Histories, batch: int) -> NDArray[np.float64]:
-    """The same ranking for everyone: training interactions of each item.
+    """Score items alike for everyone: training interactions of each item.
 
     Args:
         histories: the data set.
@@ -44,7 +44,7 @@ class MarkovChain:
 
     @classmethod
     def fit(cls, histories: Histories) -> MarkovChain:
-        """Counts the transitions of a data set.
+        """Count the transitions of a data set.
 
         Args:
             histories: the data set; validation and test items are not looked at.

@@ -86,7 +86,7 @@ def refine_tables(run: TrainingRun, settings: Optimiser, *, stage: str) -> dict[
 
 @torch.no_grad()
 def user_vectors(run: TrainingRun) -> NDArray[np.float32]:
-    """The static net's state of each user after the training part of the history.
+    """Compute the static net's state of each user after the training part of the history.
 
     Args:
         run: gives model and histories.

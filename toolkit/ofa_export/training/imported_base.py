@@ -36,7 +36,7 @@ def freeze_static_net(model: AdaptiveRecommender) -> None:
 
 
 def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
-    """The recipe with the sizes of the net that is trained on.
+    """Put the sizes of the net that is trained on into the recipe.
 
     Args:
         start: an imported checkpoint.
@@ -57,7 +57,7 @@ def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
 def run_on_frozen_base(
     start: Checkpoint, histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
 ) -> TrainingRun:
-    """A run that starts from an imported net.
+    """Start a run from an imported net.
 
     Args:
         start: the imported checkpoint; its model is taken over.

@@ -190,7 +190,7 @@ def _one_step(
 def _diverged(
     task: Task, optimiser: torch.optim.Optimizer, run: _Run, snapshot: Path, what: str, *, total: int
 ) -> NumericsError:
-    """The error of a run that cannot go on, after its last good state is on the disk."""
+    """Make the error of a run that cannot go on, after its last good state is on the disk."""
     if is_first():
         save_snapshot(snapshot, _state(task, optimiser, run))
     good = f"of step {run.step}, whose loss was {run.loss:.4g}," if run.step else "before the first step,"

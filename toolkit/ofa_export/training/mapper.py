@@ -166,7 +166,7 @@ def _assembled_logits(
 
 
 def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random.Generator) -> Tensor | None:
-    """A smaller rank for each window of a batch, all equally likely (our choice).
+    """Draw a smaller rank for each window of a batch, all equally likely (our choice).
 
     Args:
         nested_ranks: to draw from; without any nothing is drawn, and the generator stays where it is.
@@ -180,7 +180,7 @@ def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random
 
 
 def _noisy_gates(keep_logits: Tensor) -> Tensor:
-    """Sampled gates [B, L]; the noise of a window does not depend on how many processes share the batch."""
+    """Sample gates [B, L]; the noise of a window does not depend on how many processes share the batch."""
     return share(sampled_gates(scattered(keep_logits)))
 
 

@@ -60,7 +60,7 @@ def wait() -> None:
 
 
 def share(whole: Listed) -> Listed:
-    """What this process has to do of a list of work, every W-th entry.
+    """Return what this process has to do of a list of work, every W-th entry.
 
     Args:
         whole: [n, ...].
@@ -69,7 +69,7 @@ def share(whole: Listed) -> Listed:
 
 
 def gathered(part: NDArray[Any]) -> NDArray[Any]:
-    """What all processes made of their shares, in the order of the whole.
+    """Gather what all processes made of their shares, in the order of the whole.
 
     Args:
         part: [m, ...], one entry for each of `share`.
@@ -88,7 +88,7 @@ def gathered(part: NDArray[Any]) -> NDArray[Any]:
 
 
 def from_first(make: Callable[[], R]) -> R:
-    """What the first process makes, on all of them: for results that must not differ in the last bit.
+    """Give all processes what the first one makes: for results that must not differ in the last bit.
 
     Args:
         make: called by the first process alone.
@@ -118,7 +118,7 @@ def total(part: Tensor) -> Tensor:
 
 
 def scattered(part: Tensor) -> Tensor:
-    """The entries of this process at their places in the whole, and zeros elsewhere.
+    """Put the entries of this process at their places in the whole, and zeros elsewhere.
 
     A random draw for all of them then gives each entry what it would have been given in a single process.
 
@@ -137,7 +137,7 @@ def scattered(part: Tensor) -> Tensor:
 
 
 def replicated(step: nn.Module) -> nn.Module:
-    """A module whose gradients are averaged over the processes.
+    """Average the gradients of a module over the processes.
 
     Args:
         step: a module that returns a loss; the others take its parameters over from the first process.

@@ -9,13 +9,13 @@ class Progress(Protocol):
     """Receives the progress of a training run."""
 
     def start(self, stage: str, *, steps: int, done: int) -> None:
-        """A stage of `steps` steps begins, `done` of them from an earlier run."""
+        """Note that a stage of `steps` steps begins, `done` of them from an earlier run."""
 
     def advance(self, *, steps: int) -> None:
         """More steps of the current stage are done."""
 
     def note(self, text: str) -> None:
-        """A sentence about the current stage, for example its validation NDCG@10."""
+        """Note a sentence about the current stage, for example its validation NDCG@10."""
 
 
 class Silent:

@@ -47,7 +47,7 @@ class Data(_Part):
     columns: ColumnNames = ColumnNames()
 
     def resolved(self) -> DataRecipe:
-        """The recipe as the readers take it."""
+        """Resolve the recipe for the readers."""
         return DataRecipe(
             histories=HistoryRecipe(
                 min_count=self.min_count,
@@ -80,7 +80,7 @@ class Sizes(_Part):
         return self
 
     def for_items(self, items: int) -> ModelConfig:
-        """The model's sizes for a catalogue of V items.
+        """Choose the model's sizes for a catalogue of V items.
 
         Raises:
             ConfigError: the catalogue is too small for that many item groups, or too large for any model.

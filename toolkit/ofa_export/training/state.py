@@ -17,7 +17,7 @@ from ofa_export.training.training_run import TrainingRun
 
 
 def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str, Any]:
-    """What a run is about; state is only ever taken from a run of the same job.
+    """Describe what a run is about; state is only ever taken from a run of the same job.
 
     Args:
         histories: the data set.

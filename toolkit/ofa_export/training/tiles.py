@@ -139,7 +139,7 @@ def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:
 
 
 def keep_prefix(run: TrainingRun, table: Tensor, group: int, count: int) -> Tensor:
-    """A table as a device reads it that has the first tiles only.
+    """Read a table as a device does that has the first tiles only.
 
     Args:
         run: gives the tile order.
@@ -155,7 +155,7 @@ def keep_prefix(run: TrainingRun, table: Tensor, group: int, count: int) -> Tens
 
 
 def random_prefix_table(run: TrainingRun, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
-    """A table as a device of a random budget reads it; see `random_prefix` and `keep_prefix`."""
+    """Read a table as a device of a random budget does; see `random_prefix` and `keep_prefix`."""
     return keep_prefix(run, table, group, random_prefix(run.tile_orders[group], generator))
 
 
@@ -170,7 +170,7 @@ def order_tiles(run: TrainingRun) -> None:
 
 
 def watched_prefixes(run: TrainingRun, table: Tensor, group: int) -> list[Tensor]:
-    """The tables that `WATCHED_PLANES` planes of every block give, [V, d] each; as many tiles under any other order."""
+    """Make the tables that `WATCHED_PLANES` planes of every block give, [V, d] each; as many tiles in other orders."""
     order = run.tile_orders[group]
     return [keep_prefix(run, table, group, len(order) * planes // 8) for planes in WATCHED_PLANES]
 

@@ -85,7 +85,7 @@ class TrainingRun:
         )
 
     def steps_per_epoch(self, settings: Optimiser, windows: Windows) -> int:
-        """Number of batches of an epoch, for `Task.steps_per_epoch`."""
+        """Count the batches of an epoch, for `Task.steps_per_epoch`."""
         return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
 
     def validation_ndcg(
@@ -129,7 +129,7 @@ class TrainingRun:
         return np.concatenate(qualities), np.concatenate(gates)
 
     def full_tables(self, group: int) -> Tensor:
-        """The full-precision table of a user group, [V, d]."""
+        """Return the full-precision table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
@@ -163,7 +163,7 @@ def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def mean_over_positions(part: Tensor, positions: int) -> Tensor:
-    """A sum over the positions of this process as the mean over those of all processes.
+    """Turn a sum over the positions of this process into the mean over those of all processes.
 
     Args:
         part: the sum, a scalar.
@@ -175,7 +175,7 @@ def mean_over_positions(part: Tensor, positions: int) -> Tensor:
 def initial_run(
     histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
 ) -> TrainingRun:
-    """A run before its first stage.
+    """Make a run before its first stage.
 
     Args:
         histories: the data set.

@@ -61,7 +61,7 @@ class Finding:
 def at_most(
     assertion: str, measured: float, limit: float, unit: Unit, sentence: str, *, otherwise: Status = "fail"
 ) -> Finding:
-    """A finding that passes when the number does not exceed its limit; NaN exceeds every limit.
+    """Make a finding that passes when the number does not exceed its limit; NaN exceeds every limit.
 
     Args:
         assertion: its name.
@@ -84,7 +84,7 @@ def at_most(
 
 
 def at_least(assertion: str, measured: float, limit: float, unit: Unit, sentence: str) -> Finding:
-    """A finding that passes when the number reaches its limit; NaN reaches none; arguments as in `at_most`."""
+    """Make a finding that passes when the number reaches its limit; NaN reaches none; arguments as in `at_most`."""
     return Finding(
         assertion=assertion,
         status="pass" if measured >= limit else "fail",
@@ -97,7 +97,7 @@ def at_least(assertion: str, measured: float, limit: float, unit: Unit, sentence
 
 
 def reported(assertion: str, measured: float, unit: Unit, sentence: str) -> Finding:
-    """A finding without a limit: the number is worth knowing; arguments as in `at_most`."""
+    """Make a finding without a limit: the number is worth knowing; arguments as in `at_most`."""
     return Finding(
         assertion=assertion,
         status="pass",

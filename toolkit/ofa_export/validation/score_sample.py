@@ -23,7 +23,7 @@ class ScoreSample:
 
 
 def score_sample(sessions: Sessions) -> ScoreSample:
-    """The sample that was taken while the sessions ran.
+    """Read the sample that was taken while the sessions ran.
 
     Args:
         sessions: from `run_sessions`.

@@ -14,7 +14,7 @@ from ofa_export.validation.tolerance import TolerancePolicy
 
 
 def crash_report(path: Path, checkpoint: Checkpoint, *, tolerance: TolerancePolicy) -> Report | None:
-    """The report on a bundle whose graphs end the process that they run in, on this computer.
+    """Report on a bundle whose graphs end the process that they run in, on this computer.
 
     Args:
         path: the bundle.

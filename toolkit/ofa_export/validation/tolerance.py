@@ -90,7 +90,7 @@ class TolerancePolicy(_Model):
     precisions: dict[str, PrecisionLimits] = Field(min_length=1)
 
     def of_precision(self, name: str) -> PrecisionLimits:
-        """The limits of a precision; of several schemes those of the coarsest, which decides the noise.
+        """Return the limits of a precision; of several schemes those of the coarsest, which decides the noise.
 
         Args:
             name: as the manifest says, for example "int8" or "int8+int4", finest first.

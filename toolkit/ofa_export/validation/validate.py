@@ -293,7 +293,7 @@ class _Comparison:
         )
 
     def _outputs(self, converter: Converter, precision: Precision, store: ContentCache) -> Mapping[str, Tensors]:
-        """What a converter's graphs give; the same ones may have been converted before."""
+        """Compute what a converter's graphs give; the same ones may have been converted before."""
         specs = [graph.spec for graph in self.graphs]
         content = convert_cached(self.graphs, converter=converter, precision=precision, store=store)
         runner = converter.load(content, specs)
@@ -315,7 +315,7 @@ class _Comparison:
 
 
 def _converters(manifest: Manifest, *, cross: bool) -> tuple[Converter, ...]:
-    """The converter of a bundle, and with `cross` the other one for its runtime."""
+    """Return the converter of a bundle, and with `cross` the other one for its runtime."""
     name = converter_of(manifest.runtime.name, manifest.tools)
     return tuple(get_converter(each) for each in ((name, other_converter(name)) if cross else (name,)))
 

@@ -12,7 +12,7 @@ from ofa_export.errors import ConfigError
 
 
 def keystore_password(keystore: Path) -> str:
-    """The password for a keystore.
+    """Read the password for a keystore.
 
     Args:
         keystore: that it opens.

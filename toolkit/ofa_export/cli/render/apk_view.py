@@ -37,7 +37,7 @@ def print_apk(made: MadeApk) -> None:
 
 
 def apk_json(made: MadeApk) -> dict[str, Any]:
-    """The same for programs."""
+    """Describe the same for programs."""
     badging = made.badging
     return {
         "path": str(made.path),

@@ -66,7 +66,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def print_json(result: Any) -> None:
-    """The machine-readable result, on stdout."""
+    """Print the machine-readable result on stdout."""
     print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
 
 

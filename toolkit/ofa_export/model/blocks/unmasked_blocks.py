@@ -44,5 +44,5 @@ class UnmaskedNormLastBlock(PostNormBlock):
         return super().forward(x, torch.ones_like(valid), theta)
 
     def activate(self, x: Tensor) -> Tensor:
-        """The nonlinearity inside the feed-forward network."""
+        """Apply the nonlinearity inside the feed-forward network."""
         return torch.relu(x)

@@ -12,7 +12,7 @@ from ofa_export.model.network import Adaptation, AdaptiveRecommender
 
 
 def with_rank(model: AdaptiveRecommender, rank: int) -> AdaptiveRecommender:
-    """The network that keeps the first columns of every U and V, and generates no others.
+    """Keep the first columns of every U and V, and generate no others.
 
     Args:
         model: of rank r; left as it is.
@@ -56,7 +56,7 @@ def at_ranks(model: AdaptiveRecommender, adaptation: Adaptation, ranks: Int[Tens
 
 
 def with_depth_cap(model: AdaptiveRecommender, depth_cap: int) -> AdaptiveRecommender:
-    """The network that executes at most so many blocks for a user, those the controller is surest of first.
+    """Cap the blocks that run for a user: those first that the controller is surest of.
 
     Args:
         model: of depth L; left as it is.
@@ -76,7 +76,7 @@ def with_depth_cap(model: AdaptiveRecommender, depth_cap: int) -> AdaptiveRecomm
 
 
 def copied(model: AdaptiveRecommender) -> AdaptiveRecommender:
-    """A network of its own with the same weights, in evaluation mode."""
+    """Copy a network with its weights, in evaluation mode."""
     return _network(model.config, {name: value.clone() for name, value in model.state_dict().items()})
 
 

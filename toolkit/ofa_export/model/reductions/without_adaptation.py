@@ -51,7 +51,7 @@ class NoParameters(nn.Module):
 
 
 def without_adaptation(model: AdaptiveRecommender) -> AdaptiveRecommender:
-    """The static net, for which no structure controller and no mapper need to be shipped.
+    """Reduce a checkpoint to the static net, which ships without structure controller and mapper.
 
     Args:
         model: left as it is.

@@ -31,7 +31,7 @@ class _Segment:
 
 
 def without_android(library: bytes, *, provided: Collection[str]) -> bytes:
-    """The same library without symbol versions, and without some of the libraries that it asks for.
+    """Remove symbol versions from a library, and some of the libraries that it asks for.
 
     Args:
         library: an ELF file, 64 bits, little-endian.

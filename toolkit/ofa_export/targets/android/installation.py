@@ -28,7 +28,7 @@ PROVIDED = ("libc.so", "libm.so", "libdl.so", "liblog.so", "libandroid.so")
 
 
 def installation(library: PhoneLibrary, root: Path) -> Path:
-    """The folder of a library; the first call fetches and compiles, which takes most of a minute.
+    """Return the folder of a library; the first call fetches and compiles, which takes most of a minute.
 
     Args:
         library: which one.

@@ -91,7 +91,7 @@ PHONE_LIBRARIES = {
 
 
 def unpacked(artifact: Artifact, content: bytes, *, abi: str = HOST_ABI) -> dict[str, bytes]:
-    """What of a package runs graphs.
+    """Unpack what of a package runs graphs.
 
     Args:
         artifact: which package.

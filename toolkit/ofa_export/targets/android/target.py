@@ -81,7 +81,7 @@ class AndroidTarget:
 
 
 def phone_library(converter: Converter) -> PhoneLibrary:
-    """The phone's library for the files of a converter.
+    """Choose the phone's library for the files of a converter.
 
     Args:
         converter: what converts them.
@@ -99,7 +99,7 @@ def phone_library(converter: Converter) -> PhoneLibrary:
 
 
 def crash_or_last_lines(log: str) -> str:
-    """What the log of the process says about its end: signal and place of a crash, else its last lines."""
+    """Read what the log of the process says about its end: signal and place of a crash, else its last lines."""
     crash = FATAL.search(log)
     message = [line for line in log[: crash.start() if crash else None].splitlines() if not line.startswith(IDLE_TALK)]
     place = [f"{crash['signal']} in {crash['frame']}"] if crash else []

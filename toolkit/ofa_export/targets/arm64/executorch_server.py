@@ -35,7 +35,7 @@ class ExecutorchGraphs:
         self._methods = {name: self._program.load_method(name) for name in names}
 
     def held(self) -> Contract:
-        """What the file says of its methods."""
+        """Read what the file says of its methods."""
         return {name: self._described(name, self._program.method_meta(name)) for name in self._methods}
 
     def run(self, graph: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ class LiteRtGraphs:
         self._signatures = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
 
     def held(self) -> Contract:
-        """What the file says of its signatures."""
+        """Read what the file says of its signatures."""
         return {
             name: {"input": tensors(found.get_input_details()), "output": tensors(found.get_output_details())}
             for name, found in self._signatures.items()

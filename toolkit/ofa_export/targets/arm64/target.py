@@ -71,7 +71,7 @@ class Arm64Target:
 
 
 def arm64_neon() -> Arm64Target:
-    """The oldest processors: 8-bit multiplications of NEON."""
+    """Make the target of the oldest processors: 8-bit multiplications of NEON."""
     return Arm64Target(CPUS[0])
 
 
@@ -105,5 +105,5 @@ def qemu_version() -> str:
 
 
 def what_it_said(log: str) -> str:
-    """The last lines of the process's log that say anything about its end."""
+    """Read the last lines of the process's log that say anything about its end."""
     return last_lines("\n".join(line for line in log.splitlines() if not line.startswith(IDLE_TALK)))

@@ -86,7 +86,7 @@ def contract_text(graphs: Sequence[GraphSpec]) -> str:
 
 
 def parse_contract(text: str) -> list[GraphSpec]:
-    """The graphs that lines describe; the reverse of `contract_text`."""
+    """Parse the graphs that lines describe; the reverse of `contract_text`."""
     graphs: list[GraphSpec] = []
     for line in text.splitlines():
         kind, name, *rest = line.split(" ")

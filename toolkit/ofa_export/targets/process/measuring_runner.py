@@ -100,7 +100,7 @@ class MeasuringRunner(ChildRunner):
         ]
 
     def memory(self) -> ChildMemory:
-        """What the process had in memory so far.
+        """Read what the process had in memory so far.
 
         Raises:
             RuntimeFailedError: the process ended, or did not answer.

@@ -91,7 +91,7 @@ def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:
 
 
 def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint with the network that the bundle's recipe makes of it; as it is where the recipe makes no sense.
+    """Reduce the checkpoint as the bundle's recipe says; where the recipe makes no sense it stays as it is.
 
     Args:
         manifest: of the bundle; a recipe that does not fit shows in the contract.
@@ -106,7 +106,7 @@ def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
 
 
 def user_group(manifest: Manifest, checkpoint: Checkpoint) -> int | None:
-    """The user group that a bundle is made for, or None when the checkpoint has no such group."""
+    """Return the user group that a bundle is made for, or None when the checkpoint has no such group."""
     name = manifest.group
     if not (name.isascii() and name.isdigit() and int(name) < checkpoint.config.model.user_groups):
         return None

@@ -67,7 +67,7 @@ def decision_findings(
 def _bisected(
     runner: GraphRunner, inputs: Tensors, margins: NDArray[np.float32]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Outputs of mixtures that close in on the place where a block's decision turns, for every block that has one."""
+    """Close in on the place where a block's decision turns, with outputs of mixtures, for every block with one."""
     for block in range(margins.shape[1]):
         pair = _opposed(inputs["length"], margins[:, block])
         if pair is None:
@@ -87,7 +87,7 @@ def _bisected(
 
 
 def _opposed(length: NDArray[np.int32], margins: NDArray[np.float32]) -> tuple[int, int] | None:
-    """A history that leaves a block and one of the same length that keeps it, the clearest of each."""
+    """Find a history that leaves a block out and one of the same length that keeps it, the clearest of each."""
     for each in sorted(set(length.tolist()), reverse=True):
         same = np.flatnonzero(length == each)
         leave, keep = same[margins[same].argmin()], same[margins[same].argmax()]

@@ -25,7 +25,7 @@ def quantised_reference_findings(
     policy: TolerancePolicy,
     entry: str,
 ) -> Iterator[Finding]:
-    """Outputs on real histories, single scales, and outputs on small inputs, as far as the recipe has limits.
+    """Compare outputs on real histories, single scales, and outputs on small inputs, as far as there are limits.
 
     Args:
         runner: the bundle's graphs, loaded.

@@ -56,7 +56,7 @@ class RuntimeLinear(QuantisedLinear):
 def quantised_reference(
     rounded: AdaptiveRecommender, model: AdaptiveRecommender, *, converter: str, activations: ActivationRounding
 ) -> AdaptiveRecommender:
-    """The network that a converted file is on a runtime.
+    """Make the network that a converted file is on a runtime.
 
     Args:
         rounded: `model` from `fake_quantised`; left as it is.
@@ -76,7 +76,7 @@ def quantised_reference(
 
 
 def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[DeviceGraph, ...]:
-    """The graphs whose rounding is known.
+    """List the graphs whose rounding is known.
 
     Args:
         graphs: of the network from `quantised_reference`.
@@ -98,7 +98,7 @@ def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[De
 
 
 def _moved(model: AdaptiveRecommender, reader: str, read: str | None) -> tuple[Tensor, Tensor]:
-    """What a layer's inputs lack, and its outputs get instead."""
+    """Compute what a layer's inputs lack, and its outputs get instead."""
     layer = model.get_parameter(f"{reader}.weight").detach()
     bias = layer.new_zeros(layer.shape[1]) if read is None else model.get_parameter(f"{read}.bias").detach()
     return bias, layer @ bias

@@ -72,7 +72,7 @@ def unrounded_outputs(graphs: Sequence[DeviceGraph]) -> list[tuple[str, str]]:
 
 
 def _parts(module: nn.Module, output: str) -> nn.Module:
-    """The part of a graph's module that computes an output; RecBole's positions are a matrix that is quantised too."""
+    """Find the part of a graph's module that computes an output; RecBole's positions are a quantised matrix too."""
     if isinstance(module, AdaptGraph) and output == "hidden" and isinstance(module.embedding, ScaledEmbedding):
         return module.embedding
     return module

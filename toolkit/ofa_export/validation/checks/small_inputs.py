@@ -30,7 +30,7 @@ AFFINE = 1e-3
 
 
 def small_inputs(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
-    """The reference's inputs with small hidden states.
+    """Make small hidden states of the reference's inputs.
 
     Args:
         graphs: as `device_graphs` gives them.

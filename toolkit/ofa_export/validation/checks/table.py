@@ -18,7 +18,7 @@ NAMED = 2
 
 
 def expected_table(encoded: EncodedTable, table: ElasticTable) -> ElasticTable:
-    """The table that a bundle has to hold: the checkpoint's codes, the bundle's own order and number of tiles.
+    """Make the table that a bundle has to hold: the checkpoint's codes, the bundle's own order and tiles.
 
     Args:
         encoded: the checkpoint's table of the bundle's user group.

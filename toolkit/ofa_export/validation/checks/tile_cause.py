@@ -30,7 +30,7 @@ def wrong_tiles(table: ElasticTable, expected: ElasticTable) -> list[int]:
 
 
 def tile_name(table: ElasticTable, place: int) -> str:
-    """A tile in words.
+    """Name a tile in words.
 
     Args:
         table: gives the order.
@@ -42,7 +42,7 @@ def tile_name(table: ElasticTable, place: int) -> str:
 
 
 def tile_cause(table: ElasticTable, expected: ElasticTable, place: int) -> str | None:
-    """The first explanation that fits exactly, or None.
+    """Find the first explanation that fits exactly, or None.
 
     Args:
         table: the bundle's.

@@ -55,7 +55,7 @@ def as_shipped_findings(
 
 
 def other_tools(made_with: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, ...]:
-    """The tools whose version in a bundle is not the one on this computer, in words.
+    """Name the tools whose version in a bundle is not the one on this computer.
 
     Args:
         made_with: of the bundle's manifest.

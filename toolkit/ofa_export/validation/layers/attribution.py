@@ -103,7 +103,7 @@ def attribution(
 
 
 def kept_at(precision: Precision, layer: str, scheme: Scheme) -> Precision:
-    """A precision with one layer or group at another scheme.
+    """Make a precision with one layer or group at another scheme.
 
     Args:
         precision: of all.
@@ -117,13 +117,13 @@ def kept_at(precision: Precision, layer: str, scheme: Scheme) -> Precision:
 
 
 def precision_line(precision: Precision) -> str:
-    """A precision as one line of a bundle recipe."""
+    """Write a precision as one line of a bundle recipe."""
     value = yaml.safe_dump(precision.model_dump(mode="json"), default_flow_style=True, sort_keys=False, width=10_000)
     return f"precision: {value.removesuffix('...' + chr(10)).strip()}"
 
 
 def _worth_keeping(gains: tuple[LayerGain, ...], cost: Interval) -> LayerGain | None:
-    """The cheapest that brings back most of a cost that is more than chance: only then are single gains looked at."""
+    """Find the cheapest that brings back most of a cost that is more than chance: only then single gains count."""
     if cost.low <= 0:
         return None
     enough = [gain for gain in gains if gain.gain.low > 0 and gain.gain.mean >= ENOUGH * cost.mean]

@@ -45,7 +45,7 @@ PerUser = NDArray[np.float64]
 
 
 def with_attribution(report: Report, bundle_path: Path, checkpoint: Checkpoint, *, store: ContentCache) -> Report:
-    """The report with its attribution.
+    """Add the attribution to a report.
 
     Args:
         report: from `validate`; returned as it is where the bundle cannot be run with this checkpoint.
@@ -194,7 +194,7 @@ class _Layers:
                 yield name, "fp32"
 
     def changed(self, name: str, scheme: Scheme) -> dict[str, Scheme]:
-        """The layers of a layer or group that get another scheme when it is kept at one, and which."""
+        """Find the layers of a layer or group that get another scheme when it is kept at one, and which."""
         precision = kept_at(self.precision, name, scheme)
         applied = {
             layer: self.rules.applied(precision.scheme_of(layer), in_features=one.linear.in_features)
@@ -203,7 +203,7 @@ class _Layers:
         return {layer: given for layer, given in applied.items() if given != self.layers[layer].scheme}
 
     def extra_bytes(self, changed: Mapping[str, Scheme]) -> int:
-        """What the weights need more; scales come on top."""
+        """Count what the weights need more; scales come on top."""
         return sum(
             self.layers[layer].linear.weight.numel() * (BITS[scheme] - BITS[self.layers[layer].scheme]) // 8
             for layer, scheme in changed.items()

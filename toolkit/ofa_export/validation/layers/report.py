@@ -53,7 +53,7 @@ def with_layers(
     store: ContentCache,
     load: Load,
 ) -> Report:
-    """The report with the error of every layer; each graph is fed the inputs of the reference.
+    """Add the error of every layer to a report; each graph is fed the inputs of the reference.
 
     Args:
         report: from `validate`; returned as it is where the bundle cannot be run with this checkpoint.

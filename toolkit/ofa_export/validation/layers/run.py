@@ -103,12 +103,12 @@ def worst_first(errors: Sequence[LayerError]) -> tuple[LayerError, ...]:
 
 
 def decibels(snr_db: float | None) -> float:
-    """A ratio of a `LayerError` as a number: infinite where there is no noise."""
+    """Read a ratio of a `LayerError` as a number: infinite where there is no noise."""
     return math.inf if snr_db is None else snr_db
 
 
 def _compared(tapped: TappedGraph) -> dict[str, str]:
-    """What is compared -> the output that holds it; gates are decisions, not signals, and compared elsewhere."""
+    """Map what is compared to the output that holds it; gates are decisions, not signals, and compared elsewhere."""
     spec = tapped.graph.spec
     names = {layer.path: layer.output for layer in tapped.layers}
     rest = {tensor.name for tensor in spec.outputs} - set(names.values())
@@ -121,7 +121,7 @@ def _compared(tapped: TappedGraph) -> dict[str, str]:
 def _computed(
     tapped: TappedGraph, module: nn.Module, inputs: Tensors, given: Tensors | None
 ) -> dict[str, NDArray[np.float32]]:
-    """What PyTorch computes for everything that is compared; with `given`, from what the device's layers gave."""
+    """Compute with PyTorch everything that is compared; with `given`, from what the device's layers gave."""
     instead = None
     if given is not None:
         instead = {

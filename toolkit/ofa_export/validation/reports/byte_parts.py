@@ -18,7 +18,7 @@ from ofa_export.reporting.byte_shares import ByteShare, plane_bytes, shares
 
 
 def byte_parts(bundle: Bundle, graphs: Sequence[DeviceGraph], converter: Converter) -> tuple[ByteShare, ...]:
-    """The parts of a bundle, largest first.
+    """List the parts of a bundle, largest first.
 
     Args:
         bundle: an open one.

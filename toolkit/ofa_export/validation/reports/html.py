@@ -51,7 +51,7 @@ class Section:
 
 
 def validation_html(reports: Sequence[Report]) -> str:
-    """The page: a verdict for each report first, then each in full.
+    """Render the page: a verdict for each report first, then each in full.
 
     Args:
         reports: one for each bundle and target, in the order of the command line; at least one.

@@ -51,7 +51,7 @@ def reports_to_json(reports: Sequence[Report], *, code: int) -> str:
 
 
 def report_schema() -> str:
-    """The JSON Schema of the reports, as `docs/validation-report.schema.json` holds it."""
+    """Write the JSON Schema of the reports, as `docs/validation-report.schema.json` holds it."""
     schema = TypeAdapter(ReportFile).json_schema(mode="serialization")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

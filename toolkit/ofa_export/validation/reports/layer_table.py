@@ -20,7 +20,7 @@ BAR_DB, BAR_WIDTH = 5.0, 12
 
 
 def layer_tables(report: Report) -> Iterator[Table | Text]:
-    """What `--layers` and `--attribute` add to a report.
+    """Lay out what `--layers` and `--attribute` add to a report.
 
     Args:
         report: of one bundle; nothing comes of one without either.
