@@ -1,4 +1,4 @@
-"""What a bundle costs as the catalogue grows; docs/scaling.md rests on it.
+"""Cost of a bundle as the catalogue grows; docs/scaling.md rests on it.
 
 Run: python benchmarks/catalogue_scale.py
 

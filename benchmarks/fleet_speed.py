@@ -1,4 +1,4 @@
-"""How long `ofa-export fleet` takes beside as many cold `ofa-export bundle`.
+"""Time of `ofa-export fleet` beside as many cold `ofa-export bundle`.
 
 Run: python benchmarks/fleet_speed.py
 

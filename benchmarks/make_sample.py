@@ -1,4 +1,4 @@
-"""Writes the packaged Online Retail sample: `python benchmarks/make_sample.py SOURCE_FOLDER [TARGET_FOLDER]`.
+"""The maker of the packaged Online Retail sample: `python benchmarks/make_sample.py SOURCE_FOLDER [TARGET_FOLDER]`.
 
 SOURCE_FOLDER holds `interactions.csv` (user_id, item_id, timestamp, quantity) and `items.csv` (item_id, stock_code,
 description). The sample keeps every row in its place, drops the quantity and names items by their stock code. The

@@ -1,4 +1,4 @@
-"""What smaller ranks and depth caps of one trained network cost in quality, and what they save in bytes and time."""
+"""Smaller ranks and depth caps of one trained network: their cost in quality, their gain in bytes and time."""
 
 from __future__ import annotations
 

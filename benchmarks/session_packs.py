@@ -1,4 +1,4 @@
-"""What session packs cost and bring on the sample.
+"""Cost and gain of session packs on the sample.
 
 Run: python benchmarks/session_packs.py
 

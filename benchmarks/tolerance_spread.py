@@ -1,4 +1,4 @@
-"""What every quantity of a validation measures on sound bundles, and the limit that follows from it by one rule.
+"""Spread of every quantity of a validation over sound bundles, and the limit that follows from it by one rule.
 
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json --run toy-2:litert:int8:host …
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json

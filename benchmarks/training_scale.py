@@ -1,4 +1,4 @@
-"""What training costs as data and catalogue grow; docs/scaling.md rests on it.
+"""Cost of training as data and catalogue grow; docs/scaling.md rests on it.
 
 Run: python benchmarks/training_scale.py
 

@@ -1,4 +1,4 @@
-"""Takes docs/validation-report.png, a picture of the page of `validate --html`.
+"""A picture of the page of `validate --html`: docs/validation-report.png.
 
 Run: python docs/make_report_picture.py
 

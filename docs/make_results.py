@@ -1,4 +1,4 @@
-"""Writes docs/results.md and its plots from what `ofa-export evaluate --json` printed into docs/results.
+"""The page docs/results.md and its plots, from what `ofa-export evaluate --json` printed into docs/results.
 
 Run: python docs/make_results.py
 """

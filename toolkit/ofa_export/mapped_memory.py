@@ -1,4 +1,4 @@
-"""How much of a file lies in a process's memory because it is mapped, which the system may take back at any time."""
+"""Memory of a process that holds mapped files, which the system may take back at any time."""
 
 from __future__ import annotations
 

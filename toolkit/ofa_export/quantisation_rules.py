@@ -1,4 +1,4 @@
-"""How a runtime stores and computes quantised linear layers: what fake quantisation has to follow (no torch here)."""
+"""Rules by which a runtime stores and computes quantised layers, for fake quantisation to follow (no torch here)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what ships beside the code: recipes and the sample checkpoint, in an installed package or in a checkout."""
+"""Files that ship beside the code: recipes and the sample checkpoint, in an installed package or in a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Android is told about the app, completed with what the Android Gradle plugin would add by itself."""
+"""The app's manifest, completed with what the Android Gradle plugin would add by itself."""
 
 from __future__ import annotations
 

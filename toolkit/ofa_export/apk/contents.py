@@ -1,4 +1,4 @@
-"""Where the bytes of an APK are: every one of them belongs to a part."""
+"""The parts of an APK and their bytes: every byte belongs to a part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether everything that dex files refer to is there: in them, or on the phone."""
+"""A check that everything dex files refer to is there: in them, or on the phone."""
 
 from __future__ import annotations
 

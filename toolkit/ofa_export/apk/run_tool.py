@@ -1,4 +1,4 @@
-"""Runs a program of a build step; what it says when it fails is the reader's."""
+"""Runner of the programs of build steps; what a program says when it fails is shown to the user."""
 
 from __future__ import annotations
 

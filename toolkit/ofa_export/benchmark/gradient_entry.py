@@ -1,4 +1,4 @@
-"""What adapting in one pass replaces, as a contender: gradient steps on the user's history, in PyTorch."""
+"""Gradient steps on the user's history in PyTorch, as a contender: adapting in one pass replaces them."""
 
 from __future__ import annotations
 

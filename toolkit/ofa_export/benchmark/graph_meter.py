@@ -1,4 +1,4 @@
-"""What the graphs of a contender cost, in this process or in the one that they run in."""
+"""Meter of the cost of a contender's graphs, in this process or in the one that they run in."""
 
 from __future__ import annotations
 

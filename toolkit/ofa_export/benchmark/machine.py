@@ -1,4 +1,4 @@
-"""Where a benchmark ran: numbers of another computer, or of this one under another load, are others."""
+"""Description of the computer that a benchmark ran on, and of its load: numbers depend on both."""
 
 from __future__ import annotations
 

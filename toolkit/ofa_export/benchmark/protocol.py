@@ -1,4 +1,4 @@
-"""What is measured: contenders, which turn a history into scores, and how a process of its own makes one."""
+"""Protocol of the contenders that are measured: they turn a history into scores, in a process of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people ship without us: the static net with its full item table inside the graph, item rows in, scores out."""
+"""The static net that people ship without us: full item table inside the graph, item rows in, scores out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a converted static net is still the net: a runtime that computes something else is quick for nothing."""
+"""A check that a converted static net still computes the net's scores: otherwise its speed means nothing."""
 
 from __future__ import annotations
 

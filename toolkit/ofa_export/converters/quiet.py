@@ -1,4 +1,4 @@
-"""Keeps what converters and runtimes print about themselves away from the user's terminal and pipes."""
+"""Silence for what converters and runtimes print about themselves: it stays off the user's terminal and pipes."""
 
 from __future__ import annotations
 

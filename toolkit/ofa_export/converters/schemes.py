@@ -1,4 +1,4 @@
-"""What a converter can do with the weights of linear layers, and which runtime a phone needs for it (no torch here)."""
+"""Schemes of a converter for the weights of linear layers, and the runtime a phone needs for them (no torch here)."""
 
 from __future__ import annotations
 

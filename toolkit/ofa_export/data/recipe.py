@@ -1,4 +1,4 @@
-"""How interactions become histories."""
+"""Recipe by which interactions become histories."""
 
 from __future__ import annotations
 

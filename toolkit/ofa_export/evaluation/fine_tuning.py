@@ -1,4 +1,4 @@
-"""What adapting in one pass replaces: gradient steps on the user's own history, on the device.
+"""Gradient steps on the user's own history on the device, which adapting in one pass replaces.
 
 Source: our choice of the form: Adam on backbone and final norm (item table and positions stay as they are, as they
 would on a phone), the static net's loss on all positions of the history, every user from the same start.

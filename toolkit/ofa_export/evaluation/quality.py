@@ -1,4 +1,4 @@
-"""How well a way to score ranks held-out items: full ranking, one value per user, intervals and paired differences."""
+"""Ranking quality on held-out items: full ranking, one value per user, intervals and paired differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is evaluated: a checkpoint and the data that it was trained on, cut up as they were then."""
+"""The subject of an evaluation: a checkpoint and the data that it was trained on, cut up as they were then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fleet recipe says: which bundles there shall be."""
+"""Recipe of a fleet: the bundles that there shall be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes a fleet: everything is planned and checked before the first byte is written."""
+"""The making of a fleet: everything is planned and checked before the first byte is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a fleet lies: a folder at any fsspec URL, in which every entry of every bundle is stored once, by digest.
+"""Store of a fleet: a folder at any fsspec URL, in which every entry of every bundle lies once, by digest.
 
     fleet.json             the plan
     bundles/NAME.json      manifest of a bundle that is complete: it is written after its entries

@@ -1,4 +1,4 @@
-"""Cuts the reference into the graphs of the tensor contract: `adapt`, `block_l`, `score`.
+"""The graphs of the tensor contract, cut from the reference: `adapt`, `block_l`, `score`.
 
 Each graph holds only the parameters it reads: what is in a graph is what its file on the phone is made of.
 """

@@ -1,4 +1,4 @@
-"""Makes a checkpoint of a state dict: the source's static net, and everything that adapts at its neutral start."""
+"""Import of a state dict as a checkpoint: the source's static net, and all that adapts at its neutral start."""
 
 from __future__ import annotations
 

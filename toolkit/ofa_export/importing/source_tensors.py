@@ -1,4 +1,4 @@
-"""Takes the tensors that a format promises out of a state dict, and reports all that is wrong with them together."""
+"""The tensors that a format promises, taken out of a state dict; all that is wrong is reported together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a state dict of another code base as hostile input: tensors only, no pickled code."""
+"""Reader of state dicts of other code bases, as hostile input: tensors only, no pickled code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every source format is turned into: sizes, and the tensors of the static net under our names."""
+"""The common form of all source formats: sizes, and the tensors of the static net under our names."""
 
 from __future__ import annotations
 

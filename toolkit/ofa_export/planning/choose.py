@@ -1,4 +1,4 @@
-"""Which configuration a budget gets: configurations, what each is worth, and the search over them."""
+"""Choice of the configuration for a budget: configurations, their worth, and the search over them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where bundles go: every name is checked before the work on the first of them starts."""
+"""Destinations of bundles: every name is checked before the work on the first of them starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a configuration before it is converted: quality at every measured prefix, weights, arithmetic."""
+"""A configuration before it is converted: quality at every measured prefix, weights, arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each byte of a bundle goes: its entries, and what is inside graphs and embeddings."""
+"""Shares of the bytes of a bundle: its entries, and what is inside graphs and embeddings."""
 
 from __future__ import annotations
 

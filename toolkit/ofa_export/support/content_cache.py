@@ -1,4 +1,4 @@
-"""Keeps what is slow to make, by the digest of everything that decides its bytes."""
+"""Cache of what is slow to make, by the digest of everything that decides its bytes."""
 
 from __future__ import annotations
 

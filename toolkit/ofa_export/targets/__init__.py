@@ -1,1 +1,1 @@
-"""Where a bundle's graphs run: in this process, or on a phone's own libraries in a process beside it."""
+"""Targets that run a bundle's graphs: this process, or a phone's own libraries in a process beside it."""

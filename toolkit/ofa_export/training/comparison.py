@@ -1,4 +1,4 @@
-"""What stands beside every model: popularity and first-order Markov, on the validation histories."""
+"""Baselines beside every model: popularity and first-order Markov, on the validation histories."""
 
 from __future__ import annotations
 

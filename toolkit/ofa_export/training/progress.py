@@ -1,4 +1,4 @@
-"""What a long stage tells whoever watches it."""
+"""Progress callback of a long stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages share while a checkpoint grows: data, recipe, model, and each stage's part of the result."""
+"""Training run, shared by the stages: data, recipe, model, and each stage's part of the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far outputs are from their reference, history by history."""
+"""Distance of outputs from their reference, history by history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a runtime gives for the reference's inputs, graph by graph, so that errors neither add up nor move."""
+"""Outputs of a runtime for the reference's inputs, graph by graph, so that errors neither add up nor move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the sessions took that a validation runs anyway: on this computer, which is not the phone."""
+"""Time of the sessions that a validation runs anyway, on this computer, which is not the phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PyTorch gives: inputs and outputs of every device graph on all histories, in one batch."""
+"""The reference: inputs and outputs in PyTorch of every device graph on all histories, in one batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `ofa-export apk` shows of the app that it made, to people and to programs."""
+"""Output of `ofa-export apk` about the app that it made, for people and for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How every command ends: its result on stdout, or a sentence on stderr and the right exit code."""
+"""The end of every command: its result on stdout, or a sentence on stderr and the right exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands show to people; `results` has the same for programs."""
+"""Output of the commands for people; `results` has the same for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes an Android shared library loadable by this computer's dynamic linker: an edit of its dynamic section.
+"""Edits of the dynamic section by which this computer's linker loads an Android shared library.
 
 Android's linker and glibc's read the same format. What keeps them apart stands in the table of DT_* entries: symbols
 ask for Android's version `LIBC`, and names like libc.so, which glibc calls otherwise. Both kinds of entries are taken

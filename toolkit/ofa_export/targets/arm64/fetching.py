@@ -1,4 +1,4 @@
-"""Runs a tool that fetches published packages; what it says when it cannot is the user's to read."""
+"""Runner of the tools that fetch published packages; what a tool says when it cannot is shown to the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a bundle is what it says, and is made from the checkpoint that it is compared with."""
+"""Checks of what a bundle says of itself, and that it is made from the checkpoint it is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether gates are what the device's own logits say, also where they are as close as can be.
+"""Checks that gates follow from the device's own logits, also where these are as close as can be.
 
 A threshold that was moved a little flips no gate of a real history. So histories are mixed, two by two, and the
 mixture is bisected until a decision hangs on the last digits of its logits.

@@ -1,4 +1,4 @@
-"""Whether a bundle ranks as well as its manifest promises: the promise is measured again, as it was made."""
+"""Check of the ranking quality that a manifest promises: it is measured again, as the promise was."""
 
 from __future__ import annotations
 

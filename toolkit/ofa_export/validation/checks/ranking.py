@@ -1,4 +1,4 @@
-"""What users see: the device's rankings beside the reference's, and what the budget cost."""
+"""Checks of the rankings that users see, beside the reference's, and of what the budget cost."""
 
 from __future__ import annotations
 

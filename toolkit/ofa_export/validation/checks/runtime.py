@@ -1,4 +1,4 @@
-"""Whether the runtime itself gets through: it may refuse graphs, crash on them or hang where another one does not."""
+"""Check that the runtime gets through: it may refuse graphs, crash on them or hang where another does not."""
 
 from __future__ import annotations
 

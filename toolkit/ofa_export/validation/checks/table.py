@@ -1,4 +1,4 @@
-"""Whether the item table of a bundle is the checkpoint's table, cut to the tiles that the bundle keeps."""
+"""Checks that the item table of a bundle is the checkpoint's, cut to the tiles that the bundle keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to a tile that is not the checkpoint's: the few ways in which exporters and formats get tiles wrong."""
+"""Cause of a wrong tile: the few ways in which exporters and formats get tiles wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether one output of a linear layer is scaled by a little too much or too little, whatever else is rounded.
+"""Check of the scale of each output of a linear layer, whatever else is rounded.
 
 A scale that is off by one percent drowns in the rounding of int8 when outputs are compared one by one. But rounding
 differs from history to history, and a wrong scale does not: the projection of all deviations onto what a change of

@@ -1,4 +1,4 @@
-"""Whether graphs that were converted again, with their layers as outputs, compute what the bundle's own graphs do."""
+"""Check that graphs converted again, with layers as outputs, compute what the bundle's own graphs do."""
 
 from __future__ import annotations
 

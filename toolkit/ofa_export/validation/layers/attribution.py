@@ -1,4 +1,4 @@
-"""Where a bundle's NDCG@10 goes: what was cut, its tiles, its precision, and of that which layers.
+"""Attribution of a bundle's loss of NDCG@10: what was cut, its tiles, its precision, and of that which layers.
 
 Measured on all validation histories with the reference rounded as the device rounds: nothing is converted. A defect of
 a conversion does not show here, but in the error of its layer.

@@ -1,4 +1,4 @@
-"""Where the bytes of a bundle go: its entries, bit planes of its tiles, and parts of the network in its graphs."""
+"""Shares of the bytes of a bundle: its entries, bit planes of its tiles, parts of the network in its graphs."""
 
 from __future__ import annotations
 
