@@ -121,7 +121,7 @@ def scale_errors(graph: DeviceGraph, inputs: Tensors, noise: Tensors) -> list[Sc
 
 
 def _with_gains(graph: DeviceGraph, inputs: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Outputs by name, and by layer the number, zero, that adds to the scale of each output in each history."""
+    """Compute outputs by name, and by layer the number, zero, that adds to each output's scale in each history."""
     gains: dict[str, Tensor] = {}
 
     def hook(path: str) -> Any:
