@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
@@ -23,6 +23,7 @@ from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
+from ofa_export.support.frozen_model import FrozenModel
 from ofa_export.support.resources import SAMPLE
 
 SCHEMA_VERSION = "1.0"
@@ -38,7 +39,7 @@ DIGESTED = {CONFIG: CONFIG, WEIGHTS: WEIGHTS, ITEMS: ITEMS, VALIDATION: "probes.
 ITEM_SCHEMA = {"item_id": pl.String, "title": pl.String}
 
 
-class DataCard(BaseModel):
+class DataCard(FrozenModel):
     """Where the training data come from.
 
     Args:
@@ -48,15 +49,13 @@ class DataCard(BaseModel):
         exclude_history: True when an item is bought once, so that rankings leave out the visible history.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     name: str = Field(min_length=1, max_length=200)
     licence: str = Field(max_length=200)
     attribution: str = Field(max_length=4000)
     exclude_history: bool
 
 
-class CheckpointConfig(BaseModel):
+class CheckpointConfig(FrozenModel):
     """Content of config.json.
 
     Args:
@@ -65,8 +64,6 @@ class CheckpointConfig(BaseModel):
         order: how the tiles are ordered: `planes`, `peel` or `magnitude`.
         training: resolved recipe, seed and what each stage measured.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal["ofa-export checkpoint"] = "ofa-export checkpoint"
     schema_version: str = SCHEMA_VERSION
