@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import INT8, Precision, QuantisationRules, Scheme
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.support.content_cache import ContentCache, source_digest
+from ofa_export.support.content_cache import ContentCache
 
 
 class NamedRules(Protocol):
@@ -77,16 +76,14 @@ def layer_sensitivity(
     Returns:
         One entry for each linear layer, the most sensitive (least snr_db) first.
     """
-    rules = converter.rules
-    described = json.dumps([checkpoint.sha256, group, converter.name, repr(rules), scheme, base.text])
-    digest = hashlib.sha256(source_digest() + described.encode()).hexdigest()
 
     def measure() -> bytes:
         measured = _measure(checkpoint, group=group, converter=converter, scheme=scheme, base=base)
         return json.dumps([asdict(entry) for entry in measured]).encode()
 
+    inputs = [checkpoint.sha256, group, converter.name, repr(converter.rules), scheme, base.text]
     # A checkpoint that was never saved has no digest to be known by.
-    content = store.get_or_make(f"{digest}.sensitivity", measure) if checkpoint.sha256 else measure()
+    content = store.get("sensitivity", inputs if checkpoint.sha256 else None, measure, made_with=[converter])
     return tuple(LayerSensitivity(**entry) for entry in json.loads(content))
 
 

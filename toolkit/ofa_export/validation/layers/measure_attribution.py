@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,6 @@ from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 from ofa_export.planning.configuration_worth import BITS
 from ofa_export.precision import Precision, Scheme, is_part
 from ofa_export.ranking.metrics import interval, ndcg, target_ranks
-from ofa_export.support.content_cache import source_digest
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain, Loss, attribution, kept_at
 from ofa_export.validation.sessions import VALUES_AT_ONCE
@@ -49,12 +46,14 @@ def measure_attribution(comparison: Comparison) -> Attribution:
     table = torch.from_numpy(comparison.bundle.table.all_rows())
     adapter = TypeAdapter(Attribution)
 
-    def measure() -> bytes:
-        return adapter.dump_json(_measured(comparison, table))
-
-    described = [comparison.trained.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
-    digest = hashlib.sha256(source_digest() + json.dumps(described).encode() + table.numpy().tobytes()).hexdigest()
-    return adapter.validate_json(comparison.store.get_or_make(f"{digest}.attribution", measure))
+    inputs = [comparison.trained.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
+    content = comparison.store.get(
+        "attribution",
+        [*inputs, table.numpy().tobytes()],
+        lambda: adapter.dump_json(_measured(comparison, table)),
+        made_with=[converter],
+    )
+    return adapter.validate_json(content)
 
 
 def _measured(comparison: Comparison, tiles: Tensor) -> Attribution:
