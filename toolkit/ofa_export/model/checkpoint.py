@@ -96,15 +96,27 @@ class ValidationSet:
         lengths: NDArray[np.int32] = np.sum(self.histories >= 0, axis=1, dtype=np.int32)
         return lengths
 
-    def of_group(self, group: int) -> NDArray[np.int64]:
+    def rows_of_group(self, group: int) -> NDArray[np.int64]:
         """Return indices of the histories of a user group, `[n]`; of all when the group has none."""
         mine = np.flatnonzero(self.user_groups == group)
         return mine if len(mine) else np.arange(len(self.targets))
 
-    def missed_of_group(self, group: int) -> int:
-        """Count the histories of a user group whose answer is not among the items; those of all as in `of_group`."""
-        mine = (self.user_groups == group).any()
-        return int((self.missed_groups == group).sum()) if mine else len(self.missed_groups)
+    def of_group(self, group: int) -> ValidationSet:
+        """Return the histories of a user group, with those that count as missed; all when the group has none."""
+        if not (self.user_groups == group).any():
+            return self
+        rows = self.rows_of_group(group)
+        return ValidationSet(
+            histories=self.histories[rows],
+            targets=self.targets[rows],
+            user_groups=self.user_groups[rows],
+            missed_groups=self.missed_groups[self.missed_groups == group],
+        )
+
+    @property
+    def items(self) -> list[NDArray[np.int32]]:
+        """Item rows of each history without padding, oldest first."""
+        return [rows[rows >= 0] for rows in self.histories]
 
 
 @dataclass(frozen=True, kw_only=True)
