@@ -1,4 +1,4 @@
-"""How long `ofa-export bundle` takes beside the bare conversion of the same graphs.
+"""Time of `ofa-export bundle` beside the bare conversion of the same graphs.
 
 Run: make benchmark
 

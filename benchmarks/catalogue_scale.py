@@ -1,4 +1,4 @@
-"""What a bundle costs as the catalogue grows; docs/scaling.md rests on it.
+"""Cost of a bundle as the catalogue grows; docs/scaling.md rests on it.
 
 Run: python benchmarks/catalogue_scale.py
 
@@ -84,7 +84,7 @@ print(json.dumps({
 
 
 def drawn(items: int) -> Checkpoint:
-    """A checkpoint that nobody trained."""
+    """Draw a checkpoint that nobody trained."""
     torch.manual_seed(0)
     small = AdaptiveRecommender(SIZES).eval().requires_grad_(False)
     sizes = SIZES.model_copy(update={"items": items})
@@ -120,7 +120,7 @@ def save(checkpoint: Checkpoint, folder: Path) -> Path:
 
 
 def measured(script: str, *arguments: object, cache: Path) -> dict[str, float]:
-    """What the last line of a script says, run in a process of its own."""
+    """Run a script in a process of its own, and return what its last line says."""
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         check=True,
@@ -133,7 +133,7 @@ def measured(script: str, *arguments: object, cache: Path) -> dict[str, float]:
 
 
 def forget_all_but_conversions(cache: Path) -> None:
-    """A catalogue that is new, and a network that is not."""
+    """Forget all but conversions: the catalogue is new, the network is not."""
     for entry in cache.iterdir():
         if entry.suffix != ".graphs":
             entry.unlink()

@@ -24,9 +24,8 @@ from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.precision import FP32, INT8
 from ofa_export.validation.deviation import deviation
-from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import validation_histories
-from ofa_export.validation.reference import Tensors, run_reference
+from ofa_export.validation.reference import Tensors, run_graphs, run_reference
 
 HISTORIES, CANDIDATES = 200, 100
 

@@ -1,4 +1,4 @@
-"""What the device loop costs on top of its graphs: adapt, assembled blocks, 100 scores.
+"""Cost of the device loop on top of its graphs: adapt, assembled blocks, 100 scores.
 
 Run: make benchmark
 

@@ -1,4 +1,4 @@
-"""Which linear layers suffer from a coarser scheme: each alone, measured on the checkpoint's validation histories."""
+"""Sensitivity of linear layers to a coarser scheme: each alone, on the checkpoint's validation histories."""
 
 from __future__ import annotations
 

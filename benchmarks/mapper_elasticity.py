@@ -1,4 +1,4 @@
-"""What smaller ranks and depth caps of one trained network cost in quality, and what they save in bytes and time."""
+"""Smaller ranks and depth caps of one trained network: their cost in quality, their gain in bytes and time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Caps:
     depth_cap: int
 
     def of(self, model: AdaptiveRecommender) -> AdaptiveRecommender:
-        """The smaller network.
+        """Return the smaller network.
 
         Raises:
             ConfigError: the network has no such rank or depth.

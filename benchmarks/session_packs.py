@@ -1,4 +1,4 @@
-"""What session packs cost and bring on the sample.
+"""Cost and gain of session packs on the sample.
 
 Run: python benchmarks/session_packs.py
 
@@ -41,7 +41,7 @@ SHOWN = 10
 
 
 def pack_of(checkpoint: Checkpoint, encoded: EncodedTable, rows: NDArray[np.int64], *, titles: bool) -> SessionPack:
-    """A pack of some rows of group 0."""
+    """Return a pack of some rows of group 0."""
     wanted = np.unique(rows)
     items = ItemCatalogue(
         keys=tuple(checkpoint.item_keys[row] for row in wanted),
@@ -57,7 +57,7 @@ def gain(rows: NDArray[np.int64], target: int) -> float:
 
 
 def best(device: Device, history: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The ten best of some candidates."""
+    """Return the ten best of some candidates."""
     device.adapt(history)
     return candidates[np.argsort(-device.score(candidates), kind="stable")[:SHOWN]]
 

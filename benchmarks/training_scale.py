@@ -1,4 +1,4 @@
-"""What training costs as data and catalogue grow; docs/scaling.md rests on it.
+"""Cost of training as data and catalogue grow; docs/scaling.md rests on it.
 
 Run: python benchmarks/training_scale.py
 
@@ -102,7 +102,7 @@ def generate(path: Path, *, rows: int, users: int, items: int) -> None:
 
 
 def measured(script: str, *arguments: object) -> dict[str, float]:
-    """What a script reports from a process of its own."""
+    """Run a script in a process of its own, and return what it reports."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,4 @@
-"""Draws docs/budget.svg, the README's picture, from `ofa-export plan --json`.
+"""The README's picture, docs/budget.svg, from `ofa-export plan --json`.
 
 Run: python docs/make_budget_plot.py
 """

@@ -76,6 +76,8 @@ def test_each_group_has_its_own_histories(checkpoint: Checkpoint) -> None:
 
 
 def test_a_group_without_histories_is_measured_on_all(checkpoint: Checkpoint) -> None:
-    validation = replace(checkpoint.validation, user_groups=np.zeros(6, np.int32), missed_groups=np.array([0, 0, 1]))
+    validation = replace(
+        checkpoint.validation, user_groups=np.zeros(6, np.int32), missed_groups=np.array([0, 0, 1], np.int32)
+    )
     assert len(validation.of_group(1)) == 6
     assert (validation.missed_of_group(0), validation.missed_of_group(1)) == (2, 3)

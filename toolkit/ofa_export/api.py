@@ -242,29 +242,18 @@ def validate(
         LoweringError: a converter refused the checkpoint's graphs.
         MissingToolError: an extra, or a tool of the target, is not installed.
     """
-    path = _file_of(bundle)
-    require(*converter_extras([path], cross=cross), by="Validating")
-    from ofa_export.targets.host import HOST
-    from ofa_export.targets.registry import get_target
-    from ofa_export.validation.layers.measure_attribution import with_attribution
-    from ofa_export.validation.layers.report import with_layers
-    from ofa_export.validation.subprocess_trial import crash_report
-    from ofa_export.validation.tolerance import TolerancePolicy
+    require(*converter_extras([bundle], cross=cross), by="Validating")
     from ofa_export.validation.validate import validate as validate_bundle
 
-    policy = tolerance
-    if not isinstance(policy, TolerancePolicy):
-        policy = load_recipe("tolerance", str(policy), TolerancePolicy)
-    reference, store = opened(checkpoint), ContentCache()
-    # Other targets run graphs in a process of their own anyway.
-    crashed = crash_report(path, reference, tolerance=policy) if target == HOST else None
-    if crashed:
-        return crashed
-    report = validate_bundle(path, reference, tolerance=policy, store=store, target=target, cross=cross)
-    if layers:
-        load = get_target(target).load
-        report = with_layers(report, path, reference, tolerance=policy, store=store, load=load)
-    return with_attribution(report, path, reference, store=store) if attribute else report
+    return validate_bundle(
+        bundle,
+        opened(checkpoint),
+        tolerance=tolerance,
+        target=target,
+        cross=cross,
+        layers=layers,
+        attribute=attribute,
+    )
 
 
 def evaluate(
@@ -325,31 +314,24 @@ def opened(checkpoint: Checkpoint | Path | str) -> Checkpoint:
     return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint.open(checkpoint)
 
 
-def converter_extras(bundles: Iterable[Path], *, cross: bool = False) -> tuple[str, ...]:
+def converter_extras(bundles: Iterable[Bundle | Path | str], *, cross: bool = False) -> tuple[str, ...]:
     """List the extras that converting again what some bundles hold needs.
 
     Args:
-        bundles: files; one that is not a bundle needs none.
+        bundles: open ones, or files; a file that is not a bundle needs none.
         cross: whether the other converter of each runtime is needed too.
 
     Raises:
         ConfigError: a file cannot be read; `cross` and a runtime has one converter only.
     """
     names = []
-    for path in bundles:
+    for bundle in bundles:
         with suppress(BundleError):
-            manifest = read_envelope(memoryview(map_bundle(path))).manifest
+            known = bundle if isinstance(bundle, Bundle) else read_envelope(memoryview(map_bundle(bundle)))
+            manifest = known.manifest
             name = converter_of(manifest.runtime.name, manifest.tools)
             names += [name, other_converter(name)] if cross else [name]
     return tuple(dict.fromkeys(names))
-
-
-def _file_of(bundle: Bundle | Path | str) -> Path:
-    if not isinstance(bundle, Bundle):
-        return Path(bundle)
-    if bundle.path is None:
-        raise ConfigError("This bundle was made of bytes in memory. Give the file: it is tried in another process.")
-    return bundle.path
 
 
 def _folder_of(checkpoint: Checkpoint | Path | str) -> Path:

@@ -1,4 +1,4 @@
-"""The bytes of an APK, each of which belongs to a part."""
+"""The parts of an APK and their bytes: every byte belongs to a part."""
 
 from __future__ import annotations
 

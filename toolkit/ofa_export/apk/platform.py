@@ -27,7 +27,7 @@ NOT_ON_PHONES = ("java/lang/instrument/", "java/lang/management/")
 
 
 def platform_jars(android: Path, folder: Path) -> tuple[Path, Path]:
-    """The jars of a phone's classes.
+    """Collect the jars of a phone's classes.
 
     Args:
         android: the jar with Android's classes.

@@ -1,4 +1,4 @@
-"""A program of a build step, and the error with its output when it fails."""
+"""Runner of the programs of build steps; what a program says when it fails is shown to the user."""
 
 from __future__ import annotations
 

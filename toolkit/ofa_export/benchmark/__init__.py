@@ -1,1 +1,1 @@
-"""The costs of a bundle on this computer, beside those of a static net and of gradient steps, in one run."""
+"""Cost of a bundle on this computer beside what people would ship without one, in one run."""

@@ -29,7 +29,7 @@ from ofa_export.precision import FP32, INT8, Precision
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.targets import registry
-from ofa_export.validation.checks.bundle import user_group
+from ofa_export.validation.comparison import user_group
 
 PRECISIONS = (INT8, FP32)
 """Of the static nets beside the bundles."""

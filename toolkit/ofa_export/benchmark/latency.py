@@ -42,7 +42,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """This computer, now."""
+    """Describe this computer as it is now."""
     return Machine(
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,

@@ -1,4 +1,4 @@
-"""The shape of a contender, which turns a history into scores, and of an entry, which makes one in any process."""
+"""Protocol of the contenders that are measured: they turn a history into scores, in a process of their own."""
 
 from __future__ import annotations
 

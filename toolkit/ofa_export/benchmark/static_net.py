@@ -1,4 +1,4 @@
-"""The static net with its full item table inside one graph: the usual export, item rows in, scores out."""
+"""The static net that people ship without us: full item table inside the graph, item rows in, scores out."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class NdcgAt10(StrictModel):
         return self
 
     def expected(self, tiles: int) -> str | None:
-        """What to expect at least of the first `tiles` tiles: the value of the largest measured prefix in them."""
+        """Return what to expect at least of the first `tiles` tiles: the value of their largest measured prefix."""
         return next((each.ndcg_at_10 for each in reversed(self.by_tiles) if each.tiles <= tiles), None)
 
 

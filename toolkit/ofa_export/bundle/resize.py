@@ -36,7 +36,7 @@ def resized_tiles(contents: BundleContents, budget: int) -> int:
 
 
 def _with_every_tile(contents: BundleContents) -> BundleContents:
-    """The same contents as if no tile were missing; only sizes may be asked of them, which the tile order tells."""
+    """Return the contents as if no tile were missing; only sizes may be asked of them, which the tile order tells."""
     return replace(contents, table=replace(contents.table, tile_count=len(contents.table.order)))
 
 

@@ -1,4 +1,4 @@
-"""The shape of a converter; a new one is a class of this shape, registered as an entry point."""
+"""Protocol of a converter; a new one is a class of this shape, registered as an entry point."""
 
 from __future__ import annotations
 

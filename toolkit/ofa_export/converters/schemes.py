@@ -1,4 +1,4 @@
-"""The precisions of a converter's linear layers, and the oldest runtime that loads each (no torch here)."""
+"""Schemes of a converter for the weights of linear layers, and the runtime a phone needs for them (no torch here)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe by which interactions become histories."""
+"""Recipe by which interactions become histories."""
 
 from __future__ import annotations
 

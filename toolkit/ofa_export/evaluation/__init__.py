@@ -1,1 +1,1 @@
-"""The quality of a checkpoint: against baselines, controls and other ways to spend the same bytes."""
+"""Quality of a checkpoint beside baselines, controls and other ways to spend the same bytes."""

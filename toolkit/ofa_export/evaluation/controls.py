@@ -185,7 +185,7 @@ def at_the_better_rate(run: TrainingRun, fit: Callable[[float], None]) -> None:
 
 
 def _longer(run: TrainingRun) -> None:
-    """Static steps under the mapper stage's prefixes of tiles."""
+    """Train static steps under the mapper stage's prefixes of tiles."""
     recipe = run.recipe.mapper
 
     def fit(rate: float) -> None:

@@ -1,4 +1,4 @@
-"""The quality of a way to score held-out items: full ranking, one value per user, intervals, paired differences."""
+"""Ranking quality on held-out items: full ranking, one value per user, intervals and paired differences."""
 
 from __future__ import annotations
 

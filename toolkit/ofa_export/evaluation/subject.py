@@ -1,4 +1,4 @@
-"""The subject of an evaluation: a checkpoint and the data that it was trained on, split as they were then."""
+"""The subject of an evaluation: a checkpoint and the data that it was trained on, cut up as they were then."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 def uniform_code(table: Tensor, bits: int) -> Tensor:
-    """The table as a symmetric uniform code reads it, one float32 scale per column, with straight-through gradients.
+    """Code the table with a symmetric uniform code, one float32 scale per column, with straight-through gradients.
 
     Args:
         table: [V, d].

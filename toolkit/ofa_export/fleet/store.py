@@ -1,4 +1,4 @@
-"""The store of a fleet: a folder at any fsspec URL that holds every entry of every bundle once, by digest.
+"""Store of a fleet: a folder at any fsspec URL, in which every entry of every bundle lies once, by digest.
 
     fleet.json             the plan
     bundles/NAME.json      manifest of a bundle that is complete: it is written after its entries

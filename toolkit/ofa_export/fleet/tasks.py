@@ -1,4 +1,4 @@
-"""The work on one bundle of a fleet; every argument and result can be sent to another process."""
+"""Work on one bundle of a fleet; every argument and result can be sent to another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The static net of a source: its sizes, and its tensors under our names."""
+"""The common form of all source formats: sizes, and the tensors of the static net under our names."""
 
 from __future__ import annotations
 

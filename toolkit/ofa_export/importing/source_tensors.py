@@ -28,7 +28,7 @@ class SourceTensors:
     _problems: list[str] = field(default_factory=list)
 
     def matrix(self, name: str) -> Tensor:
-        """A tensor of two dimensions that decides the sizes of others, as it is; `finish` reports what is wrong in it.
+        """Take a tensor of two dimensions that decides the sizes of others; `finish` reports what is wrong in it.
 
         Raises:
             CheckpointError: it is missing or has other dimensions, so nothing else can be checked.

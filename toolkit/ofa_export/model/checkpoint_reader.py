@@ -1,4 +1,4 @@
-"""A checkpoint read as hostile input: no pickle; the name, type, shape and values of every tensor are checked.
+"""Reader of checkpoints as hostile input: no pickle; every tensor's name, type, shape and values are checked.
 
 The files stay mapped: the item table of a large catalogue takes no memory that the system cannot have back.
 """

@@ -1,4 +1,4 @@
-"""The layout of the P generated parameters of one backbone block."""
+"""Layout of the P generated parameters of one backbone block."""
 
 from __future__ import annotations
 

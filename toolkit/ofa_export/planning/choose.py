@@ -1,4 +1,4 @@
-"""The choice of a configuration for a budget: configurations measured, searched and converted."""
+"""Choice of the configuration for a budget: configurations, their worth, and the search over them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def choose(
 
 
 def _worth_trying(recipe: OpenRecipe, limits: Limits) -> OpenRecipe:
-    """A depth cap saves time and no bytes, because another user needs the other block: it is for limits on time."""
+    """Leave depth caps to limits on time: another user needs the other block, so a cap saves no bytes."""
     if recipe.depth_cap == "auto" and limits.latency_ms is None:
         return recipe.model_copy(update={"depth_cap": None})
     return recipe

@@ -1,4 +1,4 @@
-"""The error when no configuration fits a budget: by how much, and ways out that work."""
+"""Errors for budgets that no configuration fits: by how much, and ways out that work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quality of a prefix of the tiles: NDCG@10 of the PyTorch reference on the validation histories."""
+"""Quality of a prefix of the tiles: NDCG@10 of the PyTorch reference on the checkpoint's validation histories."""
 
 from __future__ import annotations
 

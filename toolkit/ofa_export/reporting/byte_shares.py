@@ -1,4 +1,4 @@
-"""The shares of a bundle's bytes: its entries, and the contents of graphs and embeddings."""
+"""Shares of the bytes of a bundle: its entries, and what is inside graphs and embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache of things that are slow to make, by the digest of everything that decides their bytes."""
+"""Cache of what is slow to make, by the digest of everything that decides its bytes."""
 
 from __future__ import annotations
 

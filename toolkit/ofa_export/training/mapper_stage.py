@@ -180,7 +180,7 @@ def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random
 
 
 def _noisy_gates(keep_logits: Tensor) -> Tensor:
-    """Sampled gates [B, L]; the noise of a window does not depend on how many processes share the batch."""
+    """Sample gates [B, L]; the noise of a window does not depend on how many processes share the batch."""
     return share(sampled_gates(scattered(keep_logits)))
 
 

@@ -1,4 +1,4 @@
-"""The state that a stage leaves as plain values, and the job that it belongs to."""
+"""State of a stage as plain values, and the job that it belongs to."""
 
 from __future__ import annotations
 

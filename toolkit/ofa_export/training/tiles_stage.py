@@ -170,7 +170,7 @@ def order_tiles(run: TrainingRun) -> None:
 
 
 def watched_prefixes(run: TrainingRun, table: Tensor, group: int) -> list[Tensor]:
-    """The tables that `WATCHED_PLANES` planes of every block give, [V, d] each; as many tiles under any other order."""
+    """Make the tables that `WATCHED_PLANES` planes of every block give, [V, d] each; as many tiles in other orders."""
     order = run.tile_orders[group]
     return [keep_prefix(run, table, group, len(order) * planes // 8) for planes in WATCHED_PLANES]
 

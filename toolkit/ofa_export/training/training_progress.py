@@ -1,4 +1,4 @@
-"""The progress of training, stage by stage, for those who watch it."""
+"""Progress callback of a long stage."""
 
 from __future__ import annotations
 

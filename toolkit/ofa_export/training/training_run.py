@@ -1,4 +1,4 @@
-"""The state of a training run: data, recipe, model, and each stage's part of the result."""
+"""Training run, shared by the stages: data, recipe, model, and each stage's part of the result."""
 
 from __future__ import annotations
 

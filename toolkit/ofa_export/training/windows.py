@@ -54,7 +54,7 @@ class Windows:
         return len(self.users)
 
     def only(self, chosen: NDArray[np.bool_]) -> Windows:
-        """Some of the windows.
+        """Keep some of the windows.
 
         Args:
             chosen: bool [W].
@@ -75,7 +75,7 @@ class Windows:
         return np.where(places < starts, np.int32(PAD), self.histories.rows[np.maximum(places, starts)])
 
     def batch(self, chosen: NDArray[np.int64], *, group: int) -> Batch:
-        """Some of the windows as one batch, or this process's share of it.
+        """Make some of the windows one batch, or this process's share of it.
 
         Args:
             chosen: int64, indices of windows.

@@ -1,4 +1,4 @@
-"""The histories that are compared: real ones of the checkpoint's validation split, and short and long ones of them."""
+"""Histories to compare on: real ones of the checkpoint's validation split, and short and long ones made of them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class ValidationHistories:
 
     @property
     def whole(self) -> int:
-        """How many are whole histories with a known next item."""
+        """The number of whole histories, whose next item is known."""
         return len(self.targets)
 
     @cached_property
     def rows(self) -> NDArray[np.int32]:
-        """What the model sees: int32 `[H, T]`, the last T items, -1 where padded on the left."""
+        """The histories as the model sees them: int32 `[H, T]`, the last T items, -1 where padded on the left."""
         rows = np.full((len(self.items), self.history_length), -1, np.int32)
         for row, items in zip(rows, self.items, strict=True):
             visible = items[-self.history_length :]

@@ -14,7 +14,7 @@ PARTS = ("adapt", "block", "score", "session", "processor")
 
 
 def benchmark_json(found: Benchmark) -> dict[str, Any]:
-    """What `--json` prints."""
+    """Describe what `--json` prints."""
     return {
         "machine": asdict(found.machine),
         "target": found.target,

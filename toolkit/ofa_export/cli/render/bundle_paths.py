@@ -12,7 +12,7 @@ from ofa_export.errors import BundleError, ConfigError
 
 
 def bundle_paths(given: Sequence[Path]) -> list[Path]:
-    """The files that are meant.
+    """Find the files that are meant.
 
     Without its option globstar, bash takes `artifacts/**/*.ofab` for one folder below `artifacts`, and silently leaves
     out what lies deeper. In quotes the pattern comes here, where `**` is any number of folders, none included.

@@ -1,4 +1,4 @@
-"""How every command ends: its result on stdout, or a sentence on stderr and the right exit code."""
+"""The end of every command: its result on stdout, or a sentence on stderr and the right exit code."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def print_json(result: Any) -> None:
-    """The machine-readable result, on stdout."""
+    """Print the machine-readable result on stdout."""
     print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
 
 

@@ -1,4 +1,4 @@
-"""The linear layers of a .tflite file by their operations, so that a quantisation recipe can address them.
+"""Map from linear layers to operations of a .tflite file, by which a quantisation recipe addresses them.
 
 litert-quantizer matches the names of an operation's outputs. They do not name a layer: blocks share classes and hence
 names, and fused operations are named after whatever was fused. The name of the weights does, but for some layers whose

@@ -1,4 +1,4 @@
-"""The common part of backbone blocks: named layers with static plus generated weights, and the layout of theta."""
+"""Base of the backbone blocks: named layers whose weights are static plus generated, and the layout of theta."""
 
 from __future__ import annotations
 

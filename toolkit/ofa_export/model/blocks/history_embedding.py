@@ -1,4 +1,4 @@
-"""The input of the first block: item embeddings and positions of a history, scaled or normalised.
+"""Input of the first block: item embeddings and positions of a history, scaled or normalised.
 
 The positions themselves, [T, d], belong to the network; all of its backbones have them.
 """

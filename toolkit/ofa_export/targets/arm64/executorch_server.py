@@ -1,4 +1,4 @@
-"""The server of an ExecuTorch file: python -m ofa_export.targets.arm64.executorch_server FILE."""
+"""Server of an ExecuTorch file: python -m ofa_export.targets.arm64.executorch_server FILE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server of the graphs of a file, in an arm64 Python that has numpy and a runtime and nothing else of ours.
+"""Server that runs the graphs of a file for another process, in an arm64 Python with numpy and a runtime alone.
 
 Frames as in `targets/process/child_process.py`, their content as in `targets/process/child_runner.py`.
 """

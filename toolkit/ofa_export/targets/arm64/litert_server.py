@@ -1,4 +1,4 @@
-"""The server of a LiteRT file: python -m ofa_export.targets.arm64.litert_server FILE."""
+"""Server of a LiteRT file: python -m ofa_export.targets.arm64.litert_server FILE."""
 
 from __future__ import annotations
 

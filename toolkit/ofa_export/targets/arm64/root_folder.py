@@ -42,7 +42,7 @@ ENVIRONMENT = {
 
 
 def root_folder(build: Build, root: Path) -> Path:
-    """The folder; the first call fetches packages, which takes half a minute for LiteRT and minutes for ExecuTorch.
+    """Return the folder; the first call fetches packages: half a minute for LiteRT, minutes for ExecuTorch.
 
     Args:
         build: what it holds.

@@ -12,7 +12,7 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
-from ofa_export.validation.checks.quality import quality_finding
+from ofa_export.validation.checks.bundle import compare_quality
 from ofa_export.validation.finding import Finding
 from ofa_export.validation.tolerance import Limit
 
@@ -36,7 +36,7 @@ def rounded(workshop: Any, contents: BundleContents) -> Checkpoint:
 
 def found(workshop: Any, contents: BundleContents, checkpoint: Checkpoint, *, tiles: int) -> Finding:
     """The finding on a bundle of these contents that keeps so many tiles."""
-    return quality_finding(
+    return compare_quality(
         contents.fields,
         trained=workshop.checkpoint,
         rounded=checkpoint,

@@ -8,7 +8,7 @@ import pytest
 from ofa_export.bundle.codes import encode
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import plane_order, prefix_bytes
-from ofa_export.validation.checks.tile_cause import tile_cause, tile_name, wrong_tiles
+from ofa_export.validation.checks.table import tile_cause, tile_name, wrong_tiles
 
 
 @pytest.fixture

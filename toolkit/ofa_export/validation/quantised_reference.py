@@ -1,6 +1,7 @@
-"""PyTorch that rounds exactly as a runtime does with a converter's file, where `fake_quantised` is a little off.
+"""The quantised reference: PyTorch that rounds exactly as a runtime does with the file of a converter.
 
-Planning asks what a precision costs, whatever the release; here one file is held against what it has to compute.
+Planning measures with `fake_quantised`, which tells the cost of a precision whatever the release, and is a little off.
+Here one file is held against what it has to compute.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class RuntimeLinear(QuantisedLinear):
 def quantised_reference(
     rounded: AdaptiveRecommender, model: AdaptiveRecommender, *, converter: str, activations: ActivationRounding
 ) -> AdaptiveRecommender:
-    """The network that a converted file is on a runtime.
+    """Make the network that a converted file is on a runtime.
 
     Args:
         rounded: `model` from `fake_quantised`; left as it is.
@@ -76,7 +77,7 @@ def quantised_reference(
 
 
 def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[DeviceGraph, ...]:
-    """The graphs whose rounding is known.
+    """Choose the graphs whose rounding is known.
 
     Args:
         graphs: of the network from `quantised_reference`.
@@ -98,14 +99,14 @@ def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[De
 
 
 def _moved(model: AdaptiveRecommender, reader: str, read: str | None) -> tuple[Tensor, Tensor]:
-    """What a layer's inputs lack, and its outputs get instead."""
+    """Compute the bias that a layer's inputs lack, and the one that its outputs get instead."""
     layer = model.get_parameter(f"{reader}.weight").detach()
     bias = layer.new_zeros(layer.shape[1]) if read is None else model.get_parameter(f"{read}.bias").detach()
     return bias, layer @ bias
 
 
 def symmetric_int8_activations(x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows i"]:
-    """Symmetric int8 with a scale for every row, -127 to 127, dequantised; halves are rounded away from zero.
+    """Round to symmetric int8 with a scale for every row, -127 to 127, and back; halves go away from zero.
 
     TensorFlow Lite's own kernel does it so, which computed quantised layers before XNNPACK did.
 

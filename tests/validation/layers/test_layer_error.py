@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +16,9 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import INT8
-from ofa_export.targets.host import HostTarget
 from ofa_export.validation.histories import validation_histories
-from ofa_export.validation.layers.error import LayerError
-from ofa_export.validation.layers.report import with_layers
-from ofa_export.validation.layers.run import run_layers, worst_first
+from ofa_export.validation.layers.layer_error import LayerError, run_layers, worst_first
 from ofa_export.validation.reference import Reference, run_reference
-from ofa_export.validation.reports.json import reports_to_json
-from ofa_export.validation.reports.report import Report
 
 # Seconds each, which the fast tier has no room for.
 pytestmark = pytest.mark.integration
@@ -178,77 +170,3 @@ def test_nan_is_named_and_comes_first(checkpoint: Checkpoint, reference: Referen
     assert broken[0].max_abs_err is None
     poisoned = {error.layer for error in broken if error.max_abs_err is None}
     assert "adapt.controller.head_out" in poisoned and "adapt.controller.head_in" not in poisoned
-
-
-def reported_layers(workshop: Any, path: Any, **options: Any) -> Report:
-    report = workshop.validate(path)
-    arguments = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostTarget().load, **options}
-    return with_layers(report, path, workshop.checkpoint, **arguments)
-
-
-def test_a_report_has_the_layers_and_says_that_they_are_the_bundle_s(workshop: Any) -> None:
-    report = reported_layers(workshop, workshop.write(workshop.complete()))
-    assert workshop.failed(report) == set()
-    same = [found for found in report.findings if found.assertion.endswith(".as_shipped")]
-    assert [found.measured for found in same] == [0, 0, 0, 0]
-    assert report.layers == worst_first(report.layers) and len(report.layers) > 40
-    (content,) = json.loads(reports_to_json([report], code=0))["reports"]
-    assert content["layers"][0] == vars(report.layers[0])
-
-
-def test_a_bundle_that_was_changed_is_told_from_its_conversion(workshop: Any) -> None:
-    changed = copy.deepcopy(workshop.checkpoint.model)
-    with torch.no_grad():
-        changed.blocks[1].linears["key"].static.weight[0] *= 1.01
-    graphs = get_converter("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
-    report = reported_layers(workshop, workshop.write(replace(workshop.complete(), graphs=graphs)))
-    assert workshop.failed(report) >= {"layers.block_1.as_shipped", "scales.block_1.error_share"}
-    (found,) = [found for found in report.findings if found.assertion == "layers.block_1.as_shipped"]
-    assert "its graphs were not made from this checkpoint" in found.sentence
-
-
-def test_a_bundle_of_other_tools_only_warns(workshop: Any) -> None:
-    changed = copy.deepcopy(workshop.checkpoint.model)
-    with torch.no_grad():
-        changed.blocks[1].linears["key"].static.weight[0] *= 1.01
-    graphs = get_converter("torch-program").convert(device_graphs(changed, candidates=25), precision=INT8)
-    complete = workshop.complete()
-    fields = complete.fields.model_copy(update={"tools": {**complete.fields.tools, "torch": "1.0"}})
-    report = reported_layers(workshop, workshop.write(replace(complete, graphs=graphs, fields=fields)))
-    (found,) = [found for found in report.findings if found.assertion == "layers.block_1.as_shipped"]
-    assert found.status == "warn"
-    assert "torch 1.0 (here: " in found.sentence
-
-
-def test_a_bundle_that_cannot_be_run_has_no_layers(workshop: Any, tmp_path: Any) -> None:
-    path = tmp_path / "broken.ofab"
-    path.write_bytes(b"no bundle")
-    report = reported_layers(workshop, path)
-    assert report.layers == () and workshop.failed(report) == {"bundle.accepted"}
-
-
-def load_otherwise(converter: Any, graphs: Any, contract: Any) -> Any:
-    """A runtime whose LayerNorm is not PyTorch's, in one place."""
-    runner = converter.load(graphs, contract)
-    runner._modules["block_1"].get_submodule("block.norms.attention_norm").epsilon = 10.0
-    return runner
-
-
-def test_a_runtime_that_computes_a_layer_otherwise_is_told_by_that_layer(workshop: Any) -> None:
-    report = reported_layers(workshop, workshop.write(workshop.complete()), load=load_otherwise)
-    assert workshop.failed(report) == {"layers.block_1.unexplained.snr_db"}
-    (found,) = [found for found in report.findings if found.status == "fail"]
-    assert found.sentence.endswith("the furthest off is block_1.block.norms.attention_norm.")
-
-
-def test_a_tolerance_recipe_of_before_only_reports_what_is_unexplained(workshop: Any) -> None:
-    limits = {
-        name: each.model_copy(update={"layer_unexplained_snr_db": None})
-        for name, each in workshop.tolerance.precisions.items()
-    }
-    tolerance = workshop.tolerance.model_copy(update={"precisions": limits})
-    path = workshop.write(workshop.complete())
-    report = reported_layers(workshop, path, load=load_otherwise, tolerance=tolerance)
-    assert workshop.failed(report) == set()
-    found = {found.assertion: found for found in report.findings}["layers.block_1.unexplained.snr_db"]
-    assert found.limit is None and found.measured is not None and found.measured < 20

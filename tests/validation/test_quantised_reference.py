@@ -12,7 +12,7 @@ from ofa_export.graphs.device import device_graphs
 from ofa_export.model.fake_quantised import QuantisedLinear, fake_quantised, int8_activations
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import INT8
-from ofa_export.validation.checks.rounded_reference import (
+from ofa_export.validation.quantised_reference import (
     RuntimeLinear,
     known_rounding,
     quantised_reference,
@@ -79,7 +79,7 @@ def test_a_bias_that_the_converter_moved_is_added_behind_the_reader() -> None:
         ({"backbone": "recbole-sasrec", "inner_width": 16}, "litert", ["block_0", "block_1", "score"]),
     ],
 )
-def test_what_rounds_in_unknown_ways_is_left_out(backbone: dict[str, Any], converter: str, known: list[str]) -> None:
+def test_unknown_rounding_is_left_out(backbone: dict[str, Any], converter: str, known: list[str]) -> None:
     model = random_model(3, CONFIG.model_copy(update=backbone))
     for network, expected in ((rounded(model), known), (model, ["adapt", "block_0", "block_1", "score"])):
         made = quantised_reference(network, model, converter=converter, activations="range")

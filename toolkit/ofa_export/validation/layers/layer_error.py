@@ -1,8 +1,8 @@
-"""Layers of one graph on a runtime: how far each is off, how much of that it adds itself, and what nobody ordered.
+"""Errors of single layers of a graph: all of each, the part that the layer adds, and the part that rounding explains.
 
-Three PyTorch passes are held against the device: the float reference; the float layers, each fed what the layers
-before it gave on the device; and the same with layers that round as their scheme says. What lies between two layers
-(softmax, a product, a mask) counts for the one that reads it.
+Three PyTorch passes are held against the device: the float reference; the float layers, each fed the outputs that the
+layers before it had on the device; and the same with layers that round as their scheme says. Operations between two
+layers (softmax, a product, a mask) count for the layer that reads their result.
 """
 
 from __future__ import annotations
@@ -20,22 +20,48 @@ from torch import Tensor, nn
 from ofa_export.contract import GraphRunner
 from ofa_export.graphs.taps import TappedGraph, layer_outputs
 from ofa_export.precision import SCHEMES, Scheme, is_part
-from ofa_export.validation.checks.gates import GATES
-from ofa_export.validation.graph_outputs import run_graphs
-from ofa_export.validation.layers.error import LayerError
-from ofa_export.validation.reference import Reference, Tensors
+from ofa_export.support.decibels import decibels
+from ofa_export.validation.reference import GATES, Reference, Tensors, run_graphs
 
 AT_ONCE = 32
 """Histories of one step: what all layers of a graph give is held for so many."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LayerRun:
-    """What came of running one tapped graph on all histories.
+@dataclass(frozen=True, kw_only=True)
+class LayerError:
+    """One module of one graph, in the worst of all histories; each graph is fed the inputs of the reference.
+
+    Decibels are signal-to-noise ratios as everywhere in a report: the signal is the layer's output in the reference,
+    mean over histories, the noise that of the worst history. They are None where the two are equal or the reference is
+    zero, and where `max_abs_err` is None too: then a value was NaN or infinite.
 
     Args:
-        errors: of its layers, in the order in which they finish, and of outputs that no layer gives.
-        outputs: what it gave for the outputs of the contract, each `[H, ...]`.
+        graph: such as "adapt".
+        layer: GRAPH.MODULE_PATH, such as "adapt.controller.head_in" or "block_0.block.linears.key".
+        scheme: of the linear layers in it, finest first: "int8", "int8+int4"; "fp32" where it has none.
+        max_abs_err: largest absolute difference of its output from the reference's.
+        snr_db: of the same difference: everything that has added up since the inputs of the graph.
+        own_snr_db: of the error that the layer adds: against the float layer on the inputs that it had on the device.
+        unexplained_snr_db: of the error that is left against a layer that rounds as its scheme says, on the same
+            inputs: a defect, or a choice of the converter.
+    """
+
+    graph: str
+    layer: str
+    scheme: str
+    max_abs_err: float | None
+    snr_db: float | None
+    own_snr_db: float | None
+    unexplained_snr_db: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerRun:
+    """The results of one tapped graph on all histories.
+
+    Args:
+        errors: of its layers, in the order in which they finish, and of outputs that no layer computes.
+        outputs: of the contract, each `[H, ...]`.
     """
 
     errors: tuple[LayerError, ...]
@@ -89,7 +115,7 @@ def run_layers(
 
 
 def worst_first(errors: Sequence[LayerError]) -> tuple[LayerError, ...]:
-    """Sorted by what each layer adds itself, the most first; what is not finite comes before all, what is equal last.
+    """Sort by what each layer adds itself, the most first: layers that are not finite before all, exact ones last.
 
     Args:
         errors: of any graphs.
@@ -97,18 +123,18 @@ def worst_first(errors: Sequence[LayerError]) -> tuple[LayerError, ...]:
     return tuple(
         sorted(
             errors,
-            key=lambda error: (error.max_abs_err is not None, decibels(error.own_snr_db), decibels(error.snr_db)),
+            key=lambda error: (error.max_abs_err is not None, ratio(error.own_snr_db), ratio(error.snr_db)),
         )
     )
 
 
-def decibels(snr_db: float | None) -> float:
-    """A ratio of a `LayerError` as a number: infinite where there is no noise."""
+def ratio(snr_db: float | None) -> float:
+    """Give a ratio of a `LayerError` as a number: infinite where there is no noise."""
     return math.inf if snr_db is None else snr_db
 
 
 def _compared(tapped: TappedGraph) -> dict[str, str]:
-    """What is compared -> the output that holds it; gates are decisions, not signals, and compared elsewhere."""
+    """Map the name of each layer and rest to the output that holds it; gates are decisions, and compared elsewhere."""
     spec = tapped.graph.spec
     names = {layer.path: layer.output for layer in tapped.layers}
     rest = {tensor.name for tensor in spec.outputs} - set(names.values())
@@ -121,7 +147,7 @@ def _compared(tapped: TappedGraph) -> dict[str, str]:
 def _computed(
     tapped: TappedGraph, module: nn.Module, inputs: Tensors, given: Tensors | None
 ) -> dict[str, NDArray[np.float32]]:
-    """What PyTorch computes for everything that is compared; with `given`, from what the device's layers gave."""
+    """Compute everything that is compared in PyTorch; with `given`, each layer on outputs of the device's layers."""
     instead = None
     if given is not None:
         instead = {
@@ -174,9 +200,9 @@ class _Tally:
 
     def _snr_db(self, noise: list[NDArray[np.float64]]) -> float | None:
         """As `deviation` has it: the mean signal of all histories against the noise of the worst."""
-        signal, worst = np.concatenate(self.signal).mean(), np.concatenate(noise).max()
-        # NaN is neither; a layer whose reference is zero has no signal.
-        return float(10 * np.log10(signal / worst)) if np.isfinite(worst) and worst > 0 and signal > 0 else None
+        snr_db = float(decibels(np.concatenate(self.signal).mean(), np.concatenate(noise).max()))
+        # Infinite where nothing differs, minus infinite where a value is not finite or the reference is zero.
+        return snr_db if math.isfinite(snr_db) else None
 
 
 def _rows(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -17,25 +17,16 @@ from ofa_export.graphs.taps import tapped_graph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.precision import INT8, parse_precision
-from ofa_export.targets.host import HostTarget
-from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import validation_histories
-from ofa_export.validation.layers.error import LayerError
-from ofa_export.validation.layers.report import with_layers
-from ofa_export.validation.layers.run import run_layers, worst_first
-from ofa_export.validation.reference import Reference, run_reference
-from ofa_export.validation.reports.report import Report
+from ofa_export.validation.layers.layer_error import LayerError, run_layers, worst_first
+from ofa_export.validation.reference import Reference, run_graphs, run_reference
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize("converter", ["litert", "executorch"])
-def test_the_layers_shown_are_those_of_the_bundle_and_do_what_their_scheme_says(
-    workshop: Any, good: Report, converter: str
-) -> None:
-    path = workshop.write(workshop.complete(converter=converter, precision="int8"))
-    options = {"tolerance": workshop.tolerance, "store": workshop.store, "load": HostTarget().load}
-    report = with_layers(good, path, workshop.checkpoint, **options)
+def test_the_layers_shown_are_those_of_the_bundle_and_do_what_their_scheme_says(workshop: Any, converter: str) -> None:
+    report = workshop.report(workshop.complete(converter=converter, precision="int8"), layers=True)
     assert workshop.failed(report) == set()
     measured = {finding.assertion: finding.measured for finding in report.findings if finding.group == "layers"}
     assert [measured[f"layers.{graph}.as_shipped"] for graph in ("adapt", "block_0", "block_1", "score")] == [
