@@ -89,7 +89,7 @@ def check_repeats(repeats: int) -> None:
         ConfigError: there is none.
     """
     if repeats < 1:
-        raise ConfigError(f"--repeats {repeats} measures nothing: use 1 or more; 50 give quantiles that hold.")
+        raise ConfigError(f"{repeats} repeats measure nothing; use --repeats 1 or more, 50 for quantiles that hold.")
 
 
 def time_in_turn(
