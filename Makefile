@@ -7,18 +7,24 @@ BUNDLES := $(OUT)/sample-4MB-litert.ofab $(OUT)/sample-4MB-executorch.ofab
 # Shopper 12355 of the sample data: what was bought before the validation item, oldest first.
 SHOPPER := 22693,23076,23077,22890,22649,22423,85040A,22699,22697,22698,72802A
 
+# How many examples of each property the fast tests try: `fast` or `thorough` of tests/conftest.py.
+PROPERTIES := fast
+# Compiled modules are kept, whatever the environment says: without them every process compiles PyTorch again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo apk test check docs optional format benchmark sample golden clean
+.PHONY: help demo apk test check lint types fast docs optional format benchmark sample golden clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # uv installs the same packages as pip, in seconds instead of minutes; pip is the fallback.
 $(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ofa-export needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade uv || true
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev,train]" \
-	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,train]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[all,dev]" \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all,dev]"
 	touch $@
 
 demo: $(VENV)/installed ## Bundle the sample at 4 MB for both runtimes, validate, rank for a real shopper.
@@ -35,14 +41,25 @@ $(BUNDLES) &: $(VENV)/installed
 apk: $(BUNDLES) ## The Android demo app with these bundles inside: artifacts/out/demo.apk.
 	$(BIN)/ofa-export apk $(BUNDLES) -o $(OUT)/demo.apk --force
 
-check: $(VENV)/installed docs ## Format, lint, types, the site and the fast tests; under two minutes.
+check: $(VENV)/installed ## Format, lint, types, imports, the site and the fast tests; under a minute.
+	$(MAKE) --jobs=3 --output-sync=target lint types docs fast
+
+lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2 --jaxtyping-packages=ofa_export.model,beartype.beartype -m "not integration and not slow and not android"
+	$(BIN)/lint-imports
 
-test: check ## Everything: the fast tier, then conversions, training, kills and whole commands.
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "(integration or slow or android) and not optional"
+types: $(VENV)/installed
+	$(BIN)/mypy
+
+fast: $(VENV)/installed
+	$(BIN)/pytest -q -n 2 --dist worksteal --durations=25 --hypothesis-profile=$(PROPERTIES) \
+	  --jaxtyping-packages=ofa_export.model,beartype.beartype -m "not integration and not slow and not android"
+
+test: $(VENV)/installed ## Everything: the fast tier, then conversions, training, kills and whole commands.
+	$(MAKE) check PROPERTIES=thorough
+	$(BIN)/pytest -q -n 2 --durations=25 --dist loadfile --no-loadscope-reorder \
+	  -m "(integration or slow or android) and not optional"
 	mkdir -p $(OUT)
 	$(BIN)/ofa-export validate 'artifacts/golden/**/*.ofab' --junit $(OUT)/report.xml --html $(OUT)/report.html --force
 

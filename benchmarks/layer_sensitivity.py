@@ -1,4 +1,4 @@
-"""Which linear layers suffer from a coarser scheme: each alone, measured on the checkpoint's validation histories."""
+"""Sensitivity of linear layers to a coarser scheme: each alone, on the checkpoint's validation histories."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_histories
-from ofa_export.precision import INT8, Precision, Scheme
-from ofa_export.quantisation_rules import QuantisationRules
+from ofa_export.precision import INT8, Precision, QuantisationRules, Scheme
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.source_digest import source_digest
-from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.content_cache import ContentCache, source_digest
 
 
 class NamedRules(Protocol):
     """A converter, as far as fake quantisation and its cache care."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user calls it."""
 
     @property
-    def rules(self) -> QuantisationRules: ...
+    def rules(self) -> QuantisationRules:
+        """How it stores and computes quantised layers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +93,7 @@ def layer_sensitivity(
 def _measure(
     checkpoint: Checkpoint, *, group: int, converter: NamedRules, scheme: Scheme, base: Precision
 ) -> Sequence[LayerSensitivity]:
-    chosen = group_histories(checkpoint, group)
+    chosen = checkpoint.validation.of_group(group)
     histories, targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
     table = checkpoint.table(group)
     seen = histories if checkpoint.config.data.exclude_history else None

@@ -1,4 +1,7 @@
-"""For every test: one PyTorch thread, a cache that is not the developer's own, a toy checkpoint, small processes."""
+"""For every test: one thread, a cache that is not the developer's own, a toy checkpoint, small processes.
+
+PyTorch is not imported here, so that tests which need none start at once.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,24 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
+from hypothesis import settings
 
-from ofa_export.bundle.tile_order import plane_order
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
-from ofa_export.model.config import ModelConfig
-from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.support.content_cache import ENVIRONMENT_VARIABLE
 from ofa_export.support.system_tools import PACKAGES
 from ofa_export.targets.arm64.builds import LITERT
 from ofa_export.targets.process.child_process import ChildProcess, last_lines
 
-TOY = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=2, item_groups=3, user_groups=2)
-TOY_HISTORIES = 24
+# Tensors this small only lose on several threads, and results must not depend on their number. Processes inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# `make check` and plain pytest try a few examples of each property, `make test` many.
+settings.register_profile("fast", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None)
+
 TOOLS = {"android": PACKAGES["android"], "arm64": LITERT.tools, "apk": PACKAGES["apk"]}
 
 
@@ -65,6 +69,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Hides distributions from whoever asks Python for them: without("torch")."""
+
+    def hide(*names: str) -> None:
+        found = metadata.distribution
+
+        def distribution(name: str) -> metadata.Distribution:
+            if name in names:
+                raise metadata.PackageNotFoundError(name)
+            return found(name)
+
+        monkeypatch.setattr(metadata, "distribution", distribution)
+
+    return hide
+
+
+@pytest.fixture
 def only_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A machine with just these programs: only_programs(npm="exit 1"), each a line of the shell."""
     folder = tmp_path / "bin"
@@ -100,20 +121,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """Tensors this small only lose on several threads, and results must not depend on their number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache that lasts for this run, unless the environment names one that lasts longer."""
+def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    """A cache for all workers that lasts for this run, unless the environment names one that lasts longer."""
+    run_folder = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        run_folder = run_folder.parent
     with pytest.MonkeyPatch.context() as patch:
         if ENVIRONMENT_VARIABLE not in os.environ:
-            patch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+            patch.setenv(ENVIRONMENT_VARIABLE, str(run_folder / "cache"))
         yield
 
 
@@ -123,41 +138,6 @@ def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     It has two user groups and validation histories of all lengths; real converters take seconds for it.
     """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(5)
-        model = AdaptiveRecommender(TOY).eval().requires_grad_(False)
-        for generator in model.mapper.generators:
-            generator.out.weight.normal_(0, 0.05)
-            generator.out.bias.normal_(0, 0.05)
-        model.controller.head_out.weight.normal_(0, 1.5)
-        model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
-    rng = np.random.default_rng(3)
-    histories, targets = np.full((TOY_HISTORIES, TOY.history_length), -1, np.int32), np.empty(TOY_HISTORIES, np.int32)
-    for number in range(TOY_HISTORIES):
-        length = 1 + number % TOY.history_length
-        *history, targets[number] = rng.permutation(TOY.items)[: length + 1]
-        histories[number, -length:] = history
-    G_u, G_v, N = TOY.user_groups, TOY.item_groups, TOY.embedding_blocks
-    files = checkpoint_files(
-        Checkpoint(
-            config=CheckpointConfig(
-                model=TOY,
-                data=DataCard(name="toy", licence="CC0-1.0", attribution="Drawn by nobody.", exclude_history=True),
-                order="planes",
-            ),
-            model=model,
-            importance=np.ones((G_u, G_v, N), np.float32),
-            tile_orders=(plane_order(G_v, N),) * G_u,
-            centroids=np.zeros((G_u, TOY.width), np.float32),
-            item_keys=tuple(f"K{row}" for row in range(TOY.items)),
-            item_titles=tuple(f"Title {row}" for row in range(TOY.items)),
-            validation=ValidationSet(
-                histories=histories, targets=targets, user_groups=np.arange(TOY_HISTORIES, dtype=np.int32) % G_u
-            ),
-        )
-    )
-    folder = tmp_path_factory.mktemp("checkpoints") / "toy"
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
+    from toys import save_checkpoint, two_group_model
+
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "toy", two_group_model())

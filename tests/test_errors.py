@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,10 @@ from ofa_export import errors
 from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, RejectionCode, UnknownNameError
 
 LINE = re.compile(r"^ +(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
+
+ROOT = Path(__file__).parents[1]
+CODE = re.compile(r"`(\w+)`")
+ENUM_ENTRY = re.compile(r"(\w+)\(\"(\w+)\"\),")
 
 
 def tree(root: type[OfaExportError], depth: int = 0) -> Iterator[tuple[int, str, int]]:
@@ -111,3 +116,15 @@ def test_a_lowering_error_names_converter_stage_and_graph() -> None:
     assert (
         str(LoweringError(converter="litert", stage="export", graph=None, detail="no")) == "litert: export failed: no"
     )
+
+
+def test_every_code_of_a_refusal_is_on_the_page_of_the_format_and_in_the_app() -> None:
+    _, _, page = (ROOT / "docs/bundle-format.md").read_text().partition("## Why a file is refused")
+    source = (ROOT / "android_demo/core/src/main/kotlin/ofa/core/RejectionCode.kt").read_text()
+    described = {
+        code for line in page.splitlines() if line.startswith("| `") for code in CODE.findall(line.split("|")[1])
+    }
+    in_app = dict(ENUM_ENTRY.findall(source))
+    assert all(in_app[each.name] == each for each in RejectionCode if each.name in in_app)
+    assert set(RejectionCode) - set(in_app.values()) == {RejectionCode.GRAPHS}
+    assert described == set(RejectionCode) | set(in_app.values())

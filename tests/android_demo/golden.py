@@ -126,7 +126,7 @@ def write_rankings(folder: Path) -> None:
                 if pack is not None:
                     _write_pack(folder / f"{name}.ofas", pack)
                     history = [*history, len(device.items) - 1]
-                ranking = device.rank(history, 25)
+                ranking = device.rank_rows(history, 25)
                 safetensors.numpy.save_file(runner.record, folder / f"{case}.calls")
                 cases.append(
                     {

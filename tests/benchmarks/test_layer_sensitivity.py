@@ -13,8 +13,7 @@ from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
-from ofa_export.precision import INT8, Precision
-from ofa_export.quantisation_rules import CHANNELWISE, GROUPWISE, QuantisationRules
+from ofa_export.precision import CHANNELWISE, GROUPWISE, INT8, Precision, QuantisationRules
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.support.content_cache import ContentCache

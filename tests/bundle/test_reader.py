@@ -21,7 +21,7 @@ from ofa_export.errors import BundleError, ConfigError
 
 Archive = Callable[[Mapping[str, bytes]], memoryview]
 NAMES = ("manifest.json", "graphs.toy", "embeddings.bin", "items.bin", "selftest.bin", "MODEL_CARD.md")
-unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _with_manifest(entries: Mapping[str, bytes], **changed: bytes) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.bundle.archive import write_archive
@@ -52,7 +52,6 @@ def contents(contents: BundleContents) -> BundleContents:
     return replace(contents, fields=contents.fields.model_copy(update={"quality": quality}))
 
 
-@settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_resizing_makes_the_file_that_bundle_makes(
     contents: BundleContents, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

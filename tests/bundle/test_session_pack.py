@@ -29,7 +29,7 @@ Archive = Callable[[Mapping[str, bytes]], memoryview]
 Fields = dict[str, Any]
 ROWS = (0, 7, 8, 21, 22)
 NAMES = (ENTRY, "candidates.bin", "items.bin")
-unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+unchanged = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def named(rows: tuple[int, ...]) -> ItemCatalogue:

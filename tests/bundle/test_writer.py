@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.bundle.items import ItemCatalogue
@@ -36,7 +36,6 @@ def test_the_size_grows_with_the_tiles(contents: BundleContents) -> None:
     assert sizes == sorted(sizes)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.data())
 def test_as_many_tiles_as_fit_and_not_one_more(contents: BundleContents, data: st.DataObject) -> None:
     budget = data.draw(st.integers(_size(contents, FLOOR), _size(contents, ALL) + 100))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ofa_export.data.planted import planted_interactions
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 pytestmark = pytest.mark.integration
 

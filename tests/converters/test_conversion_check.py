@@ -14,8 +14,7 @@ from ofa_export.contract import GraphSpec
 from ofa_export.converters.conversion_check import check_conversion
 from ofa_export.errors import BundleError, LoweringError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import CHANNELWISE
+from ofa_export.precision import CHANNELWISE, Precision, Scheme
 
 
 class Modules:

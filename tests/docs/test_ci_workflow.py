@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 WORKFLOW = shipped("docs", "ci", "validate-bundles.yml")
 OWN_WORKFLOW = shipped(".github", "workflows", "ci.yml")
@@ -86,7 +86,7 @@ def test_the_install_step_names_what_the_repository_has(action: dict[str, Any]) 
     )
     root = Path(found.stdout.strip())
     assert root.samefile(shipped("pyproject.toml").parent) and (root / "constraints.txt").is_file()
-    assert install == "python -m pip install -c constraints.txt ."
+    assert install == 'python -m pip install -c constraints.txt ".[litert,executorch,report]"'
 
 
 def test_the_cache_is_where_the_commands_look_for_it(action: dict[str, Any]) -> None:

@@ -14,9 +14,8 @@ from files import Base, digest
 from numpy.typing import NDArray
 
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.delta import Delta
+from ofa_export.bundle.delta import Delta, apply_delta
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.patch import apply_delta
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.device.loop import Device
@@ -109,11 +108,11 @@ def _use(bundle: Bundle) -> None:
     device = Device(bundle, StandIn(bundle.manifest))
     run_selftest(device)
     last = len(bundle.items) - 1
-    best = device.rank([0, last], 5)
+    best = device.rank_rows([0, last], 5)
     every = device.score(np.arange(len(bundle.items)))
     _same("scores", best.scores.tolist(), every[best.rows].tolist())
     device.use_table(bundle.table.with_tiles(bundle.manifest.embeddings.floor_tiles))
-    device.rank([last], 1)
+    device.rank_rows([last], 1)
 
 
 def _session(data: bytes, base: Base) -> Mapping[str, str]:
@@ -131,7 +130,7 @@ def _session(data: bytes, base: Base) -> Mapping[str, str]:
     bundle = Bundle(memoryview(base.bundle))
     device = Device(bundle, StandIn(bundle.manifest))
     device.use_session(pack)
-    device.rank(device.items.pack_rows[:3], 5)
+    device.rank_rows(device.items.pack_rows[:3], 5)
     return {
         "embeddings_sha256": digest(values.astype("<f4").tobytes()),
         "keys_sha256": digest("\n".join(keys).encode()),

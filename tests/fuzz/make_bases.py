@@ -11,7 +11,7 @@ from judge import StandIn
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.codes import encode
-from ofa_export.bundle.difference import make_delta
+from ofa_export.bundle.delta import make_delta
 from ofa_export.bundle.items import ItemCatalogue, items_entry
 from ofa_export.bundle.manifest import (
     DataSource,

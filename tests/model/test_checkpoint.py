@@ -69,3 +69,15 @@ def test_unknown_titles_stay_empty(checkpoint: Checkpoint, tmp_path: Path) -> No
     for name, content in checkpoint_files(replace(checkpoint, item_titles=("",) * 30)).items():
         (tmp_path / name).write_bytes(content)
     assert load_checkpoint(tmp_path).item_titles == ("",) * 30
+
+
+def test_each_group_has_its_own_histories(checkpoint: Checkpoint) -> None:
+    assert checkpoint.validation.of_group(1).tolist() == [1, 3, 5]
+
+
+def test_a_group_without_histories_is_measured_on_all(checkpoint: Checkpoint) -> None:
+    validation = replace(
+        checkpoint.validation, user_groups=np.zeros(6, np.int32), missed_groups=np.array([0, 0, 1], np.int32)
+    )
+    assert len(validation.of_group(1)) == 6
+    assert (validation.missed_of_group(0), validation.missed_of_group(1)) == (2, 3)

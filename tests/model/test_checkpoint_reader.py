@@ -289,10 +289,10 @@ def damaged(folder: Path, name: str, data: bytes) -> None:
         (folder / name).write_bytes(original)
 
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+kept_between_examples = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@MANY
+@kept_between_examples
 @given(data=st.data(), name=st.sampled_from([CONFIG, WEIGHTS, VALIDATION]))
 def test_flipped_bytes_are_rejected_or_harmless(folder: Path, data: st.DataObject, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
@@ -303,7 +303,7 @@ def test_flipped_bytes_are_rejected_or_harmless(folder: Path, data: st.DataObjec
     damaged(folder, name, bytes(content))
 
 
-@MANY
+@kept_between_examples
 @given(data=st.data(), name=st.sampled_from([CONFIG, WEIGHTS, ITEMS, VALIDATION]))
 def test_truncated_or_extended_files_are_rejected(folder: Path, data: st.DataObject, name: str) -> None:
     content = (folder / name).read_bytes()
@@ -324,7 +324,7 @@ COLUMNS = st.dictionaries(
 )
 
 
-@MANY
+@kept_between_examples
 @given(columns=COLUMNS)
 def test_any_table_in_place_of_the_items_is_rejected_or_read(folder: Path, columns: dict[str, list[Any]]) -> None:
     buffer = io.BytesIO()
@@ -339,7 +339,7 @@ JSON = st.recursive(
 )
 
 
-@MANY
+@kept_between_examples
 @given(data=st.data(), value=JSON)
 def test_any_value_in_place_of_one_of_the_config_is_rejected_or_read(
     folder: Path, data: st.DataObject, value: object

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,12 @@ import pytest
 from ofa_export.bundle.writer import smallest_budget, write_bundle
 from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.limits import Limits
+from ofa_export.planning.limits import UNBOUNDED, Limits
 from ofa_export.planning.plan import make_plan
-from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
 from ofa_export.precision import INT8
 from ofa_export.support.content_cache import ContentCache
@@ -48,12 +48,30 @@ class Chooser:
         )
 
 
+Chooses = Callable[[ContentCache], Chooser]
+
+
 @pytest.fixture
-def chooser(
-    toy_checkpoint: Path, checkpoint: Checkpoint, converter, tmp_path_factory: pytest.TempPathFactory
-) -> Chooser:
+def chooser_with(toy_checkpoint: Path, checkpoint: Checkpoint, converter) -> Chooses:
     with_int4 = replace(converter, schemes={"fp32": "1.0", "int8": "1.2", "int4": "1.3"})
-    return Chooser(toy_checkpoint, checkpoint, with_int4, ContentCache(tmp_path_factory.mktemp("choices")))
+    return lambda store: Chooser(toy_checkpoint, checkpoint, with_int4, store)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> ContentCache:
+    """What the tests of this file measured so far."""
+    return ContentCache(tmp_path_factory.mktemp("choices"))
+
+
+@pytest.fixture
+def chooser(chooser_with: Chooses, measured: ContentCache) -> Chooser:
+    return chooser_with(measured)
+
+
+@pytest.fixture
+def first_chooser(chooser_with: Chooses, tmp_path: Path) -> Chooser:
+    """One that finds nothing measured."""
+    return chooser_with(ContentCache(tmp_path / "choices"))
 
 
 def test_every_budget_gets_a_plan_within_it_and_more_is_never_worse(chooser: Chooser) -> None:
@@ -90,23 +108,23 @@ def test_the_resolved_recipe_gives_the_same_bytes_again(chooser: Chooser, tmp_pa
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_what_was_measured_is_not_measured_again(chooser: Chooser) -> None:
-    chooser(UNBOUNDED)
-    converted = list(chooser.converter.conversions)
-    assert chooser.told[-1] == (len(chooser.told) - 1, len(chooser.told) - 1)
-    stored = {path.name: path.stat().st_mtime_ns for path in chooser.store.root.glob("*.worth")}
-    assert len(stored) == len(chooser(UNBOUNDED).considered)
-    assert {path.name: path.stat().st_mtime_ns for path in chooser.store.root.glob("*.worth")} == stored
-    assert chooser.converter.conversions == converted
+def test_what_was_measured_is_not_measured_again(first_chooser: Chooser) -> None:
+    first_chooser(UNBOUNDED)
+    converted = list(first_chooser.converter.conversions)
+    assert first_chooser.told[-1] == (len(first_chooser.told) - 1, len(first_chooser.told) - 1)
+    stored = {path.name: path.stat().st_mtime_ns for path in first_chooser.store.root.glob("*.worth")}
+    assert len(stored) == len(first_chooser(UNBOUNDED).considered)
+    assert {path.name: path.stat().st_mtime_ns for path in first_chooser.store.root.glob("*.worth")} == stored
+    assert first_chooser.converter.conversions == converted
 
 
-def test_a_damaged_measurement_is_made_again(chooser: Chooser) -> None:
-    before = chooser(UNBOUNDED)
-    damaged, *_, truncated = sorted(chooser.store.root.glob("*.worth"))
+def test_a_damaged_measurement_is_made_again(first_chooser: Chooser) -> None:
+    before = first_chooser(UNBOUNDED)
+    damaged, *_, truncated = sorted(first_chooser.store.root.glob("*.worth"))
     whole = {path: path.read_bytes() for path in (damaged, truncated)}
     damaged.write_bytes(whole[damaged][:-20] + bytes(20))
     truncated.write_bytes(whole[truncated][:-7])
-    after = chooser(UNBOUNDED)
+    after = first_chooser(UNBOUNDED)
     assert (after.chosen, after.considered) == (before.chosen, before.considered)
     assert {path: path.read_bytes() for path in whole} == whole
 

@@ -14,10 +14,10 @@ from safetensors.numpy import load, save
 import ofa_export
 from ofa_export.bundle.writer import BundleContents, write_bundle
 from ofa_export.errors import CheckpointError
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.precision import FP32
 from ofa_export.support.content_cache import ContentCache
 
@@ -139,9 +139,9 @@ def test_another_source_of_this_package_makes_another_complete_bundle(toy_checkp
     package = shutil.copytree(Path(ofa_export.__file__).parent, tmp_path / "site" / "ofa_export")
     script = (
         "import sys, pathlib\n"
-        "from ofa_export.planning import source_key\n"
-        "assert source_key.__file__.startswith(sys.argv[2])\n"
-        "print(source_key.source_key(pathlib.Path(sys.argv[1]), {}))"
+        "from ofa_export.support import content_cache\n"
+        "assert content_cache.__file__.startswith(sys.argv[2])\n"
+        "print(content_cache.source_key(pathlib.Path(sys.argv[1]), {}))"
     )
 
     def key() -> str:

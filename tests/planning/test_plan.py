@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, smallest_budget, write_bundle
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.planning.plan import make_plan
-from ofa_export.planning.recipe import BundleRecipe
 
 
 def everything(complete: BundleContents) -> int:
@@ -28,7 +28,6 @@ def least(complete: BundleContents) -> int:
     return smallest_budget(complete, complete.floor_tiles)
 
 
-@settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_a_plan_spends_its_budget_and_no_byte_more(
     complete: BundleContents, recipe: BundleRecipe, data: st.DataObject
@@ -43,7 +42,6 @@ def test_a_plan_spends_its_budget_and_no_byte_more(
         assert budget - plan.bytes < max(complete.table.group_sizes) + 64 + 4
 
 
-@settings(deadline=None, max_examples=30)
 @given(data=st.data())
 def test_a_larger_budget_keeps_what_a_smaller_one_keeps(
     complete: BundleContents, recipe: BundleRecipe, data: st.DataObject
@@ -56,7 +54,6 @@ def test_a_larger_budget_keeps_what_a_smaller_one_keeps(
         assert np.array_equal(kept.all_rows(), smaller.all_rows())
 
 
-@settings(deadline=None, max_examples=15)
 @given(data=st.data())
 def test_the_file_has_the_planned_size_and_parts(
     complete: BundleContents, recipe: BundleRecipe, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

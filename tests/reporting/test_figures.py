@@ -26,7 +26,7 @@ def test_the_picture_has_its_size_what_it_shows_in_words_and_the_ink_of_the_page
     head = picture[: picture.index(">")]
     assert 'aria-label="a line"' in head and 'viewBox="0 0 340 250"' in head
     assert ">bytes</text>" in picture and ">NDCG@10</text>" in picture
-    assert "currentColor" in picture and "#000000" not in picture
+    assert 'fill="currentColor"' in head and "stroke: currentColor" in picture and "#000000" not in picture
 
 
 def test_the_same_plot_is_the_same_text_in_every_process() -> None:
@@ -68,7 +68,7 @@ def test_plots_of_the_application_around_are_left_as_they_are() -> None:
 
 def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingToolError, match=r'pip install "ofa-export\[train\]"'):
+    with pytest.raises(MissingToolError, match=r'pip install "ofa-export\[report\]"'):
         draw(line, label="a line", width=340, height=250)
 
 

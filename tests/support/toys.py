@@ -24,12 +24,26 @@ def random_model(seed: int, config: ModelConfig = CONFIG) -> AdaptiveRecommender
         for parameter in model.parameters():
             if parameter.ndim == 1:
                 parameter.add_(0.1 * torch.randn_like(parameter))
-        for generator in model.mapper.generators:
-            generator.out.weight.normal_(0, 0.05)
-            generator.out.bias.normal_(0, 0.05)
-        model.controller.head_out.weight.normal_(0, 1.5)
-        model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
+        _adapt(model)
     return model
+
+
+def two_group_model() -> AdaptiveRecommender:
+    """The same for two user groups, but biases and gains are as a network begins with."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(5)
+        model = AdaptiveRecommender(CONFIG.model_copy(update={"user_groups": 2})).eval().requires_grad_(False)
+        _adapt(model)
+    return model
+
+
+def _adapt(model: AdaptiveRecommender) -> None:
+    """Draw a mapper and a controller that answer differently to different histories."""
+    for generator in model.mapper.generators:
+        generator.out.weight.normal_(0, 0.05)
+        generator.out.bias.normal_(0, 0.05)
+    model.controller.head_out.weight.normal_(0, 1.5)
+    model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
 
 
 def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
@@ -41,21 +55,23 @@ def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
         length = 1 + number % CONFIG.history_length
         *history, targets[number] = rng.permutation(CONFIG.items)[: length + 1]
         histories[number, -length:] = history
-    groups, blocks = CONFIG.item_groups, CONFIG.embedding_blocks
+    user_groups, groups, blocks = model.config.user_groups, CONFIG.item_groups, CONFIG.embedding_blocks
     files = checkpoint_files(
         Checkpoint(
             config=CheckpointConfig(
                 model=model.config,
-                data=DataCard(name="toy", licence="CC0", attribution="nobody", exclude_history=True),
+                data=DataCard(name="toy", licence="CC0-1.0", attribution="Drawn by nobody.", exclude_history=True),
                 order="planes",
             ),
             model=model,
-            importance=np.ones((1, groups, blocks), np.float32),
-            tile_orders=(plane_order(groups, blocks),),
-            centroids=np.zeros((1, CONFIG.width), np.float32),
+            importance=np.ones((user_groups, groups, blocks), np.float32),
+            tile_orders=(plane_order(groups, blocks),) * user_groups,
+            centroids=np.zeros((user_groups, CONFIG.width), np.float32),
             item_keys=tuple(f"K{row}" for row in range(CONFIG.items)),
             item_titles=tuple(f"Title {row}" for row in range(CONFIG.items)),
-            validation=ValidationSet(histories=histories, targets=targets, user_groups=np.zeros(VALIDATION, np.int32)),
+            validation=ValidationSet(
+                histories=histories, targets=targets, user_groups=np.arange(VALIDATION, dtype=np.int32) % user_groups
+            ),
         )
     )
     folder.mkdir()

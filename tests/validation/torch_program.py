@@ -19,8 +19,7 @@ from ofa_export.converters.agreement import check_inputs
 from ofa_export.errors import BundleError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.fake_quantised import QuantisedLinear
-from ofa_export.precision import Precision
-from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
+from ofa_export.precision import CHANNELWISE, Precision, QuantisationRules
 
 
 class TorchProgramConverter:

@@ -6,11 +6,10 @@ import re
 
 import pytest
 
-from ofa_export.validation.latency import Latency
-from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.expected_quality import ExpectedQuality, QualityPoint
 from ofa_export.validation.reports.plots import layers_plot, quality_plot, scatter_plot, times_plot
-from ofa_export.validation.score_sample import ScoreSample
+from ofa_export.validation.sessions import Latency, ScoreSample
 
 
 def group(picture: str, gid: str) -> str:

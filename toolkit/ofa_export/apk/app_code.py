@@ -22,11 +22,10 @@ from ofa_export.apk.packages import (
     RUNTIME_PACKAGES,
     SERIALIZATION_PLUGIN,
 )
-from ofa_export.apk.platform import PlatformClasses, java_api_table
-from ofa_export.apk.references import unresolved
+from ofa_export.apk.platform import java_api_table, platform_jars
+from ofa_export.apk.references import check_references
 from ofa_export.apk.shrinking import shrink
 from ofa_export.apk.sources import AppSources
-from ofa_export.errors import AppBuildError
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.system_tools import require_tools
@@ -56,7 +55,7 @@ def app_code(sources: AppSources, *, cache: ContentCache, progress: ProgressCall
 
 
 def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
-    """Packages from the cache's folder, fetched the first time.
+    """Return packages from the cache's folder, fetched the first time.
 
     Args:
         root: of the cache.
@@ -74,14 +73,14 @@ def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES)
 
 
 def packages_tools(root: Path) -> list[str]:
-    """The tools that fetching all packages would need now."""
+    """Return the tools that fetching all packages would need now."""
     return fetching_tools(BUILD_PACKAGES, root / FOLDER)
 
 
 def _build(sources: AppSources, root: Path, progress: ProgressCallback) -> dict[str, bytes]:
     progress("fetching packages", 0, 0)
     packages = build_packages(root)
-    with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name, PlatformClasses(packages[ANDROID]) as platform:
+    with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name:
         folder = Path(name)
         progress("linking resources", 0, 0)
         resources = link_resources(sources, framework=packages[FRAMEWORK], folder=folder)
@@ -99,12 +98,10 @@ def _build(sources: AppSources, root: Path, progress: ProgressCallback) -> dict[
         )
         progress("shrinking", 0, 0)
         program = [*classes, *libraries]
+        platform = platform_jars(packages[ANDROID], folder)
         dex = shrink(program, platform=platform, r8=packages[R8], rules=resources.rules, folder=folder)
-        if missing := unresolved(dex.values(), platform):
-            raise AppBuildError(
-                "The app refers to what no phone has: " + ", ".join(missing[:10]) + ". Take it out of the sources, or "
-                "out of the library that brings it."
-            )
+        progress("looking up what it refers to", 0, 0)
+        check_references(dex, platform=platform, r8=packages[R8], folder=folder)
         return resources.files | dex
 
 

@@ -1,4 +1,4 @@
-"""What an APK says of itself to a phone, read back by aapt2."""
+"""The description of an APK for a phone, read back by aapt2."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ofa_export.support.content_cache import ContentCache
 
 
 def kept_files(cache: ContentCache, name: str, make: Callable[[], Mapping[str, bytes]]) -> dict[str, bytes]:
-    """The files of a name, from the cache if they were made before.
+    """Return the files of a name, from the cache if they were made before.
 
     Args:
         cache: keeps them.

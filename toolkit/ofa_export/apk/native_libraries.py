@@ -66,7 +66,7 @@ def check_abis(abis: Sequence[str], runtimes: Sequence[str]) -> None:
 def native_libraries(
     runtimes: Sequence[str], abis: Sequence[str], *, packages: Packages, cache: ContentCache
 ) -> list[NativeLibrary]:
-    """The libraries that go in, by their place in the APK.
+    """Return the libraries that go in, by their place in the APK.
 
     Args:
         runtimes: whose.

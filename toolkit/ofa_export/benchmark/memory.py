@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.benchmark.protocol import Entry
-from ofa_export.mapped_memory import mapped_bytes
-from ofa_export.peak_memory import peak_bytes
-from ofa_export.support.processes import run_main
+from ofa_export.support.processes import mapped_bytes, peak_bytes, run_main
 from ofa_export.targets.process.measuring_runner import ChildMemory
 
 
@@ -69,7 +67,7 @@ def main() -> None:
 
 
 def with_child(own: Memory, child: ChildMemory) -> Memory:
-    """The memory of two processes: one that runs the graphs, and this one, which does the rest of the sessions.
+    """Return the memory of two processes: one that runs the graphs, and this one, which does the rest of the sessions.
 
     The graphs' file is in both, for this process hands it over; it counts where it runs.
 

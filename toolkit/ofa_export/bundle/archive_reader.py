@@ -33,7 +33,7 @@ _ZIP64 = 0xFFFFFFFF
 
 
 def claimed_first_name(file: memoryview) -> str:
-    """Name of the first entry as the file has it, unchecked: which reader to ask, and nothing to trust."""
+    """Return name of the first entry as the file has it, unchecked: which reader to ask, and nothing to trust."""
     if len(file) < LOCAL.size:
         return ""
     name_bytes = LOCAL.unpack_from(file)[-2]
@@ -142,7 +142,7 @@ def _record(file: memoryview, at: int, number: int) -> tuple[str, int, int, int]
 
 
 def _place(file: memoryview, name: str, size: int, header_start: int, *, end: int, limit: int) -> Placement:
-    """Where the entry must lie: directly after `end`, where the one before it ends."""
+    """Tell where the entry must lie: directly after `end`, where the one before it ends."""
     if header_start < end:
         raise _rejected("it overlaps the entry before it.", entry=name)
     if header_start > end:

@@ -12,18 +12,55 @@ import hashlib
 import json
 from abc import abstractmethod
 from decimal import Decimal
-from typing import Annotated, ClassVar, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.schema_version import MAJOR, version_problem
 from ofa_export.errors import BundleError, RejectionCode
+
+MAJOR = 2
+SCHEMA_VERSION = f"{MAJOR}.0"
+"""Of bundles, deltas and session packs: a reader of one reads the others."""
+
+OrderName = Literal["planes", "peel", "magnitude"]
+"""How an order of tiles was made."""
+
+MAX_TILES = 2**16
+"""A tile index is a uint16."""
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Bytes = Annotated[int, Field(ge=0, lt=2**40)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
+
+
+class _Version(BaseModel):
+    schema_version: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}$")]
+
+
+def version_problem(text: bytes) -> tuple[RejectionCode, str] | None:
+    """Tell why JSON of another version cannot be read here.
+
+    Args:
+        text: a JSON object with a `schema_version`; nothing else in it is looked at.
+
+    Returns:
+        A code and a sentence, or None when the major version is the one that is read here.
+    """
+    try:
+        version = _Version.model_validate_json(text).schema_version
+    except (ValueError, RecursionError):
+        return RejectionCode.DOCUMENT, f"it is not a JSON object with a schema_version such as '{SCHEMA_VERSION}'."
+    major = int(version.partition(".")[0])
+    read = f"(schema {version}, this one reads {MAJOR}.x)"
+    if major > MAJOR:
+        reason = f"it was made by a newer version of ofa-export {read}: update ofa-export."
+        return RejectionCode.NEWER_VERSION, reason
+    if major < MAJOR:
+        reason = f"it was made by an older version of ofa-export {read}: have it made again."
+        return RejectionCode.OLDER_VERSION, reason
+    return None
 
 
 class StrictModel(BaseModel):
@@ -155,7 +192,7 @@ def canonical_json(value: JsonValue) -> str:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem that pydantic found, as one sentence that starts with the field."""
+    """Return the first problem that pydantic found, as one sentence that starts with the field."""
     problem = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""

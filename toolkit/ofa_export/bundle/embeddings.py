@@ -26,7 +26,7 @@ ENTRY = "embeddings.bin"
 
 
 def layout_of(table: ElasticTable) -> EmbeddingLayout:
-    """The manifest's description of a table."""
+    """Return the manifest's description of a table."""
     return EmbeddingLayout(
         items=table.items,
         width=table.width,
@@ -43,12 +43,12 @@ def layout_of(table: ElasticTable) -> EmbeddingLayout:
 
 
 def embeddings_bytes(table: ElasticTable, tiles: int) -> int:
-    """Bytes of `embeddings.bin` with the first `tiles` tiles."""
+    """Return bytes of `embeddings.bin` with the first `tiles` tiles."""
     return _head_bytes(table.rms.size) + int(prefix_bytes(table.order, table.group_sizes)[tiles])
 
 
 def table_to_bytes(table: ElasticTable) -> bytes:
-    """The content of `embeddings.bin`."""
+    """Return the content of `embeddings.bin`."""
     parts = (table.rms.astype("<f4"), table.book.values.astype("<f4"), table.order.tiles.astype("<u2"), table.tiles)
     return b"".join(np.ascontiguousarray(part).data for part in parts)
 

@@ -72,11 +72,11 @@ class ItemCatalogue:
         return len(self.keys)
 
     def row_of(self, key: str) -> int | None:
-        """Row of an item, or None when the bundle does not have it."""
+        """Return row of an item, or None when the bundle does not have it."""
         return self._rows.get(key)
 
     def history(self, keys: Sequence[str]) -> KnownHistory:
-        """Rows of a shopper's history; unknown items are left out and listed.
+        """Return rows of a shopper's history; unknown items are left out and listed.
 
         Args:
             keys: item keys, oldest first.
@@ -97,7 +97,7 @@ class ItemCatalogue:
         return KnownHistory(rows=tuple(self._rows[key] for key in keys if key in self._rows), unknown=unknown)
 
     def to_bytes(self) -> bytes:
-        """The content of `items.bin`."""
+        """Return the content of `items.bin`."""
         return items_entry(self.keys, self.titles)
 
     @classmethod
@@ -126,7 +126,7 @@ class ItemCatalogue:
 
 
 def items_entry(keys: Sequence[str], titles: Sequence[str]) -> bytes:
-    """The content of `items.bin`; of many items no more than some are held as Python's texts.
+    """Return the content of `items.bin`; of many items no more than some are held as Python's texts.
 
     Args:
         keys: `[V]`, unique.
@@ -175,7 +175,7 @@ def check_header(data: memoryview | bytes, *, items: int) -> int:
 
 
 def _item_bytes(row: int, key: str, title: str) -> int:
-    """Bytes that an item takes in the text; a ConfigError where it cannot be written."""
+    """Return bytes that an item takes in the text; a ConfigError where it cannot be written."""
     if not key:
         raise ConfigError(f"The item of row {row} has an empty key.")
     if "\n" in key or "\n" in title:

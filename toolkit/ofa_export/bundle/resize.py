@@ -15,7 +15,7 @@ from ofa_export.errors import ConfigError
 
 
 def resized_tiles(contents: BundleContents, budget: int) -> int:
-    """The tiles that a bundle of these contents keeps at another budget.
+    """Return the tiles that a bundle of these contents keeps at another budget.
 
     Args:
         contents: of an open bundle, see `contents_of`.
@@ -36,12 +36,12 @@ def resized_tiles(contents: BundleContents, budget: int) -> int:
 
 
 def _with_every_tile(contents: BundleContents) -> BundleContents:
-    """The same contents as if no tile were missing; only sizes may be asked of them, which the tile order tells."""
+    """Return the contents as if no tile were missing; only sizes may be asked of them, which the tile order tells."""
     return replace(contents, table=replace(contents.table, tile_count=len(contents.table.order)))
 
 
 def _serves(complete: BundleContents, held: int, budget: int) -> bool:
-    """Whether the tiles at hand are enough for all that a budget, which holds the floor, would keep."""
+    """Tell whether the tiles at hand are enough for all that a budget, which holds the floor, would keep."""
     return fit_tiles(complete, budget) <= held
 
 

@@ -107,7 +107,7 @@ class SelfTest:
                 raise ConfigError(f"{name} has shape {getattr(self, name).shape}; needed is {shape}.")
 
     def to_bytes(self) -> bytes:
-        """The content of `selftest.bin`; of vectors that were read, what they were read from."""
+        """Return the content of `selftest.bin`; of vectors that were read, what they were read from."""
         return self._encoded
 
     @classmethod

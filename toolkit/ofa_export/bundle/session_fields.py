@@ -10,8 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from ofa_export.bundle.archive_reader import claimed_first_name
-from ofa_export.bundle.document import Digest, Entry, JsonDocument, Name, StrictModel, read_document
-from ofa_export.bundle.layout import MAX_TILES
+from ofa_export.bundle.document import MAX_TILES, Digest, Entry, JsonDocument, Name, StrictModel, read_document
 from ofa_export.errors import SessionPackError, rejected_as
 
 ENTRY = "session.json"
@@ -65,7 +64,7 @@ class SessionFields(JsonDocument):
 
 
 def claims_session_pack(data: memoryview) -> bool:
-    """Whether a file wants to be read as a session pack; nothing of it is checked."""
+    """Tell whether a file wants to be read as a session pack; nothing of it is checked."""
     return claimed_first_name(data) == ENTRY
 
 

@@ -28,11 +28,10 @@ from numpy.typing import NDArray
 from ofa_export.bundle import items as item_lists
 from ofa_export.bundle.archive import Buffer, archive_bytes
 from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable, products_are_finite
-from ofa_export.bundle.document import Entry
+from ofa_export.bundle.document import SCHEMA_VERSION, Entry
+from ofa_export.bundle.envelope import map_file
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.mapping import map_file
-from ofa_export.bundle.schema_version import SCHEMA_VERSION
 from ofa_export.bundle.session_fields import (
     CANDIDATES,
     MAX_SESSION_ITEMS,
@@ -68,7 +67,7 @@ class SessionPack:
     def of_rows(
         cls, encoded: EncodedTable, rows: Rows, items: ItemCatalogue, *, checkpoint_sha256: str, group: str
     ) -> SessionPack:
-        """The pack of some rows of an item table.
+        """Return the pack of some rows of an item table.
 
         Args:
             encoded: the complete table of a user group.
@@ -130,7 +129,7 @@ class SessionPack:
         return len(self.codes)
 
     def entries(self) -> list[tuple[str, Buffer]]:
-        """Names and contents of the archive."""
+        """Return names and contents of the archive."""
         candidates = _candidates_to_bytes(self.rms, self.table, self.codes)
         return [
             (SessionFields.entry, self.fields.to_bytes()),
@@ -144,7 +143,7 @@ class SessionPack:
         return archive_bytes((name, len(data)) for name, data in self.entries())
 
     def lookup(self, rows: Rows) -> NDArray[np.float32]:
-        """Embeddings of some items of the pack.
+        """Return embeddings of some items of the pack.
 
         Args:
             rows: their places in the pack, `[m]`, each in 0..n-1.

@@ -1,4 +1,4 @@
-"""Checks that a converted file, and the arrays given to it, agree with the tensor contract."""
+"""Agreement of a converted file, and of the arrays given to it, with the tensor contract."""
 
 from __future__ import annotations
 

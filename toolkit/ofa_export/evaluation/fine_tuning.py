@@ -1,4 +1,4 @@
-"""What adapting in one pass replaces: gradient steps on the user's own history, on the device.
+"""Gradient steps on the user's own history, on the device: the alternative to adapting in one pass.
 
 Source: our choice of the form: Adam on backbone and final norm (item table and positions stay as they are, as they
 would on a phone), the static net's loss on all positions of the history, every user from the same start.
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ofa_export.evaluation.quality import Score
 from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.model.threads import one_torch_thread
+from ofa_export.support.processes import one_torch_thread
 
 TIMED_USERS = 50
 """Enough for a median; ten gradient steps take a hundred times as long as one pass."""
@@ -38,7 +38,7 @@ class FineTuning:
 
 
 def fine_tuned_score(model: AdaptiveRecommender, table: Tensor, how: FineTuning) -> Score:
-    """Scores of nets that were each fine-tuned on the history that they score.
+    """Return scores of nets that were each fine-tuned on the history that they score.
 
     Args:
         model: the static net that every user starts from; left as it is.
@@ -66,7 +66,7 @@ def _score_one(
 def fine_tune(
     model: AdaptiveRecommender, table: Tensor, history: NDArray[np.int32], how: FineTuning
 ) -> AdaptiveRecommender:
-    """A copy of the static net after gradient steps on one history.
+    """Return a copy of the static net after gradient steps on one history.
 
     Args:
         model: the start; left as it is.

@@ -1,4 +1,4 @@
-"""How well a way to score ranks held-out items: full ranking, one value per user, intervals and paired differences."""
+"""Ranking quality on held-out items: full ranking, one value per user, intervals and paired differences."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Quality:
         return interval(self.hits)
 
     def lead_over(self, other: Quality) -> Interval:
-        """Mean paired difference in NDCG@10 to another way on the same users, with its 95 % interval."""
+        """Return mean paired difference in NDCG@10 to another way on the same users, with its 95 % interval."""
         return interval(self.ndcg - other.ndcg)
 
 
@@ -86,11 +86,11 @@ def measure(score: Score, held_out: HeldOut, histories: Histories) -> Quality:
 
 
 def per_user(values: NDArray[np.float64], users: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean of each user's positions, in ascending order of users.
+    """Return mean of each user's positions, in ascending order of users.
 
     Args:
         values: `[B]`.
-        users: `[B]`, whose each value is.
+        users: `[B]`, the user of each value.
     """
     _, owner = np.unique(users, return_inverse=True)
     means: NDArray[np.float64] = np.bincount(owner, weights=values) / np.bincount(owner)

@@ -69,5 +69,5 @@ class FleetIndex(StrictModel):
             raise FleetError(f"fleet.json is damaged or of another version: {first_problem(error)}") from error
 
     def names(self) -> tuple[str, ...]:
-        """Names of all bundles, in order."""
+        """Return names of all bundles, in order."""
         return tuple(bundle.name for bundle in self.bundles)

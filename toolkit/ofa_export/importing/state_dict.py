@@ -1,4 +1,4 @@
-"""Reads a state dict of another code base as hostile input: tensors only, no pickled code."""
+"""State dicts of other code bases, read as hostile input: tensors only, no pickled code."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import json
 import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
-from ofa_export.bundle.layout import OrderName
+from ofa_export.bundle.document import OrderName
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
+from ofa_export.support.resources import SAMPLE
 
 SCHEMA_VERSION = "1.0"
 FORMAT = "ofa-export checkpoint"
@@ -97,10 +99,20 @@ class ValidationSet:
         lengths: NDArray[np.int32] = np.sum(self.histories >= 0, axis=1, dtype=np.int32)
         return lengths
 
+    def of_group(self, group: int) -> NDArray[np.int64]:
+        """Return indices of the histories of a user group, `[n]`; of all when the group has none."""
+        mine = np.flatnonzero(self.user_groups == group)
+        return mine if len(mine) else np.arange(len(self.targets))
+
+    def missed_of_group(self, group: int) -> int:
+        """Count the histories of a user group whose answer is not among the items; those of all as in `of_group`."""
+        mine = (self.user_groups == group).any()
+        return int((self.missed_groups == group).sum()) if mine else len(self.missed_groups)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A trained recommender, as `load_checkpoint` gives it.
+    """A trained recommender; `Checkpoint.open` reads one.
 
     Args:
         config: what config.json holds.
@@ -112,6 +124,7 @@ class Checkpoint:
         item_titles: V titles in row order, "" where unknown.
         validation: histories that nothing was trained on.
         sha256: digest over the four files, "" before the checkpoint is saved.
+        folder: that it was read from; None before the checkpoint is saved.
     """
 
     config: CheckpointConfig
@@ -123,14 +136,35 @@ class Checkpoint:
     item_titles: Sequence[str]
     validation: ValidationSet
     sha256: str = ""
+    folder: Path | None = None
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Checkpoint:
+        """Read and check a checkpoint folder.
+
+        Args:
+            folder: as `train` or `import_checkpoint` wrote it.
+
+        Raises:
+            CheckpointError: a file of it is missing, damaged or foreign, or holds what a checkpoint must not hold.
+        """
+        # Imported here: the reader makes checkpoints.
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+
+        return load_checkpoint(Path(folder))
+
+    @classmethod
+    def sample(cls) -> Checkpoint:
+        """Read the checkpoint that travels with this package: 3,145 items of a gift shop (Online Retail)."""
+        return cls.open(SAMPLE)
 
     def table(self, group: int) -> Tensor:
-        """The item table of a user group, [V, d]."""
+        """Return the item table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
 def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """The bytes of the four files; the same checkpoint gives the same bytes.
+    """Return the bytes of the four files; the same checkpoint gives the same bytes.
 
     Args:
         checkpoint: what to write.
@@ -162,7 +196,7 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:
-    """SHA-256 over the names and contents of a checkpoint's files, as hex."""
+    """Return SHA-256 over the names and contents of a checkpoint's files, as hex."""
     digest = hashlib.sha256()
     for name, label in DIGESTED.items():
         content = memoryview(files[name])

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 from ofa_export.contract import DeviceShapes
 
 BLOCK_WIDTH = 8
-"""Dimensions of one embedding block: one byte per bit plane and item (bundle.md)."""
+"""Dimensions of one embedding block: one byte per bit plane and item (docs/bundle-format.md)."""
 
 
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=BLOCK_WIDTH)]
@@ -99,7 +99,7 @@ class ModelConfig(BaseModel):
         return tuple(len(part) for part in np.array_split(np.empty(self.items, np.uint8), self.item_groups))
 
     def shapes(self, *, theta_size: int, candidates: int) -> DeviceShapes:
-        """The shapes of this model's device graphs.
+        """Return the shapes of this model's device graphs.
 
         Args:
             theta_size: P, parameters that the mapper generates for one block.

@@ -80,11 +80,11 @@ class AdaptiveRecommender(nn.Module):
         return [parameter for parameter in parameters if parameter.requires_grad]
 
     def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
-        """Which positions are real, [B] -> [B, T] of 0 and 1."""
+        """Tell which positions are real, [B] -> [B, T] of 0 and 1."""
         return valid_positions(length, self.config.history_length, dtype=self.position.dtype)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
-        """The input of the first block: embeddings and positions as the backbone joins them, zero where padded.
+        """Return the input of the first block: embeddings and positions as the backbone joins them, zero where padded.
 
         Args:
             history: [B, T, d], item embeddings, left-padded.
@@ -94,7 +94,7 @@ class AdaptiveRecommender(nn.Module):
         return x * valid[:, :, None]
 
     def adapt(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Adaptation:
-        """One forward pass from an embedded history to gates and parameters.
+        """Return one forward pass from an embedded history to gates and parameters.
 
         Args:
             x: [B, T, d] from `embed`.
@@ -108,7 +108,7 @@ class AdaptiveRecommender(nn.Module):
         )
 
     def static_adaptation(self, batch: int) -> Adaptation:
-        """The adaptation that gives the static net: every gate 1, every theta 0."""
+        """Return the adaptation that gives the static net: every gate 1, every theta 0."""
         L = self.config.depth
         # So sure that a sampled gate is 1 as well.
         keep_logits = torch.tensor([-CERTAIN, CERTAIN]).expand(batch, L, 2)

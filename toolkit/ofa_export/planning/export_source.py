@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofa_export.planning.source_key import source_key
+from ofa_export.support.content_cache import source_key
 
 if TYPE_CHECKING:
     from ofa_export.model.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ class ExportSource:
         self._kept: ItemSelection | None = None
 
     def key(self, described: dict[str, Any]) -> str | None:
-        """Name of what is made of it; see `source_key`.
+        """Return name of what is made of it; see `source_key`.
 
         Args:
             described: whatever else decides it, as plain values.
@@ -34,7 +34,7 @@ class ExportSource:
         return source_key(self.path, {**described, "group": self.group})
 
     def selection(self, items: int | None) -> ItemSelection:
-        """The most popular items. One selection is kept: each takes memory, and who needs one needs it often.
+        """Return the most popular items. One selection is kept: each takes memory, and who needs one needs it often.
 
         Args:
             items: how many; None is all.

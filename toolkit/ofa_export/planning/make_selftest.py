@@ -13,8 +13,7 @@ from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_histories
-from ofa_export.planning.recipe import SelfTestRecipe
+from ofa_export.planning.bundle_recipe import SelfTestRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 
 UNDECIDED: Mapping[Scheme, float] = {"fp32": 1e-4, "int8": 0.03, "int4": 0.5}
@@ -86,7 +85,7 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
     Each case has a history of its own; should its beginning not do, longer ones of the same history follow, then those
     of histories that no case has. All histories of one item may have the same gates.
     """
-    validation, mine = checkpoint.validation, group_histories(checkpoint, group)
+    validation, mine = checkpoint.validation, checkpoint.validation.of_group(group)
     longest = mine[np.argsort(-validation.lengths[mine], kind="stable")]
 
     def drawn(case: int) -> Iterator[np.ndarray]:
@@ -102,7 +101,7 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
 def _decided(
     model: AdaptiveRecommender, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
 ) -> np.ndarray:
-    """The first history whose gates stay what they are when logits move by the margin; else the surest."""
+    """Return the first history whose gates stay what they are when logits move by the margin; else the surest."""
     best, surest = None, -1.0
     for history in islice(histories, TRIED):
         sure = _surety(model, _embeddings(table, history).double())
@@ -115,7 +114,7 @@ def _decided(
 
 
 def _surety(model: AdaptiveRecommender, history: torch.Tensor) -> float:
-    """How far the margin of the nearest gate is from turning it, or from changing places under a depth cap."""
+    """Tell how far the margin of the nearest gate is from turning it, or from changing places under a depth cap."""
     x, valid = _embedded(model, history)
     logits = model.adapt(x, valid).keep_logits[0]
     margins, cap = (logits[:, 1] - logits[:, 0]).sort(descending=True).values, model.config.depth_cap
@@ -130,7 +129,7 @@ def _embeddings(table: torch.Tensor, history: np.ndarray) -> torch.Tensor:
 
 
 def _embedded(model: AdaptiveRecommender, history: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the first block gets, and which positions are real."""
+    """Return what the first block gets, and which positions are real."""
     T = model.config.history_length
     padded = torch.nn.functional.pad(history, (0, 0, T - len(history), 0))[None]
     valid = model.valid(torch.tensor([len(history)]))

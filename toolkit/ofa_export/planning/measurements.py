@@ -1,4 +1,4 @@
-"""Measures configurations on the checkpoint's own validation histories, each once and for all budgets."""
+"""Measurements of configurations on the checkpoint's validation histories, each made once for all budgets."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ofa_export.converters.protocol import Converter
-from ofa_export.planning.configurations import Configuration
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback, no_progress
 
@@ -37,7 +36,7 @@ class Measurements:
     def of(
         self, wanted: Sequence[Configuration], *, progress: ProgressCallback = no_progress
     ) -> tuple[MeasuredConfiguration, ...]:
-        """Every configuration with what it is worth.
+        """Return every configuration with what it is worth.
 
         Args:
             wanted: which configurations.
@@ -58,7 +57,7 @@ class Measurements:
         return tuple(found)
 
     def least_weights(self, wanted: Sequence[Configuration]) -> int:
-        """Bytes of the weights of the smallest of some configurations, without measuring what they are worth."""
+        """Return bytes of the weights of the smallest of some configurations, without measuring what they are worth."""
         return min(sum(self._worth_source(one.items).weights(one).values()) for one in wanted)
 
     def _content(self, base: str | None, configuration: Configuration) -> bytes:

@@ -50,7 +50,7 @@ class Interval:
 
 
 def interval(per_user: NDArray[np.float64]) -> Interval:
-    """Mean and 95 % interval; of a difference of two models, if given the per-user differences.
+    """Return mean and 95 % interval; of a difference of two models, if given the per-user differences.
 
     Args:
         per_user: `[B]` one value per user.

@@ -1,4 +1,4 @@
-"""Scores whole users with the PyTorch reference: the histories of a split against every item."""
+"""Scores of whole users by the PyTorch reference: the histories of a split against every item."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Adapt(Protocol):
 
 
 def static_adapt(model: AdaptiveRecommender) -> Adapt:
-    """The control: every gate 1, every theta 0, whatever the history."""
+    """Return the control: every gate 1, every theta 0, whatever the history."""
     return lambda x, valid: model.static_adaptation(x.shape[0])
 
 

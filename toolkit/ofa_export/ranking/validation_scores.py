@@ -20,7 +20,6 @@ from ofa_export.model.exact import in_float64
 from ofa_export.model.fake_quantised import device_layer
 from ofa_export.model.mapper import StructureGuidedMapper
 from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.planning.quality import group_histories, missed_histories
 from ofa_export.precision import Precision, Scheme
 from ofa_export.ranking.metrics import ndcg
 from ofa_export.ranking.table_ranks import ItemTable, counting_threads, table_ranks
@@ -54,9 +53,9 @@ class ValidationScores:
     """
 
     def __init__(self, checkpoint: Checkpoint, *, group: int, tables: Sequence[ItemTable]) -> None:
-        chosen = group_histories(checkpoint, group)
+        chosen = checkpoint.validation.of_group(group)
         histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
-        self.users = len(self.targets) + missed_histories(checkpoint, group)
+        self.users = len(self.targets) + checkpoint.validation.missed_of_group(group)
         self.seen = histories if checkpoint.config.data.exclude_history else None
         self.tables = tables
         # Histories name few of many items; only these are looked up.
@@ -74,7 +73,7 @@ class ValidationScores:
     def qualities(
         self, model: AdaptiveRecommender, precision: Precision
     ) -> tuple[list[float], Float[NDArray[np.float64], " L"]]:
-        """NDCG@10 with each table, full ranking, and how often each block is executed with the last one.
+        """Return NDCG@10 with each table, full ranking, and how often each block is executed with the last one.
 
         Args:
             model: a version: `bundled` of the checkpoint's network, fake-quantised.

@@ -138,7 +138,7 @@ def _squares(
         from squarify import normalize_sizes, squarify
     except ImportError as error:
         raise MissingToolError(
-            'The treemap needs squarify. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
+            'The treemap needs squarify. Install it with `pip install "ofa-export[report]"`, or leave out --html.'
         ) from error
     known = [share for share in shares if share.bytes]
     if not known or dx < 1 or dy < 1:

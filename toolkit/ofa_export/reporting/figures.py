@@ -65,7 +65,7 @@ def draw(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingToolError(
-            'Plots need matplotlib. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
+            'Plots need matplotlib. Install it with `pip install "ofa-export[report]"`, or leave out --html.'
         ) from error
     # Another salt for each plot, so that no two of a page share the name of a clip path: one may be hidden.
     style = {**STYLE, "font.size": font_size, "svg.hashsalt": f"{label} {width}"}
@@ -80,4 +80,6 @@ def draw(
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     for gid, text in (tooltips or {}).items():
         svg = svg.replace(f'<g id="{gid}">', f'<g id="{gid}"><title>{escape(text)}</title>', 1)
-    return svg.replace("<svg", f'<svg class="plot" role="img" aria-label="{escape(label)}"', 1)
+    # Black text has no colour of its own in the file: it takes that of the whole picture.
+    head = f'<svg class="plot" role="img" fill="currentColor" aria-label="{escape(label)}"'
+    return svg.replace("<svg", head, 1)

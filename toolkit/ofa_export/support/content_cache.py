@@ -1,13 +1,16 @@
-"""Keeps what is slow to make, by the digest of everything that decides its bytes."""
+"""Cache of what is slow to make, by the digest of everything that decides its bytes."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from filelock import FileLock
@@ -21,9 +24,14 @@ HEADER_SIZE = len(MAGIC) + hashlib.sha256().digest_size
 
 logger = logging.getLogger(__name__)
 
+PIECE = 2**20
+"""Bytes that are read at once; a table can be larger than the memory that there is."""
+
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors")
+
 
 def default_cache_root() -> Path:
-    """The folder named by OFA_EXPORT_CACHE, else the user's cache folder."""
+    """Return the folder named by OFA_EXPORT_CACHE, else the user's cache folder."""
     given = os.environ.get(ENVIRONMENT_VARIABLE)
     return Path(given) if given else platformdirs.user_cache_path("ofa-export")
 
@@ -42,7 +50,7 @@ class ContentCache:
         self.root = root or default_cache_root()
 
     def get_or_make(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """The content of an entry, made if it is not there; without a usable folder it is made each time.
+        """Return the content of an entry, made if it is not there; without a usable folder it is made each time.
 
         Args:
             name: file name of the entry, with the digest of everything that decides its content.
@@ -99,3 +107,33 @@ class ContentCache:
 
 def _header(content: bytes) -> bytes:
     return MAGIC + hashlib.sha256(content).digest()
+
+
+@cache
+def source_digest() -> bytes:
+    """32 bytes that differ when any file of the package does."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for file in sorted(package.rglob("*.py")):
+        digest.update(str(file.relative_to(package)).encode() + b"\n" + file.read_bytes())
+    return digest.digest()
+
+
+def source_key(checkpoint: Path, described: dict[str, Any]) -> str | None:
+    """Digest of everything that decides what is made; None when the checkpoint cannot be read, which loading explains.
+
+    Args:
+        checkpoint: its folder.
+        described: whatever else decides it, as plain values.
+    """
+    digest = hashlib.sha256(source_digest())
+    digest.update(json.dumps(described, sort_keys=True).encode())
+    for name in CHECKPOINT_FILES:
+        try:
+            with (checkpoint / name).open("rb") as file:
+                digest.update(f"{name} {os.fstat(file.fileno()).st_size}\n".encode())
+                while piece := file.read(PIECE):
+                    digest.update(piece)
+        except OSError:
+            return None
+    return digest.hexdigest()

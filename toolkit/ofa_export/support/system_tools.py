@@ -1,4 +1,4 @@
-"""The programs that other ecosystems bring, by the Debian package that has them."""
+"""Programs from other ecosystems, by the Debian package that has them."""
 
 from __future__ import annotations
 

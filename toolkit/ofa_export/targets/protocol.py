@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.protocol import Converter, GraphRunner
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.converters.protocol import Converter
+from ofa_export.precision import ActivationRounding
 
 
 class Target(Protocol):
-    """Runs the files of converters.
-
-    Attributes:
-        name: what the user calls it.
-    """
+    """Runs the files of converters."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user calls it."""
+        ...
 
     def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
         """Load a file of a converter.
@@ -44,5 +42,5 @@ class Target(Protocol):
         ...
 
     def versions(self, converter: Converter) -> dict[str, str]:
-        """Versions of what runs the graphs and is not among the converter's own tools, by name."""
+        """Return versions of what runs the graphs and is not among the converter's own tools, by name."""
         ...

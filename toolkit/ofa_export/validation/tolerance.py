@@ -12,7 +12,7 @@ class _Model(BaseModel):
 
 
 class Limit(_Model):
-    """A number and why it is this one.
+    """A limit and the reason for its number.
 
     Args:
         limit: the number, in the unit that the field's name says.
@@ -90,7 +90,7 @@ class TolerancePolicy(_Model):
     precisions: dict[str, PrecisionLimits] = Field(min_length=1)
 
     def of_precision(self, name: str) -> PrecisionLimits:
-        """The limits of a precision; of several schemes those of the coarsest, which decides the noise.
+        """Look up the limits of a precision; of several schemes those of the coarsest, which decides the noise.
 
         Args:
             name: as the manifest says, for example "int8" or "int8+int4", finest first.

@@ -40,9 +40,14 @@ def benchmark(
     json_output: JsonOption = False,
 ) -> None:
     """Measure latency and memory beside the plain static net."""
-    from ofa_export.benchmark.run import benchmark as measure
+    from ofa_export.api import converter_extras
+    from ofa_export.support.extras import CHECKPOINT, require
+
+    require(*converter_extras(bundles), by="The command benchmark")
+    require("train", by="The command benchmark", only=CHECKPOINT)
+    from ofa_export.benchmark.benchmark import benchmark as measure
     from ofa_export.cli.render.benchmark_view import benchmark_json, print_benchmark
-    from ofa_export.cli.render.spinner import spinner
+    from ofa_export.cli.render.progress import spinner
     from ofa_export.errors import ConfigError
     from ofa_export.support.content_cache import ContentCache
 

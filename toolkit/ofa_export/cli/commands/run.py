@@ -46,7 +46,7 @@ def run(
         device.use_session(pack)
         known = device.history_rows(keys)
         # The first run pays for cold caches; the median of the following ones is what a user of a phone would feel.
-        rankings = [device.rank(known.rows, k) for _ in range(1 + TIMED_RUNS)][1:]
+        rankings = [device.rank_rows(known.rows, k) for _ in range(1 + TIMED_RUNS)][1:]
         rankings.sort(key=lambda ranking: sum(ranking.milliseconds.values()))
         ranking = rankings[TIMED_RUNS // 2]
         if json_output:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import NDArray
 
-from ofa_export.contract import DType, GraphSpec, TensorSpec
+from ofa_export.contract import DType, GraphRunner, GraphSpec, TensorSpec
 from ofa_export.converters.agreement import check_agreement, check_inputs
-from ofa_export.converters.protocol import GraphRunner
 from ofa_export.converters.quiet import native_stderr_silenced
 from ofa_export.converters.schemes import check_schemes
 from ofa_export.errors import BundleError, RejectionCode, UnknownNameError
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import GROUPWISE
+from ofa_export.precision import GROUPWISE, Precision, Scheme
+from ofa_export.support.extras import require
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
 TOOLS = ("executorch", "torchao", "torch")
+RUNTIME_TOOLS = ("executorch", "torch")
 # The flatbuffer's file identifier, after the offset of its root table.
 IDENTIFIER_AT, IDENTIFIER = 4, b"ET12"
 # Numbers of c10::ScalarType.
@@ -45,11 +45,21 @@ class ExecutorchConverter:
         return convert_to_executorch(graphs, precision=precision)
 
     def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-        """Load a .pte file; see `Converter.load`."""
+        """Load a .pte file; see `Converter.load`.
+
+        Raises:
+            MissingToolError: the extra is not installed.
+        """
+        require(self.name, by="A bundle for ExecuTorch", only=RUNTIME_TOOLS)
         return ExecutorchRunner(bytes(graphs), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name."""
+        """Return versions of the tools that make the file, by distribution name.
+
+        Raises:
+            MissingToolError: the extra is not installed.
+        """
+        require(self.name, by=f"The converter {self.name}")
         return {tool: version(tool) for tool in TOOLS}
 
 

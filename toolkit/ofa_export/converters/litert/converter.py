@@ -11,14 +11,13 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 from numpy.typing import NDArray
 
-from ofa_export.contract import DType, GraphSpec, TensorSpec
+from ofa_export.contract import DType, GraphRunner, GraphSpec, TensorSpec
 from ofa_export.converters.agreement import check_agreement, check_inputs
-from ofa_export.converters.protocol import GraphRunner
 from ofa_export.converters.quiet import native_stderr_silenced
 from ofa_export.converters.schemes import check_schemes
 from ofa_export.errors import BundleError, RejectionCode, UnknownNameError
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import CHANNELWISE
+from ofa_export.precision import CHANNELWISE, Precision, Scheme
+from ofa_export.support.extras import require
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
@@ -35,6 +34,7 @@ class LiteRtConverter:
     # refuses weight-only int4 and crashes on blockwise int4, which this computer's runtime takes: int4 is channelwise.
     schemes: Mapping[Scheme, str] = MappingProxyType({"fp32": "2.16.1", "int8": "2.16.1", "int4": "2.16.1"})
     rules = CHANNELWISE
+    tools: tuple[str, ...] = TOOLS
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         """Convert graphs to one .tflite file; see `Converter.convert`."""
@@ -48,8 +48,13 @@ class LiteRtConverter:
         return LiteRtRunner(_interpreter(bytes(graphs), entry=self.entry_name), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name."""
-        return {tool: version(tool) for tool in TOOLS}
+        """Return versions of the tools that make the file, by distribution name.
+
+        Raises:
+            MissingToolError: the extra is not installed.
+        """
+        require(self.name, by=f"The converter {self.name}")
+        return {tool: version(tool) for tool in self.tools}
 
 
 class LiteRtRunner:

@@ -1,4 +1,4 @@
-"""Which operations of a .tflite file compute which linear layer, so that a quantisation recipe can address them.
+"""Map from linear layers to operations of a .tflite file, by which a quantisation recipe addresses them.
 
 litert-quantizer matches the names of an operation's outputs. They do not name a layer: blocks share classes and hence
 names, and fused operations are named after whatever was fused. The name of the weights does, but for some layers whose

@@ -35,7 +35,7 @@ def operation_name(name: str) -> str:
 
 
 def shorten_tensor_names(model: bytes, naming: Callable[[str], str] = short_name) -> bytes:
-    """Name every inner tensor after its graph and what it is; graphs, inputs and outputs keep their names.
+    """Return name every inner tensor after its graph and what it is; graphs, inputs and outputs keep their names.
 
     Args:
         model: a .tflite file.

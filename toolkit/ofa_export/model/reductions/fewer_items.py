@@ -15,7 +15,7 @@ from ofa_export.model.network import AdaptiveRecommender
 
 
 def with_items(checkpoint: Checkpoint, items: int) -> Checkpoint:
-    """The checkpoint as if it had its first rows only, which are the most popular items. Nothing is copied.
+    """Return the checkpoint as if it had its first rows only, which are the most popular items. Nothing is copied.
 
     There are as many item groups as before, of fewer items each. A validation history loses the items that are gone,
     as it would on a device; one that is empty then, or goes on with an item that is gone, counts as missed.
@@ -60,7 +60,7 @@ def _network(model: AdaptiveRecommender, sizes: ModelConfig) -> AdaptiveRecommen
 
 
 def _known(validation: ValidationSet, items: int) -> ValidationSet:
-    """The validation histories that a device with so many items can be right about."""
+    """Return the validation histories that a device with so many items can be right about."""
     histories = _without(validation.histories, items)
     kept = (validation.targets < items) & (histories[:, -1] >= 0)
     return ValidationSet(
@@ -72,7 +72,7 @@ def _known(validation: ValidationSet, items: int) -> ValidationSet:
 
 
 def _without(histories: NDArray[np.int32], items: int) -> NDArray[np.int32]:
-    """Histories without the rows from `items` on, padded on the left again."""
+    """Return histories without the rows from `items` on, padded on the left again."""
     known = np.where(histories < items, histories, -1)
     # A stable sort by "is an item" moves what is padded to the left and leaves the rest in its order.
     order = np.argsort(known >= 0, axis=1, kind="stable")

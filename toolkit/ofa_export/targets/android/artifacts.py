@@ -68,7 +68,7 @@ class Artifact:
 
 
 def fetch(artifacts: Sequence[Artifact], folder: Path, *, purpose: str = "android") -> dict[Artifact, Path]:
-    """The files of artifacts; each is fetched once, and checked each time.
+    """Return the files of artifacts; each is fetched once, and checked each time.
 
     Args:
         artifacts: what to fetch.
@@ -94,7 +94,7 @@ def fetch(artifacts: Sequence[Artifact], folder: Path, *, purpose: str = "androi
 
 
 def fetching_tools(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """The tools that `fetch` would run now, sorted, if no file is damaged; arguments as there."""
+    """Return the tools that `fetch` would run now, sorted, if no file is damaged; arguments as there."""
     return _tools(artifact for artifact in artifacts if not (folder / artifact.file_name).is_file())
 
 

@@ -1,4 +1,4 @@
-"""Serves an ExecuTorch file: python -m ofa_export.targets.arm64.executorch_server FILE."""
+"""Server of an ExecuTorch file: python -m ofa_export.targets.arm64.executorch_server FILE."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ExecutorchGraphs:
         self._methods = {name: self._program.load_method(name) for name in names}
 
     def held(self) -> Contract:
-        """What the file says of its methods."""
+        """Return what the file says of its methods."""
         return {name: self._described(name, self._program.method_meta(name)) for name in self._methods}
 
     def run(self, graph: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,7 +55,7 @@ class ExecutorchGraphs:
 
 
 def tensors(count: int, meta_of: Callable[[int], Any], expected: Tensors) -> Tensors:
-    """Tensors as ExecuTorch describes them, named as expected as far as names go."""
+    """Return tensors as ExecuTorch describes them, named as expected as far as names go."""
     names = [name for name, _, _ in expected] + [f"#{index}" for index in range(len(expected), count)]
     metas = [meta_of(index) for index in range(count)]
     return [

@@ -1,4 +1,4 @@
-"""What the manifest expects of a bundle, and of the same bundle within other budgets."""
+"""Quality that the manifest expects of a bundle, and of the same bundle within other budgets."""
 
 from __future__ import annotations
 

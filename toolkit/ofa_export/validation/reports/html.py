@@ -1,4 +1,4 @@
-"""Reports as one self-contained HTML page, for a person who wants to see where a bundle stands."""
+"""Reports as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ severity = attrgetter("severity")
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What the page shows of one bundle.
+    """The part of the page about one bundle.
 
     Args:
         report: about it.
@@ -51,7 +51,7 @@ class Section:
 
 
 def validation_html(reports: Sequence[Report]) -> str:
-    """The page: a verdict for each report first, then each in full.
+    """Render the page: a verdict for each report first, then each in full.
 
     Args:
         reports: one for each bundle and target, in the order of the command line; at least one.

@@ -1,4 +1,4 @@
-"""The errors of layers, and what they cost, as tables for a terminal."""
+"""Tables for a terminal: the errors of layers, and their cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ofa_export.validation.layers.attribution import Attribution
-from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.quantity import snr_text
 from ofa_export.validation.reports.report import Report
 
@@ -20,7 +20,7 @@ BAR_DB, BAR_WIDTH = 5.0, 12
 
 
 def layer_tables(report: Report) -> Iterator[Table | Text]:
-    """What `--layers` and `--attribute` add to a report.
+    """Lay out the tables that `--layers` and `--attribute` add to a report.
 
     Args:
         report: of one bundle; nothing comes of one without either.

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ofa_export.reporting.figures import BAD, GREY, OTHER, OURS, draw
-from ofa_export.validation.latency import Latency
-from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.expected_quality import ExpectedQuality
 from ofa_export.validation.reports.quantity import noise_share, snr_text
-from ofa_export.validation.score_sample import ScoreSample
+from ofa_export.validation.sessions import Latency, ScoreSample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,14 +10,14 @@ SYMBOLS = {"at_most": "≤", "at_least": "≥"}
 
 
 def measured_text(finding: Finding) -> str:
-    """The measured number with its unit: `42.1 dB`, `1.2e-06`, `131,072 bytes`."""
+    """Write the measured number with its unit: `42.1 dB`, `1.2e-06`, `131,072 bytes`."""
     if finding.measured is None:
         return "exact" if finding.status == "pass" else "not finite"
     return _text(finding.measured, finding.unit)
 
 
 def limit_text(finding: Finding) -> str:
-    """The limit with its side: `≥ 30.0 dB`; a dash where there is none."""
+    """Write the limit with its side: `≥ 30.0 dB`; a dash where there is none."""
     if finding.limit is None or finding.bound is None:
         return "-"
     return f"{SYMBOLS[finding.bound]} {_text(finding.limit, finding.unit)}"

@@ -107,6 +107,7 @@ public data class EmbeddingLayout(
         }
         require(order in ORDERS) { "order must be one of ${ORDERS.joinToString()}" }
         require(width > 0 && width % BLOCK_WIDTH == 0) { "width $width is not a multiple of $BLOCK_WIDTH" }
+        requireRange("embeddings.items", items, COUNT)
         require(groupSizes.sum() == items) {
             "the group sizes add up to ${grouped(groupSizes.sum())} items, not to ${grouped(items)}"
         }
