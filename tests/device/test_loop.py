@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.device.loop import Device
+from ofa_export.device.loop import TIMED_RUNS, Device, median_ranking
 from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError
 
 
@@ -102,6 +103,30 @@ def test_a_ranking_is_the_sorted_scores_without_the_visible_history(device: Devi
     assert set(ranking.milliseconds) == {"lookup", "adapt", "blocks", "score", "sort"}
     assert all(value >= 0 for value in ranking.milliseconds.values())
     assert ranking.milliseconds["score"] > 0
+
+
+def test_the_median_ranking_is_the_ranking_and_leaves_out_the_first_run(bundle: Bundle, network: Any) -> None:
+    class SlowAtFirst:
+        """Takes its time for the first call of `adapt`."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def run(self, graph: str, inputs: Any) -> Any:
+            self.calls += graph == "adapt"
+            if self.calls == 1:
+                time.sleep(0.2)
+            return network.run(graph, inputs)
+
+        def close(self) -> None:
+            """There is nothing to free."""
+
+    runner = SlowAtFirst()
+    device = Device(bundle, runner)
+    ranking = median_ranking(device, [20, 0], 5)
+    assert runner.calls == 1 + TIMED_RUNS
+    assert ranking.milliseconds["adapt"] < 200
+    assert ranking.rows.tolist() == device.rank_rows([20, 0], 5).rows.tolist()
 
 
 def test_time_is_counted_from_when_it_was_asked_for_last(device: Device) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ofa_export.benchmark.bundle_entry import BundleEntry
 from ofa_export.benchmark.gradient_entry import GradientEntry
-from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, Machine, this_machine, time_in_turn
+from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, Machine, check_repeats, this_machine, time_in_turn
 from ofa_export.benchmark.memory import Memory, measure_memory
 from ofa_export.benchmark.protocol import TARGETS, Contender, Entry
 from ofa_export.benchmark.static_entry import StaticContender, StaticEntry
@@ -149,6 +149,7 @@ def benchmark(
         RuntimeFailedError: the runtime refused a file, or crashed on it.
         MissingToolError: something that the runtime needs is not installed.
     """
+    check_repeats(repeats)
     _check_target(target)
     trained = load_checkpoint(checkpoint)
     bundles, group = _bundles(paths, trained, target=target)

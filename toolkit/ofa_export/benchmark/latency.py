@@ -79,6 +79,19 @@ class Latency:
         return cls(p50=float(p50), p90=float(p90), samples=len(milliseconds))
 
 
+def check_repeats(repeats: int) -> None:
+    """Refuse to measure too few sessions.
+
+    Args:
+        repeats: sessions that count.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if repeats < 1:
+        raise ConfigError(f"{repeats} repeats measure nothing; use --repeats 1 or more, 50 for quantiles that hold.")
+
+
 def time_in_turn(
     contenders: Mapping[str, Contender], histories: Sequence[NDArray[np.int64]], *, repeats: int
 ) -> dict[str, dict[str, Latency]]:
@@ -98,8 +111,7 @@ def time_in_turn(
     Raises:
         ConfigError: no session would count.
     """
-    if repeats < 1:
-        raise ConfigError(f"{repeats} repeats measure nothing; use --repeats 1 or more, 50 for quantiles that hold.")
+    check_repeats(repeats)
     times: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in contenders}
     for turn in range(repeats):
         history = histories[turn % len(histories)]
