@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 TRAINING_EXTRA = "train"
 
 NOTE = "Note: "
-"""How what changed a result begins, among all that a progress callback is told."""
+"""The opening of a progress message that names a change of the result."""
 
 
 def train(
@@ -349,7 +349,7 @@ def _warn(what: str, done: int, total: int) -> None:
 
 
 class _Stages:
-    """What stages of training report, as calls of a progress callback."""
+    """Progress of training stages, passed on to a progress callback."""
 
     def __init__(self, tell: ProgressCallback) -> None:
         self._tell, self._stage, self._done, self._total = tell, "", 0, 0

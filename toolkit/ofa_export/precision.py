@@ -21,7 +21,7 @@ SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 """Finest first."""
 
 ActivationRounding = Literal["range", "symmetric"]
-"""How int8 activations are rounded: from the smallest to the largest of a row, or as far below zero as above."""
+"""Range of int8 activations: from the smallest to the largest of a row, or as far below zero as above."""
 
 
 class Precision(FrozenModel):
@@ -150,7 +150,7 @@ def _unknown_layer(name: str, layers: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class QuantisationRules:
-    """What differs between runtimes; int8 weights have a scale per output and activations a range per row in all.
+    """Differences between runtimes; int8 weights have a scale per output and activations a range per row in all.
 
     Args:
         int8_smallest_scale: of int8 weights; outputs with smaller weights than 127 of it lose bits.

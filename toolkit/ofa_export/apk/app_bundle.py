@@ -29,7 +29,7 @@ class AppBundle:
 
     @property
     def entry(self) -> str:
-        """Where the app finds it in the APK."""
+        """Path inside the APK, where the app looks for it."""
         return f"assets/bundles/{self.name}"
 
 

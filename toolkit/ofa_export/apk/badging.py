@@ -17,7 +17,7 @@ ACTIVITY = re.compile(r"^launchable-activity: name='([^']*)'", re.M)
 
 @dataclass(frozen=True, kw_only=True)
 class Badging:
-    """What a phone is told.
+    """The facts that an APK tells a phone.
 
     Args:
         package: the app's name among all apps.

@@ -34,7 +34,7 @@ class NativeLibrary:
 
     @property
     def entry(self) -> str:
-        """Where Android looks for it in the APK."""
+        """Path inside the APK, where Android looks for it."""
         return f"lib/{self.abi}/{self.name}"
 
 

@@ -85,7 +85,7 @@ APP_LIBRARIES = (
         "879eb73e46cb63253ab0fa7cca4448f5c96bca1a16ff377abcb71ebab60e0631",
     ),
 )
-"""What the app's sources import, runtimes apart."""
+"""Libraries that the app's sources import, runtimes apart."""
 
 RUNTIME_PACKAGES = tuple(artifact for library in PHONE_LIBRARIES.values() for artifact in library.artifacts)
 """The classes of both runtimes are in every app; it finds out when it runs which native library is there."""

@@ -21,7 +21,7 @@ ON_PHONES = (
     "java/beans/PropertyChange",
     UNSAFE,
 )
-"""What Android has of Java: no windows, no remote calls, and of a JDK's tools none."""
+"""Packages and classes of Java that Android has: no windows, no remote calls, and of a JDK's tools none."""
 
 NOT_ON_PHONES = ("java/lang/instrument/", "java/lang/management/")
 

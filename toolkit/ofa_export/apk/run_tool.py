@@ -14,7 +14,7 @@ Words = list[str | Path]
 SHOWN_LINES = 12
 
 JAVA = ("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g")
-"""How Java programs start that live for seconds."""
+"""The start of a command for Java programs that live for seconds."""
 
 
 def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:

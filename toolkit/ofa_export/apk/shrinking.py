@@ -10,7 +10,7 @@ from ofa_export.apk.app_resources import MIN_SDK
 from ofa_export.apk.run_tool import JAVA, Words, run_step
 
 RULES = Path(__file__).parent / "runtimes.pro"
-"""What of both runtimes native code calls by name."""
+"""Rules that keep those members of both runtimes that native code calls by name."""
 
 
 def shrink(

@@ -32,7 +32,7 @@ class AppSources:
 
     @property
     def manifest(self) -> Path:
-        """What Android is told about the app."""
+        """The app's AndroidManifest.xml."""
         return self.root / "app/src/main/AndroidManifest.xml"
 
     def digest(self) -> bytes:

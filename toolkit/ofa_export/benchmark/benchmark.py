@@ -69,7 +69,7 @@ class Measured:
 
     @property
     def is_another_net(self) -> bool:
-        """Whether its scores are not those of the net that it was made from."""
+        """True if its scores are not those of the net that it was made from."""
         return self.scores_snr_db is not None and self.scores_snr_db < OTHER_NET_DB
 
     @property
@@ -80,7 +80,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What another contender takes, as a multiple of what a bundle takes.
+    """Costs of another contender, as multiples of a bundle's.
 
     Args:
         bundle: name of the bundle's contender.
@@ -101,7 +101,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """What was measured in one run.
+    """Measurements of one run.
 
     Args:
         machine: where.

@@ -60,7 +60,7 @@ def _processor() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """How long something took, in milliseconds.
+    """Durations of something, in milliseconds.
 
     Args:
         p50: half of the times were at most this.

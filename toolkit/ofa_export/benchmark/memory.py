@@ -19,7 +19,7 @@ from ofa_export.targets.process.measuring_runner import ChildMemory
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a contender had in memory when it had run sessions.
+    """Memory of a contender that has run sessions.
 
     Args:
         peak_rss_bytes: the most that was resident in the process that runs the graphs, all of it: Python and numpy, or

@@ -17,7 +17,7 @@ from ofa_export.targets.process.measuring_runner import MeasuringRunner
 from ofa_export.targets.registry import get_target
 
 TARGETS = ("host", "android")
-"""Where graphs can be measured: not on a processor that is emulated, whose times say nothing."""
+"""Targets on which graphs can be measured; times on an emulated processor say nothing."""
 
 
 class Contender(Protocol):
@@ -33,12 +33,12 @@ class Contender(Protocol):
 
     @property
     def meter(self) -> GraphMeter:
-        """What its graphs cost."""
+        """Costs of its graphs."""
         ...
 
 
 class Entry(Protocol):
-    """How a contender is made, in this process or another: it can be pickled."""
+    """Maker of a contender, in this process or another: it can be pickled."""
 
     @property
     def name(self) -> str:

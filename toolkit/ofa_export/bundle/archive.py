@@ -44,7 +44,7 @@ Buffer = bytes | memoryview
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where one entry lies in the archive, in bytes from its start.
+    """Place of one entry in the archive, in bytes from its start.
 
     Args:
         name: name of the entry.

@@ -25,7 +25,7 @@ SCHEMA_VERSION = f"{MAJOR}.0"
 """Of bundles, deltas and session packs: a reader of one reads the others."""
 
 OrderName = Literal["planes", "peel", "magnitude"]
-"""How an order of tiles was made."""
+"""Names of the ways to order tiles."""
 
 MAX_TILES = 2**16
 """A tile index is a uint16."""

@@ -72,7 +72,7 @@ class Graph(FiniteModel):
 
 
 class EmbeddingLayout(FiniteModel):
-    """How `embeddings.bin` is cut: groups of items, blocks of 8 dimensions, 8 bit planes, and the tiles it kept."""
+    """Layout of `embeddings.bin`: groups of items, blocks of 8 dimensions, 8 bit planes, and the tiles it kept."""
 
     items: Count
     width: Count
@@ -138,20 +138,20 @@ class NdcgAt10(FiniteModel):
 
 
 class Quality(FiniteModel):
-    """What tiles are worth, measured on the validation histories of `users` users."""
+    """Quality by tiles, measured on the validation histories of `users` users."""
 
     ndcg_at_10: NdcgAt10
     users: Bytes
 
 
 class Ranking(FiniteModel):
-    """How candidates become a ranking."""
+    """Rules by which candidates become a ranking."""
 
     exclude_history: bool
 
 
 class SelfTestFields(FiniteModel):
-    """What `selftest.bin` holds and how close the phone must come to it."""
+    """Contents of `selftest.bin`, and the distance that the phone may keep from it."""
 
     min_snr_db: DecimalText
     cases: Count

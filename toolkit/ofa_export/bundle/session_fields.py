@@ -27,7 +27,7 @@ ItemCount = Annotated[int, Field(ge=1, le=MAX_SESSION_ITEMS)]
 
 
 class CandidateLayout(FiniteModel):
-    """How `candidates.bin` is cut: items of each item group that occurs, in row order, and values of a row."""
+    """Layout of `candidates.bin`: items of each item group that occurs, in row order, and values of a row."""
 
     items: ItemCount
     width: Annotated[int, Field(ge=8, le=4096, multiple_of=8)]

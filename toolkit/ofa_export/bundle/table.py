@@ -151,7 +151,7 @@ class ElasticTable:
 
     @cached_property
     def _tile_starts(self) -> NDArray[np.int64]:
-        """Where each tile starts, 0 if absent, `[G, N * 8]`."""
+        """Start of each tile in bytes, 0 if absent, `[G, N * 8]`."""
         starts = np.zeros(len(self.order), np.int64)
         starts[self.order.tiles[: self.tile_count]] = self._starts[: self.tile_count]
         return starts.reshape(self.order.groups, -1)
@@ -170,7 +170,7 @@ class ElasticTable:
 
     @cached_property
     def _value_starts(self) -> NDArray[np.int32]:
-        """Where the table for each value's planes starts in the code book, `[G, d]`."""
+        """Start of the table for each value's planes in the code book, `[G, d]`."""
         present = PLANES - self._absent_bits.astype(np.int32)
         starts: NDArray[np.int32] = np.maximum((1 << present) - 2, 0)
         return starts

@@ -94,7 +94,7 @@ _TRANSPOSE = tuple(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Places:
-    """Where each tile of an order belongs, `[G * N * 8]` each: block, plane and the rows of its group."""
+    """Places of an order's tiles, `[G * N * 8]` each: block, plane and the rows of its group."""
 
     blocks: NDArray[np.int64]
     planes: NDArray[np.int64]

@@ -17,7 +17,7 @@ class Converter(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user calls it."""
+        """Name that a user gives."""
         ...
 
     @property
@@ -27,12 +27,12 @@ class Converter(Protocol):
 
     @property
     def schemes(self) -> Mapping[Scheme, str]:
-        """What `convert` can do with a linear layer, each with the phone's oldest runtime that loads it."""
+        """Schemes that `convert` has for a linear layer, each with the phone's oldest runtime that loads it."""
         ...
 
     @property
     def rules(self) -> QuantisationRules:
-        """How it stores and computes quantised layers."""
+        """Rules by which it stores and computes quantised layers."""
         ...
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:

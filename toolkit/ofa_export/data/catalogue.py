@@ -13,7 +13,7 @@ from ofa_export.data.histories import Histories
 from ofa_export.errors import InteractionsError
 
 SOURCE_HISTORIES = DataRecipe(histories=HistoryRecipe(min_count=1, repeats="all"))
-"""How interactions become histories for an imported net: its source has chosen users and items already."""
+"""Rules for the histories of an imported net, whose source has chosen users and items already."""
 
 
 def known_interactions(frame: pl.DataFrame, item_keys: Sequence[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:

@@ -63,7 +63,7 @@ class HistoryRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """How files are read and their interactions become histories.
+    """Rules for reading files and for making histories of their interactions.
 
     Args:
         histories: which interactions count.

@@ -61,7 +61,7 @@ class Histories:
 
     @cached_property
     def cold(self) -> NDArray[np.bool_]:
-        """Whether each user is kept out of training, `[U]`."""
+        """True for each user who is kept out of training, `[U]`."""
         return np.isin(np.arange(self.users), self.cold_users)
 
     @property

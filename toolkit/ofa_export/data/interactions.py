@@ -35,7 +35,7 @@ class InteractionsFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadReport:
-    """What was left out while reading; nothing here stops the training.
+    """Counts of what was left out while reading; nothing here stops the training.
 
     Args:
         rows: interactions kept.

@@ -36,7 +36,7 @@ TIMED_RUNS = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Adaptation:
-    """What one forward pass made of a history.
+    """Result of one forward pass over a history.
 
     Args:
         hidden: state after the blocks that ran, `[1, T, d]`.

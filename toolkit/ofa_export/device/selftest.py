@@ -30,7 +30,7 @@ class FlippedGate:
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTestReport:
-    """What the self-test found.
+    """Findings of a self-test.
 
     Args:
         flipped_gates: gates that differ from the reference; none may.
@@ -46,7 +46,7 @@ class SelfTestReport:
 
     @property
     def passed(self) -> bool:
-        """Whether the bundle may be used on this device."""
+        """True if the bundle may be used on this device."""
         return not self.flipped_gates and not self.wrong_tile_items and min(self.score_snr_db) >= self.min_snr_db
 
 

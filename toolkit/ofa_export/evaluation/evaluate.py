@@ -69,7 +69,7 @@ class FineTuned:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
-    """What was measured for one checkpoint.
+    """Measurements of one checkpoint.
 
     Args:
         subject: checkpoint and data.

@@ -26,7 +26,7 @@ TIMED_USERS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuning:
-    """How a user's net is fine-tuned.
+    """Settings for fine-tuning a user's net.
 
     Args:
         steps: gradient steps.
@@ -107,7 +107,7 @@ class AdaptationTimes:
 
     @property
     def ratio(self) -> float:
-        """How many times longer fine-tuning takes."""
+        """Time of fine-tuning, as a multiple of one pass."""
         return self.fine_tuning_ms / self.one_pass_ms
 
 

@@ -68,7 +68,7 @@ class FineTunedRow:
 
     @property
     def ratio(self) -> float:
-        """How many times longer the steps take."""
+        """Time of the steps, as a multiple of one pass."""
         return self.fine_tuning_ms / self.one_pass_ms
 
 

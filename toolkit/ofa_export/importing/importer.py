@@ -43,7 +43,7 @@ ITEM_GROUPS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What is to be imported.
+    """Request for an import.
 
     Args:
         state_dict: the file with the tensors.

@@ -40,7 +40,7 @@ ITEM_SCHEMA = {"item_id": pl.String, "title": pl.String}
 
 
 class DataCard(FrozenModel):
-    """Where the training data come from.
+    """Origin of the training data.
 
     Args:
         name: name of the data set.

@@ -38,7 +38,7 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
 
 File = bytes | mmap.mmap
-"""What is in a file; mapped, unless it is empty, which cannot be mapped."""
+"""Content of a file; mapped, unless it is empty, which cannot be mapped."""
 
 VALUES_AT_ONCE = 2**22
 """Values that are looked at in one go: what says which are finite is small beside a mapped table."""

@@ -33,7 +33,7 @@ BackboneName = Literal[
     "pmixer-sasrec-norm-last",
     "recbole-sasrec",
 ]
-"""What the backbone blocks are and how they are fed and read; `model.backbones` says it for each name."""
+"""Names of backbones, their blocks and how these are fed and read; `model.blocks.backbones` has the parts of each."""
 
 WITH_INNER_WIDTH = ("recbole-sasrec",)
 """Backbones whose feed-forward network may be wider than d inside."""

@@ -27,7 +27,7 @@ class HasRules(Protocol):
 
     @property
     def rules(self) -> QuantisationRules:
-        """How it stores and computes quantised layers."""
+        """Rules by which it stores and computes quantised layers."""
         ...
 
 

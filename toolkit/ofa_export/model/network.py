@@ -24,7 +24,7 @@ CERTAIN = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
-    """What one pass of the mapper gives.
+    """Result of one pass of controller and mapper.
 
     Args:
         keep_logits: [B, L, 2]; slot 1 means keep.
@@ -68,7 +68,7 @@ class AdaptiveRecommender(nn.Module):
 
     @property
     def layout(self) -> ThetaLayout:
-        """How the generated parameters of a block are laid out; the same for all blocks."""
+        """Layout of the generated parameters of a block; the same for all blocks."""
         block = self.blocks[0]
         assert isinstance(block, AdaptiveBlock)
         return block.layout

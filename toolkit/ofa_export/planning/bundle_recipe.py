@@ -43,7 +43,7 @@ class _Common(FrozenModel):
 
 
 class BundleRecipe(_Common):
-    """How a checkpoint becomes a bundle, with every choice made.
+    """Recipe for a bundle, with every choice made.
 
     Args:
         description: what the recipe is for.
@@ -65,7 +65,7 @@ class BundleRecipe(_Common):
 
     @property
     def selftest_snr_db(self) -> float:
-        """What the self-test asks of the scores, in decibels."""
+        """Signal to noise that the self-test asks of the scores, in decibels."""
         asked = self.selftest.min_snr_db
         return SELFTEST_SNR_DB[self.precision.schemes[-1]] if asked is None else asked
 
@@ -108,7 +108,7 @@ class OpenRecipe(_Common):
 
     @property
     def open(self) -> bool:
-        """Whether anything is left to the plan."""
+        """True if anything is left to the plan."""
         chosen = "auto" in (self.precision, self.adaptation, self.rank, self.depth_cap)
         return chosen or self.items == "prune-tail"
 

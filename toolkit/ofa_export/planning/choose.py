@@ -21,7 +21,7 @@ from ofa_export.support.progress_callback import ProgressCallback
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
-    """What was chosen, and from what.
+    """A choice, and the configurations that it was made from.
 
     Args:
         recipe: resolved.

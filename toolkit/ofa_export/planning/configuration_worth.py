@@ -34,7 +34,7 @@ PART = re.compile(r"adapt\.mapper\.generators\.\d+|adapt\.\w+|\w+")
 
 
 class WorthSource:
-    """What configurations of one selection of items have in common: its table at every measured prefix.
+    """Shared work of measuring configurations of one selection of items: its table at every measured prefix.
 
     Args:
         selection: the items.

@@ -34,7 +34,7 @@ UNBOUNDED = 2**40 - 1
 
 
 class Footprint(FrozenModel):
-    """What a session costs on this computer.
+    """Costs of a session on this computer.
 
     Args:
         ram_bytes: growth of the peak resident memory of a process that loads the runtime, maps the bundle and runs
@@ -133,7 +133,7 @@ def parse_budget(text: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a session may cost on the host build of the runtime; None does not limit.
+    """Limits of a session on the host build of the runtime; None does not limit.
 
     Args:
         ram_bytes: peak memory.
@@ -145,7 +145,7 @@ class Limits:
 
     @property
     def bind(self) -> bool:
-        """Whether there is any."""
+        """True if there is any limit."""
         return self.ram_bytes is not None or self.latency_ms is not None
 
     def broken_by(self, cost: Footprint) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from ofa_export.planning.bundle_recipe import SelfTestRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 
 UNDECIDED: Mapping[Scheme, float] = {"fp32": 1e-4, "int8": 0.03, "int4": 0.5}
-"""What rounding the controller may move a margin by; a gate nearer than that proves nothing.
+"""Distance by which rounding the controller may move a margin; a gate nearer than that proves nothing.
 
 Measured on the sample: int8 up to .03, int4 up to .22 (docs/precision.md).
 """

@@ -21,7 +21,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class MadeSessionPack:
-    """What goes into a session pack.
+    """Contents of a session pack.
 
     Args:
         pack: the pack.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Measurements:
-    """What configurations of one checkpoint are worth, from the store where it was measured before.
+    """Worth of a checkpoint's configurations, from the store where it was measured before.
 
     Args:
         source: the checkpoint and the user group.

@@ -14,7 +14,7 @@ LeastWeights = Callable[[OpenRecipe], int]
 """Bytes of the weights of the smallest configuration of another recipe."""
 
 CAUTION = 1.25
-"""What the graphs of another recipe are assumed to weigh beyond their weights, in terms of the smallest known ones."""
+"""Bytes beyond the weights that graphs of another recipe are assumed to have, over the smallest known ones."""
 
 
 def nothing_fits(

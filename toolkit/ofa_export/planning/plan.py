@@ -32,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one bundle will be.
+    """Description of a bundle before it is made.
 
     Args:
         contents: everything that goes in, with all tiles.
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def binds(self) -> bool:
-        """Whether more budget would buy more tiles."""
+        """True if more budget would buy more tiles."""
         return self.tiles < self.contents.table.tile_count
 
     def write(self, path: Path | str, *, force: bool = False) -> Bundle:

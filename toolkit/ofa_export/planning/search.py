@@ -15,7 +15,7 @@ QUALITY_STEP = 0.001
 """NDCG@10 differences below this say nothing on a thousand users; of equal steps the more faithful one wins."""
 
 SURE_SHARE = 0.8
-"""What graphs weigh beyond their weights hardly differs between configurations; this share is taken for granted."""
+"""Share of the bytes beyond a graph's weights that is taken for granted: they hardly differ between configurations."""
 
 Sizes = Callable[[MeasuredConfiguration, int], int | None]
 """Exact bytes of the smallest bundle of a configuration with so many tiles; None when it breaks another limit."""

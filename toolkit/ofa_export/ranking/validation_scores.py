@@ -29,7 +29,7 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Interest:
-    """What controller and extractors make of some histories, before any version's own generators.
+    """Outputs of controller and extractors for some histories, before any version's own generators.
 
     Args:
         keep_logits: [B, L, 2].

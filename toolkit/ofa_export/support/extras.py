@@ -14,7 +14,7 @@ REPORT = "report"
 """The extra of everything that writes HTML."""
 
 CHECKPOINT = ("torch", "polars", "jaxtyping")
-"""What opening a checkpoint needs, which several extras bring."""
+"""Packages that opening a checkpoint needs, which several extras bring."""
 
 
 def require(*extras: str, by: str, only: Collection[str] | None = None) -> None:

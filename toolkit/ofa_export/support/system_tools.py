@@ -36,7 +36,7 @@ PACKAGES = {
         "npm": "npm",
     },
 }
-"""What the user asks for, a target or the command apk -> program -> packages."""
+"""Debian's packages by what needs them, a target or the command apk -> program -> packages."""
 
 INSTEAD = ", or use --target host, which needs no such tool"
 

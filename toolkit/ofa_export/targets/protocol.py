@@ -15,7 +15,7 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user calls it."""
+        """Name that a user gives."""
         ...
 
     def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
@@ -38,7 +38,7 @@ class Target(Protocol):
         ...
 
     def activations(self, converter: Converter) -> ActivationRounding:
-        """How its release of a converter's runtime rounds the inputs of quantised layers; weights follow `rules`."""
+        """Return how inputs of quantised layers are rounded in its release of a runtime; weights follow `rules`."""
         ...
 
     def versions(self, converter: Converter) -> dict[str, str]:

@@ -25,7 +25,7 @@ from ofa_export.support.frozen_model import FrozenModel
 
 
 class ColumnNames(FrozenModel):
-    """What the columns are called in the files."""
+    """Names of the columns in the files."""
 
     user_id: str = "user_id"
     item_id: str = "item_id"
@@ -34,7 +34,7 @@ class ColumnNames(FrozenModel):
 
 
 class Data(FrozenModel):
-    """How an interactions file is read; the packaged samples know this themselves. See `HistoryRecipe`."""
+    """Rules for reading an interactions file; the packaged samples know them themselves. See `HistoryRecipe`."""
 
     min_count: int = Field(default=5, ge=1)
     repeats: Repeats = "first"
@@ -173,7 +173,7 @@ class MapperStage(Optimiser):
 
 
 class ValidationStage(FrozenModel):
-    """How many validation histories travel with the checkpoint."""
+    """Number of validation histories that travel with the checkpoint."""
 
     users: int = Field(default=1000, ge=1)
 

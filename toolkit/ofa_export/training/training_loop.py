@@ -30,7 +30,7 @@ SNAPSHOT_SECONDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What validation says of a state.
+    """Verdict of validation on a state.
 
     Args:
         quality: what early stopping maximises, NDCG@10.
@@ -45,7 +45,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a stage optimises.
+    """Objective of a stage.
 
     Args:
         stage: its name, part of every seed.
@@ -161,7 +161,7 @@ class _Step(nn.Module):
 
 
 class _DivergedError(Exception):
-    """What became of the loss, in words; nothing has been changed by the step yet."""
+    """A loss that diverged, in words; the step has changed nothing yet."""
 
 
 def _one_step(

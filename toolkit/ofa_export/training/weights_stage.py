@@ -28,7 +28,7 @@ LOSS_MEMORY = 0.99
 
 
 class _Bilevel(nn.Module):
-    """What the stage trains: a copy of one group's table, and the controller."""
+    """Parameters that the stage trains: a copy of one group's table, and the controller."""
 
     popularity: Tensor
     group_loss: Tensor

@@ -31,10 +31,10 @@ JSON_OPTION = "json_output"
 
 REQUEST = "This is a defect of ofa-export. Please report it with the lines above."
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EROFS}
-"""What the system says when a path or a disk is at fault, and not this package."""
+"""Error numbers of the system for which a path or a disk is at fault, and not this package."""
 
 INTERRUPTED, CLOSED_PIPE = 130, 141
-"""What shells show for SIGINT and SIGPIPE."""
+"""Exit codes that shells show for SIGINT and SIGPIPE."""
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 MOVED = "before_op_output_shape_trans"
-"""What onnx2tf notes of a tensor whose dimensions it takes for moved."""
+"""Name of the note of onnx2tf on a tensor whose dimensions it takes for moved."""
 
 
 def keep_layouts(helpers: Any) -> None:

@@ -59,7 +59,7 @@ MakeModule = Callable[[ModelConfig], nn.Module]
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """What makes one backbone differ from another; the network around it is the same.
+    """Parts by which one backbone differs from another; the network around it is the same.
 
     Args:
         block: builds F_l.

@@ -17,7 +17,7 @@ from ofa_export.support.system_tools import require_tools
 FETCH_SECONDS = 900
 
 FOLDER, LOCK = "android-packages", "android.lock"
-"""Where the cache keeps what was fetched, and what one process at a time holds while it fetches."""
+"""Folder of fetched packages in the cache, and the lock that one process at a time holds while it fetches."""
 
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 POM = """\
@@ -63,7 +63,7 @@ class Artifact:
 
     @property
     def file_name(self) -> str:
-        """What the registry's tool calls the file."""
+        """Name that the registry's tool gives the file."""
         return f"{self.name}-{self.version}.{self.kind}"
 
 

@@ -24,7 +24,7 @@ SHIM = "libandroid_shim.so"
 SHARED_SOURCES = ("GraphServer.java", "Answers.java", "Graph.java", "Value.java", "Duration.java", "Memory.java")
 JAVA_RELEASE = "11"
 PROVIDED = ("libc.so", "libm.so", "libdl.so", "liblog.so", "libandroid.so")
-"""What Android's libraries ask for and the process has already: glibc, and the shim."""
+"""Libraries that Android's ask for and the process has already: glibc, and the shim."""
 
 
 def installation(library: PhoneLibrary, root: Path) -> Path:

@@ -37,10 +37,10 @@ OPTIONS = (
 FATAL = re.compile(
     r"^#\s+(?P<signal>SIG\w+) .*?^# Problematic frame:\n#\s+(?:C\s+)?(?P<frame>.*?)$", re.DOTALL | re.MULTILINE
 )
-"""How Java reports a crash of native code."""
+"""Pattern of Java's report on a crash of native code."""
 
 IDLE_TALK = ("#", "INFO:", "VERBOSE:")
-"""How lines begin that say nothing about an end."""
+"""First words of lines that say nothing about an end."""
 
 
 class AndroidTarget:

@@ -23,7 +23,7 @@ TIME_LIMIT_SECONDS = 300.0
 """For one answer: a graph takes milliseconds, starting LiteRT seconds, PyTorch under ExecuTorch half a minute."""
 
 IDLE_TALK = ("INFO:", "WARNING:")
-"""How lines begin that say nothing about an end."""
+"""First words of lines that say nothing about an end."""
 
 
 class Arm64Target:
@@ -39,7 +39,7 @@ class Arm64Target:
 
     @property
     def name(self) -> str:
-        """What the user calls it."""
+        """Name that a user gives."""
         return f"arm64-{self._cpu.name}"
 
     def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:

@@ -27,7 +27,7 @@ LAST_LINES = 5
 
 MEMORY_FILE = "graphs"
 MAPPED_MEMORY_FILE = f"/memfd:{MEMORY_FILE} (deleted)"
-"""What the system calls a file in memory among the maps of a process."""
+"""Name that the system gives a file in memory among the maps of a process."""
 
 
 class ChildProcess:

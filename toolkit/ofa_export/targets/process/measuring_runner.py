@@ -35,7 +35,7 @@ Call = tuple[str, Mapping[str, NDArray[Any]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Duration:
-    """How long a call took.
+    """Duration of a call.
 
     Args:
         clock_ms: by the clock.
@@ -48,7 +48,7 @@ class Duration:
 
 @dataclass(frozen=True, kw_only=True)
 class ChildMemory:
-    """What the other process had in memory.
+    """Memory of the other process.
 
     Args:
         library_rss_bytes: the most that was resident when the runtime's library was loaded and no graph.

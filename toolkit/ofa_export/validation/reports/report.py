@@ -88,12 +88,12 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed; warnings are worth a look."""
+        """True if nothing failed; warnings are worth a look."""
         return self.status != "fail"
 
     @property
     def rejected(self) -> bool:
-        """Whether the bundle, or its checkpoint, must not be used at all."""
+        """True if the bundle, or its checkpoint, must not be used at all."""
         return any(
             finding.status == "fail" and finding.assertion in (ACCEPTED, SAME_CHECKPOINT) for finding in self.findings
         )
