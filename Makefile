@@ -7,8 +7,8 @@ BUNDLES := $(OUT)/sample-4MB-litert.ofab $(OUT)/sample-4MB-executorch.ofab
 # Shopper 12355 of the sample data: what was bought before the validation item, oldest first.
 SHOPPER := 22693,23076,23077,22890,22649,22423,85040A,22699,22697,22698,72802A
 
-# How many examples of each property the fast tests try: `fast` or `thorough` of tests/conftest.py.
-PROPERTIES := fast
+# The fast tests try a few examples of each property; in `make test` they try many and their coverage is measured.
+FAST := --hypothesis-profile=fast
 # Compiled modules are kept, whatever the environment says: without them every process compiles PyTorch again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -53,11 +53,11 @@ types: $(VENV)/installed
 	$(BIN)/mypy
 
 fast: $(VENV)/installed
-	$(BIN)/pytest -q -n 2 --dist worksteal --durations=25 --hypothesis-profile=$(PROPERTIES) \
+	$(BIN)/pytest -q -n 2 --dist worksteal --durations=25 $(FAST) \
 	  --jaxtyping-packages=ofa_export.model,beartype.beartype -m "not integration and not slow and not android"
 
 test: $(VENV)/installed ## Everything: the fast tier, then conversions, training, kills and whole commands.
-	$(MAKE) check PROPERTIES=thorough
+	$(MAKE) check FAST="--hypothesis-profile=thorough --cov --cov-report=term:skip-covered"
 	$(BIN)/pytest -q -n 2 --durations=25 --dist loadfile --no-loadscope-reorder \
 	  -m "(integration or slow or android) and not optional"
 	mkdir -p $(OUT)

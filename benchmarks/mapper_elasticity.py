@@ -21,7 +21,7 @@ from ofa_export.graphs.device import device_graphs, sample_inputs
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.reductions.caps import with_depth_cap, with_rank
 from ofa_export.precision import Precision
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.support.content_cache import ContentCache
 
@@ -126,7 +126,7 @@ def mapper_elasticity(
         points.append(
             MapperPoint(
                 caps=caps,
-                ndcg=float(ndcg(target_ranks(scores, targets, history=seen), 10).mean()),
+                ndcg=float(ndcg_at_10(scores, targets, history=seen).mean()),
                 executed_share=float(gates.mean()),
                 parameters=parameters,
                 parameter_bytes=4 * parameters,

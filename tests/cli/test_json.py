@@ -190,7 +190,7 @@ def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_che
 
 
 def test_train(ofa, tmp_path: Path) -> None:
-    planted_interactions(users=60, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
+    planted_interactions(users=24, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
     (tmp_path / "tiny.yaml").write_text(RECIPE)
     trained = only_json(
         ofa("train", "sales.csv", "-o", "out", "--recipe", "tiny.yaml", "--seed", "3", "--json", cwd=tmp_path)
@@ -201,13 +201,13 @@ def test_train(ofa, tmp_path: Path) -> None:
 
 
 def test_evaluate(ofa, tmp_path: Path) -> None:
-    planted_interactions(users=60, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
+    planted_interactions(users=24, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
     (tmp_path / "tiny.yaml").write_text(RECIPE)
     only_json(ofa("train", "sales.csv", "-o", "out", "--recipe", "tiny.yaml", "--json", cwd=tmp_path))
     command = ("evaluate", "out", "--interactions", "sales.csv", "--tables", "--html", "page.html", "--json")
     found = only_json(ofa(*command, cwd=tmp_path))
     assert_documented(found, "evaluate")
-    assert (found["data"], found["split"], found["users"]) == ("sales", "validation", 60)
+    assert (found["data"], found["split"], found["users"]) == ("sales", "validation", 24)
     assert "<svg" in (tmp_path / "page.html").read_text(encoding="utf-8")
     again = ofa(*command, cwd=tmp_path)
     assert again.returncode == 2

@@ -72,3 +72,13 @@ def test_a_broken_link_stops_the_build(tmp_path: Path, link: str) -> None:
     done = build(tmp_path / "site", tmp_path / "mkdocs.yml")
     assert done.returncode == 1
     assert link in done.stderr
+
+
+def test_every_file_that_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = {path for path in re.findall(r"`([\w./-]+/[\w./-]*)`", text) if "ROOM" not in path}
+    assert len(named) > 30
+    package = ROOT / "toolkit" / "ofa_export"
+    assert not [
+        path for path in named if not any((folder / path).exists() for folder in (ROOT, package, package / "model"))
+    ]

@@ -42,7 +42,7 @@ def tables(checkpoint: Checkpoint) -> list[ElasticTable]:
 
 def table_quality(checkpoint: Checkpoint, table: torch.Tensor) -> float:
     """NDCG@10 the plain way: every score of every history at once."""
-    chosen = checkpoint.validation.of_group(GROUP)
+    chosen = checkpoint.validation.rows_of_group(GROUP)
     histories, targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
     scores, _ = score_histories(checkpoint.model, checkpoint.model.adapt, table, histories)
     return float(ndcg(target_ranks(scores, targets, history=histories), 10).mean())
@@ -89,7 +89,7 @@ def test_versions_that_share_work_score_as_each_would_alone(
     checkpoint: Checkpoint, tables: list[ElasticTable], converter, recipe
 ) -> None:
     shared = ValidationScores(checkpoint, group=GROUP, tables=tables)
-    histories = checkpoint.validation.histories[checkpoint.validation.of_group(GROUP)]
+    histories = checkpoint.validation.of_group(GROUP).histories
     values = [torch.from_numpy(table.all_rows()) for table in tables]
     for choices in VERSIONS:
         chosen = BundleRecipe.model_validate({**dict(recipe), **choices})

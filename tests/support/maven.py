@@ -9,6 +9,7 @@ from ofa_export.support.resources import shipped
 
 DEMO = shipped("android_demo")
 SECONDS = 900
+"""For the tests of a module; what Maven fetches before takes as long as the network does."""
 
 
 def run_maven(module: str, *options: str, properties: dict[str, Path]) -> subprocess.CompletedProcess[str]:
@@ -20,7 +21,5 @@ def run_maven(module: str, *options: str, properties: dict[str, Path]) -> subpro
         properties: that its pom.xml asks for.
     """
     command = ["mvn", "--quiet", "--batch-mode", "--no-transfer-progress", "-f", DEMO / "pom.xml", "-pl", module]
-    defined = [f"-D{name}={value}" for name, value in properties.items()]
-    return subprocess.run(
-        [*command, *options, *defined, "test"], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    defined = [f"-D{name}={value}" for name, value in {"surefire.timeout": SECONDS, **properties}.items()]
+    return subprocess.run([*command, *options, *defined, "test"], capture_output=True, text=True, check=False)

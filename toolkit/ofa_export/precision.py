@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_serializer, model_validator
+from pydantic import field_validator, model_serializer, model_validator
 
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.support.frozen_model import FrozenModel
 
 Scheme = Literal["fp32", "int8", "int4"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
@@ -23,7 +24,7 @@ ActivationRounding = Literal["range", "symmetric"]
 """How int8 activations are rounded: from the smallest to the largest of a row, or as far below zero as above."""
 
 
-class Precision(BaseModel):
+class Precision(FrozenModel):
     """A scheme for every linear layer; in YAML `int8`, or `{default: int8, layers: {adapt: int4}}`.
 
     Args:
@@ -31,8 +32,6 @@ class Precision(BaseModel):
             leaves at int8.
         layers: (name, scheme) pairs, sorted: a graph, or a part of one, with all of its layers.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     default: Scheme
     layers: tuple[tuple[str, Scheme], ...] = ()

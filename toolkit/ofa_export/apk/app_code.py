@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,7 +10,6 @@ from filelock import FileLock
 
 from ofa_export.apk.app_classes import compile_app
 from ofa_export.apk.app_resources import link_resources
-from ofa_export.apk.kept_files import kept_files
 from ofa_export.apk.packages import (
     ANDROID,
     APP_LIBRARIES,
@@ -22,6 +20,7 @@ from ofa_export.apk.packages import (
     RUNTIME_PACKAGES,
     SERIALIZATION_PLUGIN,
 )
+from ofa_export.apk.packed_files import packed, unpacked_files
 from ofa_export.apk.platform import java_api_table, platform_jars
 from ofa_export.apk.references import check_references
 from ofa_export.apk.shrinking import shrink
@@ -51,7 +50,8 @@ def app_code(sources: AppSources, *, cache: ContentCache, progress: ProgressCall
         ConfigError: sources are missing, or do not build.
         MissingToolError: a tool is not installed, or a package could not be fetched.
     """
-    return kept_files(cache, f"{_key(sources)}.app", lambda: _build(sources, cache.root, progress))
+    content = cache.get("app", _inputs(sources), lambda: packed(_build(sources, cache.root, progress)))
+    return unpacked_files(content)
 
 
 def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
@@ -115,14 +115,15 @@ def _runtime_classes(packages: dict[Artifact, Path], folder: Path) -> list[Path]
     return jars
 
 
-def _key(sources: AppSources) -> str:
-    # Whatever decides what the code is: sources, packages, tools of this computer, and these steps.
+def _inputs(sources: AppSources) -> list[object]:
+    # Whatever decides what the code is: sources, packages, tools of this computer, and what the steps read.
     require_tools("apk", *TOOLS)
-    digest = hashlib.sha256(sources.digest())
-    digest.update("".join(artifact.sha256 for artifact in BUILD_PACKAGES).encode())
-    digest.update(subprocess.run(["aapt2", "version"], capture_output=True, check=False).stdout)
-    digest.update(hashlib.sha256(java_api_table().read_bytes()).digest())
-    for path in sorted(STEPS.iterdir()):
-        if path.is_file():
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    aapt2 = subprocess.run(["aapt2", "version"], capture_output=True, check=False)
+    read = (path for path in sorted(STEPS.iterdir()) if path.is_file() and path.suffix != ".py")
+    return [
+        sources.digest(),
+        [artifact.sha256 for artifact in BUILD_PACKAGES],
+        aapt2.stdout,
+        java_api_table().read_bytes(),
+        *(path.read_bytes() for path in read),
+    ]

@@ -224,10 +224,7 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, target: str) -> tupl
 
 def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:
     """Return what users of the group had bought, item rows without padding."""
-    validation = trained.validation
-    own = validation.histories[validation.user_groups == group]
-    rows = own if len(own) else validation.histories
-    return [history[history >= 0].astype(np.int64) for history in rows]
+    return [items.astype(np.int64) for items in trained.validation.of_group(group).items]
 
 
 def _static(

@@ -27,11 +27,11 @@ from ofa_export.bundle.document import (
     Entry,
     EntryName,
     JsonDocument,
-    StrictModel,
     read_document,
 )
 from ofa_export.bundle.reader import Bundle
 from ofa_export.errors import BundleError, ConfigError, DeltaError, RejectionCode, rejected_as
+from ofa_export.support.frozen_model import FiniteModel
 
 ENTRY = "delta.json"
 MAX_DELTA_JSON_BYTES = 2**16
@@ -39,7 +39,7 @@ MAX_DELTA_JSON_BYTES = 2**16
 Size = Annotated[int, Field(ge=0, le=MAX_BYTES)]
 
 
-class Content(StrictModel):
+class Content(FiniteModel):
     """Size and SHA-256 of some bytes."""
 
     bytes: Size
@@ -51,7 +51,7 @@ class Content(StrictModel):
         return cls(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-class Change(StrictModel):
+class Change(FiniteModel):
     """One entry of the result: `kept` bytes of the base's entry, then the part that the delta carries, if any."""
 
     name: EntryName

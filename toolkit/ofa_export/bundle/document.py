@@ -14,10 +14,11 @@ from abc import abstractmethod
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.errors import BundleError, RejectionCode
+from ofa_export.support.frozen_model import FiniteModel
 
 MAJOR = 2
 SCHEMA_VERSION = f"{MAJOR}.0"
@@ -63,13 +64,7 @@ def version_problem(text: bytes) -> tuple[RejectionCode, str] | None:
     return None
 
 
-class StrictModel(BaseModel):
-    """Part of a JSON document of ours: exactly these fields, of exactly these types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Entry(StrictModel):
+class Entry(FiniteModel):
     """One entry of the archive besides the document."""
 
     name: EntryName
@@ -77,7 +72,7 @@ class Entry(StrictModel):
     sha256: Digest
 
 
-class JsonDocument(StrictModel):
+class JsonDocument(FiniteModel):
     """The whole of a JSON document, which is the first entry of an archive.
 
     Args:

@@ -13,8 +13,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ofa_export.bundle.document import MAX_TILES, Bytes, Digest, Entry, JsonDocument, Name, OrderName, StrictModel
+from ofa_export.bundle.document import MAX_TILES, Bytes, Digest, Entry, JsonDocument, Name, OrderName
 from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, device_contract
+from ofa_export.support.frozen_model import FiniteModel
 
 ENTRY = "manifest.json"
 MAX_MANIFEST_BYTES = 2**20
@@ -27,14 +28,14 @@ ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 RecipeText = Annotated[str, Field(min_length=2, max_length=2**16)]
 
 
-class Runtime(StrictModel):
+class Runtime(FiniteModel):
     """The runtime whose graphs the bundle holds, by name, and the oldest version of it that can run them."""
 
     name: Name
     minimum_version: Name
 
 
-class Shapes(StrictModel):
+class Shapes(FiniteModel):
     """The numbers that fix every tensor: T, d, L, C and P."""
 
     history_length: Annotated[int, Field(ge=1, le=4096)]
@@ -54,7 +55,7 @@ class Shapes(StrictModel):
         return device_contract(DeviceShapes(**self.model_dump()))
 
 
-class Tensor(StrictModel):
+class Tensor(FiniteModel):
     """One input or output of a graph."""
 
     name: Name
@@ -62,7 +63,7 @@ class Tensor(StrictModel):
     dtype: DType
 
 
-class Graph(StrictModel):
+class Graph(FiniteModel):
     """One named graph: inputs and outputs in binding order."""
 
     name: Name
@@ -70,7 +71,7 @@ class Graph(StrictModel):
     outputs: Annotated[tuple[Tensor, ...], Field(max_length=128)]
 
 
-class EmbeddingLayout(StrictModel):
+class EmbeddingLayout(FiniteModel):
     """How `embeddings.bin` is cut: groups of items, blocks of 8 dimensions, 8 bit planes, and the tiles it kept."""
 
     items: Count
@@ -107,14 +108,14 @@ class EmbeddingLayout(StrictModel):
         return self
 
 
-class TilesQuality(StrictModel):
+class TilesQuality(FiniteModel):
     """NDCG@10 with the first `tiles` tiles only."""
 
     tiles: Count
     ndcg_at_10: Score
 
 
-class NdcgAt10(StrictModel):
+class NdcgAt10(FiniteModel):
     """NDCG@10 of the PyTorch reference over all items, four decimals.
 
     `full_table` is measured with the unquantised item table, each element of `by_tiles` with the first so many tiles,
@@ -136,20 +137,20 @@ class NdcgAt10(StrictModel):
         return next((each.ndcg_at_10 for each in reversed(self.by_tiles) if each.tiles <= tiles), None)
 
 
-class Quality(StrictModel):
+class Quality(FiniteModel):
     """What tiles are worth, measured on the validation histories of `users` users."""
 
     ndcg_at_10: NdcgAt10
     users: Bytes
 
 
-class Ranking(StrictModel):
+class Ranking(FiniteModel):
     """How candidates become a ranking."""
 
     exclude_history: bool
 
 
-class SelfTestFields(StrictModel):
+class SelfTestFields(FiniteModel):
     """What `selftest.bin` holds and how close the phone must come to it."""
 
     min_snr_db: DecimalText
@@ -162,14 +163,14 @@ class SelfTestFields(StrictModel):
         return self
 
 
-class DataSource(StrictModel):
+class DataSource(FiniteModel):
     """The data the model was trained on; the model card carries the attribution."""
 
     name: Name
     licence: Text
 
 
-class ManifestFields(StrictModel):
+class ManifestFields(FiniteModel):
     """The fields that do not follow from the content of the bundle.
 
     Args:

@@ -10,8 +10,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from ofa_export.bundle.archive_reader import claimed_first_name
-from ofa_export.bundle.document import MAX_TILES, Digest, Entry, JsonDocument, Name, StrictModel, read_document
+from ofa_export.bundle.document import MAX_TILES, Digest, Entry, JsonDocument, Name, read_document
 from ofa_export.errors import SessionPackError, rejected_as
+from ofa_export.support.frozen_model import FiniteModel
 
 ENTRY = "session.json"
 MAX_SESSION_JSON_BYTES = 2**17
@@ -25,7 +26,7 @@ FOLLOWING_ENTRIES = (CANDIDATES, "items.bin")
 ItemCount = Annotated[int, Field(ge=1, le=MAX_SESSION_ITEMS)]
 
 
-class CandidateLayout(StrictModel):
+class CandidateLayout(FiniteModel):
     """How `candidates.bin` is cut: items of each item group that occurs, in row order, and values of a row."""
 
     items: ItemCount

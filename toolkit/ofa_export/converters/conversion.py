@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +11,7 @@ from torch import Tensor, nn
 
 from ofa_export.converters.protocol import Converter
 from ofa_export.precision import Precision
-from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.content_cache import ContentCache, digest_of, source_digest
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
@@ -41,7 +37,7 @@ def convert_cached(
         LoweringError: the converter refused a graph.
     """
     key = conversion_key(graphs, converter=converter, precision=precision)
-    return store.get_or_make(f"{key}.graphs", lambda: converter.convert(graphs, precision=precision))
+    return store.get("graphs", [key], lambda: converter.convert(graphs, precision=precision))
 
 
 def conversion_key(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision) -> str:
@@ -49,8 +45,7 @@ def conversion_key(graphs: Sequence[DeviceGraph], *, converter: Converter, preci
 
     It covers the converter, its rules, the precision and the versions of its tools; of each graph the names, shapes and
     order of its tensors; of each module its classes, plain attributes, parameters and buffers (also those that are not
-    saved); and the sources next to those classes, the converter, this file and the meaning of a precision, because
-    what a module computes is in its code.
+    saved); and the sources of those classes and of the converter, because what a module computes is in its code.
 
     Args:
         graphs: the graphs to convert, in order.
@@ -60,15 +55,10 @@ def conversion_key(graphs: Sequence[DeviceGraph], *, converter: Converter, preci
     Returns:
         64 hexadecimal digits.
     """
-    digest = hashlib.sha256()
-    for part in _parts(graphs, converter=converter, precision=precision):
-        # Each part with its length, so that no two lists of parts read the same.
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.hexdigest()
+    return digest_of(_parts(graphs, converter=converter, precision=precision))
 
 
-def _parts(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision) -> Iterator[bytes]:
+def _parts(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Precision) -> Iterator[bytes | str]:
     yield repr(
         (
             converter.name,
@@ -85,8 +75,8 @@ def _parts(graphs: Sequence[DeviceGraph], *, converter: Converter, precision: Pr
             for name, value in sorted(_attributes(module).items()):
                 yield name.encode()
                 yield _tensor_bytes(value) if isinstance(value, Tensor) else repr(value).encode()
-    for folder in sorted(_source_folders(graphs, converter)):
-        yield from _sources(folder)
+    modules = {type(module).__module__ for graph in graphs for module in graph.module.modules()}
+    yield source_digest({name for name in modules if name.split(".")[0] != "torch"} | {type(converter).__module__})
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
@@ -98,16 +88,3 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
 
 def _tensor_bytes(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-
-
-def _source_folders(graphs: Sequence[DeviceGraph], converter: Converter) -> set[Path]:
-    modules = {type(module).__module__ for graph in graphs for module in graph.module.modules()}
-    own = {name for name in modules if name.split(".")[0] != "torch"}
-    own |= {__name__, Precision.__module__, type(converter).__module__}
-    files = {getattr(sys.modules.get(name), "__file__", None) for name in own}
-    return {Path(file).parent for file in files if file}
-
-
-@functools.cache
-def _sources(folder: Path) -> tuple[bytes, ...]:
-    return tuple(part for file in sorted(folder.glob("*.py")) for part in (os.fsencode(file.name), file.read_bytes()))

@@ -20,8 +20,7 @@ def planted_interactions(
     permutation's successor of the present one with probability `follow`, else any item, all equally likely: whoever
     knows the type ranks the target first in `follow` of the cases; who does not sees `types` equally good successors.
 
-    Source: our choice. Each permutation is one cycle through all items, so that no user is
-    caught in a short one.
+    Source: our choice. Each permutation is one cycle through all items, so that no user is caught in a short one.
 
     Args:
         users: number of users.

@@ -6,9 +6,7 @@ recipe trains nothing.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +19,7 @@ from torch import Tensor, nn
 from ofa_export.evaluation.subject import Subject
 from ofa_export.model.network import Adaptation, AdaptiveRecommender
 from ofa_export.ranking.scoring import Adapt, static_adapt
-from ofa_export.support.content_cache import ContentCache, source_digest
+from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.mapper_stage import fit_adaptive
 from ofa_export.training.state import job_of, restore_state, stored_state
@@ -82,8 +80,15 @@ class ControlRuns:
         """Return a run with the control's net, trained."""
         recipe = control.recipe(self.subject.recipe)
         job = job_of(self.subject.histories, recipe, seed=self.subject.seed)
-        digest = hashlib.sha256(source_digest() + json.dumps([job, _lineage(control)]).encode())
-        content = self.store.get_or_make(f"control-{digest.hexdigest()}", lambda: self._trained(control))
+        lineage = _lineage(control)
+        content = self.store.get(
+            "control",
+            [job, [each.name for each in lineage]],
+            lambda: self._trained(control),
+            made_with=[
+                step for each in lineage for step in (each.train, each.adapt, each.prepare, each.recipe, each.begin)
+            ],
+        )
         run = self._new(control)
         restore_state(run, torch.load(io.BytesIO(content), weights_only=True))
         run.model.eval()
@@ -107,8 +112,8 @@ class ControlRuns:
         return run
 
 
-def _lineage(control: Control) -> list[str]:
-    return [control.name, *(_lineage(control.start) if control.start else [])]
+def _lineage(control: Control) -> list[Control]:
+    return [control, *(_lineage(control.start) if control.start else [])]
 
 
 def _stages() -> dict[str, Control]:

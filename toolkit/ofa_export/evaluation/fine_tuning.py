@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ofa_export.evaluation.quality import Score
-from ofa_export.model.network import AdaptiveRecommender, lookup
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.support.processes import one_torch_thread
 
 TIMED_USERS = 50
@@ -58,8 +58,8 @@ def _score_one(
 ) -> NDArray[np.float32]:
     own = fine_tune(model, table, history, how)
     with torch.no_grad():
-        hidden, _ = _hidden(own, table, torch.from_numpy(history.astype(np.int64)))
-        scores: NDArray[np.float32] = (own.states(hidden)[:, -1] @ table.T).numpy()
+        states = own.static_states(table, torch.from_numpy(history.astype(np.int64)))
+        scores: NDArray[np.float32] = (states[:, -1] @ table.T).numpy()
     return scores
 
 
@@ -85,17 +85,10 @@ def fine_tune(
         return own
     for _ in range(how.steps):
         optimiser.zero_grad(set_to_none=True)
-        hidden, _ = _hidden(own, table, rows)
-        loss = F.cross_entropy(own.states(hidden)[:, :-1][where] @ table.T, rows[:, 1:][where])
+        loss = F.cross_entropy(own.static_states(table, rows)[:, :-1][where] @ table.T, rows[:, 1:][where])
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return own
-
-
-def _hidden(model: AdaptiveRecommender, table: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    valid = model.valid((rows >= 0).sum(dim=1))
-    x = model.embed(lookup(table, rows), valid)
-    return model.assemble(x, valid, model.static_adaptation(len(rows))), valid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,5 +141,4 @@ def time_adaptation(
 @torch.no_grad()
 def _adapt_once(model: AdaptiveRecommender, table: Tensor, history: NDArray[np.int32]) -> None:
     rows = torch.from_numpy(history.astype(np.int64))
-    valid = model.valid((rows >= 0).sum(dim=1))
-    model.adapt(model.embed(lookup(table, rows), valid), valid)
+    model.adapt(*model.embed_rows(table, rows))

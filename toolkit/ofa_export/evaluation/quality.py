@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.data.histories import HeldOut, Histories
-from ofa_export.ranking.metrics import Interval, hit_rate, interval, ndcg, target_ranks
+from ofa_export.ranking.metrics import TOP, Interval, hit_rate, interval, ndcg, target_ranks
 
-K = 10
 BATCH = 512
 """Histories that are scored at a time, so that scores of all items never lie in memory for all users."""
 
@@ -78,8 +77,8 @@ def measure(score: Score, held_out: HeldOut, histories: Histories) -> Quality:
     found = np.concatenate(ranks)
     assembled = np.concatenate(gates) if gates else None
     return Quality(
-        ndcg=per_user(ndcg(found, K), held_out.users),
-        hits=per_user(hit_rate(found, K), held_out.users),
+        ndcg=per_user(ndcg(found, TOP), held_out.users),
+        hits=per_user(hit_rate(found, TOP), held_out.users),
         executed=None if assembled is None else per_user(assembled.mean(axis=1), held_out.users),
         gate_patterns=0 if assembled is None else len(np.unique(assembled, axis=0)),
     )

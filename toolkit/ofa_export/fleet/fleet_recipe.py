@@ -6,14 +6,15 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from ofa_export.errors import ConfigError
 from ofa_export.planning.bundle_job import Job, bundle_recipe, make_jobs, parse_group
 from ofa_export.planning.limits import Limits, parse_budget
+from ofa_export.support.frozen_model import FrozenModel
 
 
-class FleetRecipe(BaseModel):
+class FleetRecipe(FrozenModel):
     """Groups x budgets x runtimes of one checkpoint.
 
     Args:
@@ -25,7 +26,8 @@ class FleetRecipe(BaseModel):
         bundle: a bundle recipe's name or file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Budgets are texts or numbers, runtimes a list.
+    model_config = ConfigDict(strict=False)
 
     description: str = ""
     budgets: Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)]

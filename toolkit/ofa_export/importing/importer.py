@@ -28,7 +28,7 @@ from ofa_export.importing.state_dict import read_state_dict
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.support.output import atomic_folder
 from ofa_export.support.processes import one_torch_thread
@@ -163,7 +163,7 @@ def _checkpoint(
     validation = _validation(histories, config, seed=seed)
     scores, _ = score_histories(model, model.adapt, model.tables[0], validation.histories)
     seen = validation.histories if histories.exclude_history else None
-    quality = float(ndcg(target_ranks(scores, validation.targets, history=seen), 10).mean())
+    quality = float(ndcg_at_10(scores, validation.targets, history=seen).mean())
     training = {
         "recipe": {"description": f"Imported from a state dict of format {provenance['format']}."},
         "seed": seed,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
@@ -23,6 +23,7 @@ from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
+from ofa_export.support.frozen_model import FrozenModel
 from ofa_export.support.resources import SAMPLE
 
 SCHEMA_VERSION = "1.0"
@@ -38,7 +39,7 @@ DIGESTED = {CONFIG: CONFIG, WEIGHTS: WEIGHTS, ITEMS: ITEMS, VALIDATION: "probes.
 ITEM_SCHEMA = {"item_id": pl.String, "title": pl.String}
 
 
-class DataCard(BaseModel):
+class DataCard(FrozenModel):
     """Where the training data come from.
 
     Args:
@@ -48,15 +49,13 @@ class DataCard(BaseModel):
         exclude_history: True when an item is bought once, so that rankings leave out the visible history.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     name: str = Field(min_length=1, max_length=200)
     licence: str = Field(max_length=200)
     attribution: str = Field(max_length=4000)
     exclude_history: bool
 
 
-class CheckpointConfig(BaseModel):
+class CheckpointConfig(FrozenModel):
     """Content of config.json.
 
     Args:
@@ -65,8 +64,6 @@ class CheckpointConfig(BaseModel):
         order: how the tiles are ordered: `planes`, `peel` or `magnitude`.
         training: resolved recipe, seed and what each stage measured.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal["ofa-export checkpoint"] = "ofa-export checkpoint"
     schema_version: str = SCHEMA_VERSION
@@ -99,15 +96,27 @@ class ValidationSet:
         lengths: NDArray[np.int32] = np.sum(self.histories >= 0, axis=1, dtype=np.int32)
         return lengths
 
-    def of_group(self, group: int) -> NDArray[np.int64]:
+    def rows_of_group(self, group: int) -> NDArray[np.int64]:
         """Return indices of the histories of a user group, `[n]`; of all when the group has none."""
         mine = np.flatnonzero(self.user_groups == group)
         return mine if len(mine) else np.arange(len(self.targets))
 
-    def missed_of_group(self, group: int) -> int:
-        """Count the histories of a user group whose answer is not among the items; those of all as in `of_group`."""
-        mine = (self.user_groups == group).any()
-        return int((self.missed_groups == group).sum()) if mine else len(self.missed_groups)
+    def of_group(self, group: int) -> ValidationSet:
+        """Return the histories of a user group, with those that count as missed; all when the group has none."""
+        if not (self.user_groups == group).any():
+            return self
+        rows = self.rows_of_group(group)
+        return ValidationSet(
+            histories=self.histories[rows],
+            targets=self.targets[rows],
+            user_groups=self.user_groups[rows],
+            missed_groups=self.missed_groups[self.missed_groups == group],
+        )
+
+    @property
+    def items(self) -> list[NDArray[np.int32]]:
+        """Item rows of each history without padding, oldest first."""
+        return [rows[rows >= 0] for rows in self.histories]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from ofa_export.contract import DeviceShapes
+from ofa_export.support.frozen_model import FrozenModel
 
 BLOCK_WIDTH = 8
 """Dimensions of one embedding block: one byte per bit plane and item (docs/bundle-format.md)."""
@@ -38,7 +39,7 @@ WITH_INNER_WIDTH = ("recbole-sasrec",)
 """Backbones whose feed-forward network may be wider than d inside."""
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(FrozenModel):
     """Sizes of a model.
 
     Args:
@@ -54,8 +55,6 @@ class ModelConfig(BaseModel):
         inner_width: width inside the feed-forward network of the backbones that have a choice; d when None.
         depth_cap: blocks that a user's network has at most; None for as many as the controller keeps.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     items: int = Field(ge=2, le=2**24)
     width: Width

@@ -93,6 +93,21 @@ class AdaptiveRecommender(nn.Module):
         x: Tensor = self.dropout(self.embedding(history, self.position, valid))
         return x * valid[:, :, None]
 
+    def embed_rows(
+        self, table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]
+    ) -> tuple[Float[Tensor, "B T d"], Float[Tensor, "B T"]]:
+        """Look histories up in a table and embed them.
+
+        Args:
+            table: [V, d].
+            rows: int64 [B, T], item rows, -1 where padded on the left.
+
+        Returns:
+            x [B, T, d] as `embed` gives it, and valid [B, T], which positions are real.
+        """
+        valid = self.valid((rows >= 0).sum(dim=1))
+        return self.embed(lookup(table, rows), valid), valid
+
     def adapt(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Adaptation:
         """Return one forward pass from an embedded history to gates and parameters.
 
@@ -161,6 +176,28 @@ class AdaptiveRecommender(nn.Module):
         result: Tensor = self.final_norm(hidden)
         return result
 
+    def assembled_states(
+        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], adaptation: Adaptation
+    ) -> Float[Tensor, "B T d"]:
+        """Run the blocks and return user states of every position, [B, T, d]; the last one scores items.
+
+        Args:
+            x: [B, T, d] from `embed`.
+            valid: [B, T].
+            adaptation: gates and parameters.
+        """
+        return self.states(self.assemble(x, valid, adaptation))
+
+    def static_states(self, table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
+        """Return user states of the static net at every position, [B, T, d].
+
+        Args:
+            table: [V, d].
+            rows: int64 [B, T], item rows, -1 where padded on the left.
+        """
+        x, valid = self.embed_rows(table, rows)
+        return self.assembled_states(x, valid, self.static_adaptation(len(rows)))
+
     def forward(
         self, history: Float[Tensor, "B T d"], length: Int[Tensor, " B"], candidates: Float[Tensor, "V d"]
     ) -> Float[Tensor, "B V"]:
@@ -176,7 +213,7 @@ class AdaptiveRecommender(nn.Module):
         """
         valid = self.valid(length)
         x = self.embed(history, valid)
-        return self.states(self.assemble(x, valid, self.adapt(x, valid)))[:, -1] @ candidates.T
+        return self.assembled_states(x, valid, self.adapt(x, valid))[:, -1] @ candidates.T
 
 
 def lookup(table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]) -> Float[Tensor, "B T d"]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from ofa_export.precision import Precision, Scheme
+from ofa_export.support.frozen_model import FrozenModel
 
 SELFTEST_SNR_DB: Mapping[Scheme, float] = {"fp32": 90.0, "int8": 25.0, "int4": 8.0}
 """Floors by the coarsest scheme, well under what sound bundles reach and far above what a broken one does."""
 
 
-class SelfTestRecipe(BaseModel):
+class SelfTestRecipe(FrozenModel):
     """Size of the vectors by which a phone checks itself.
 
     Args:
@@ -23,17 +24,13 @@ class SelfTestRecipe(BaseModel):
         min_snr_db: what the scores of every case must reach, in decibels; None for what the precision allows.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     cases: int = Field(default=3, ge=1, le=64)
     candidates: int = Field(default=16, ge=1, le=1024)
     tile_items: int = Field(default=16, ge=1, le=1024)
     min_snr_db: float | None = Field(default=None, ge=0, le=200)
 
 
-class _Common(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
+class _Common(FrozenModel):
     description: str = Field(min_length=1, max_length=500)
     candidates: int = Field(default=100, ge=1, le=4096)
     selftest: SelfTestRecipe

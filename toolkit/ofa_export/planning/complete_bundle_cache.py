@@ -43,12 +43,13 @@ def load_complete_bundle(
         "tools": converter.tool_versions(),
         "recipe": recipe.model_dump(mode="json", exclude={"tiles"}),
     }
-    key = source.key(described)
-
-    def make() -> bytes:
-        return _make(source, converter=converter, recipe=recipe, store=store)
-
-    return contents_of(Bundle(memoryview(make() if key is None else store.get_or_make(f"{key}.complete", make))))
+    content = store.get(
+        "complete",
+        source.inputs(described),
+        lambda: _make(source, converter=converter, recipe=recipe, store=store),
+        made_with=[converter],
+    )
+    return contents_of(Bundle(memoryview(content)))
 
 
 def _make(source: ExportSource, *, converter: Converter, recipe: BundleRecipe, store: ContentCache) -> bytes:

@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping
 from itertools import product
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.quality_curve import QualityCurve
 from ofa_export.precision import INT4, INT8, Precision, Scheme
+from ofa_export.support.frozen_model import FrozenModel
 
 INT4_GENERATORS = Precision(default="int8", layers=(("adapt.mapper.generators", "int4"),))
 """They hold most of the weights and are the least sensitive (docs/precision.md)."""
@@ -25,7 +24,7 @@ FEWEST_ITEMS = 16
 """Pruning the tail stops before this: a list of ten out of fewer is no recommendation."""
 
 
-class Configuration(BaseModel):
+class Configuration(FrozenModel):
     """One configuration of the graphs.
 
     Args:
@@ -35,8 +34,6 @@ class Configuration(BaseModel):
         precision: of the static weights.
         items: the most popular ones that go in; None is all.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     adaptation: bool = True
     rank: int | None = None
@@ -154,7 +151,7 @@ def _smaller(given: int | Literal["auto"] | None, trained: int) -> tuple[int | N
     return (None if given == trained else given,)
 
 
-class MeasuredPoint(BaseModel):
+class MeasuredPoint(FrozenModel):
     """A prefix of the tiles.
 
     Args:
@@ -164,15 +161,13 @@ class MeasuredPoint(BaseModel):
         planned_ndcg: the same, made to rise with the tiles: where it falls, the mean of what falls counts.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     tiles: int
     fixed_bytes: int
     ndcg: float
     planned_ndcg: float
 
 
-class MeasuredConfiguration(BaseModel):
+class MeasuredConfiguration(FrozenModel):
     """A configuration and what it is worth.
 
     Args:
@@ -183,8 +178,6 @@ class MeasuredConfiguration(BaseModel):
         full_table_ndcg: NDCG@10 with the unquantised table.
         users: validation histories that it was measured on.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     configuration: Configuration
     weights: dict[str, int]

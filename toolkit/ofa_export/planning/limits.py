@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 import sys
@@ -15,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, write_bundle
@@ -24,13 +21,11 @@ from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 from ofa_export.errors import ConfigError
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.frozen_model import FrozenModel
 from ofa_export.support.processes import peak_bytes, run_main
 
 SESSIONS = 30
 """Sessions whose median counts; the first ones warm up."""
-
-MEASURE = "VmHWM"
-"""What is measured; another name when that changes, so that older measurements are not read."""
 
 UNITS = {"": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 FORMS = "4MB (4,000,000 bytes), 4MiB (4,194,304 bytes), 512KB, 0.5MiB, 1GB or 1500000"
@@ -38,7 +33,7 @@ UNBOUNDED = 2**40 - 1
 """The largest budget that a manifest can name; none binds less."""
 
 
-class Footprint(BaseModel):
+class Footprint(FrozenModel):
     """What a session costs on this computer.
 
     Args:
@@ -46,8 +41,6 @@ class Footprint(BaseModel):
             sessions: the runtime's own library is part of it, Python and numpy are not.
         latency_ms: median of `adapt`, all blocks that run, and one call of `score`, with their lookups.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     ram_bytes: int
     latency_ms: float
@@ -64,9 +57,9 @@ def footprint(contents: BundleContents, *, converter: Converter, store: ContentC
     Raises:
         LoweringError: the runtime could not run the graphs.
     """
-    described = json.dumps([MEASURE, converter.name, sorted(converter.tool_versions().items())]).encode()
-    key = hashlib.sha256(described + bytes(contents.graphs)).hexdigest()
-    return Footprint.model_validate_json(store.get_or_make(f"{key}.footprint", lambda: _measure(contents, converter)))
+    inputs = [converter.name, converter.tool_versions(), bytes(contents.graphs)]
+    found = store.get("footprint", inputs, lambda: _measure(contents, converter), made_with=[converter])
+    return Footprint.model_validate_json(found)
 
 
 def _measure(contents: BundleContents, converter: Converter) -> bytes:

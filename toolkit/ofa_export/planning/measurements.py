@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,14 +44,10 @@ class Measurements:
         Raises:
             CheckpointError: the checkpoint is rejected.
         """
-        described = {
-            "rounding": [self.converter.name, repr(self.converter.rules)],
-            "selftest": self.recipe.selftest.model_dump(),
-        }
-        base, found = self.source.key(described), []
+        found = []
         for done, configuration in enumerate(wanted):
             progress("measuring", done, len(wanted))
-            found.append(MeasuredConfiguration.model_validate_json(self._content(base, configuration)))
+            found.append(MeasuredConfiguration.model_validate_json(self._content(configuration)))
         progress("measuring", len(wanted), len(wanted))
         return tuple(found)
 
@@ -60,14 +55,14 @@ class Measurements:
         """Return bytes of the weights of the smallest of some configurations, without measuring what they are worth."""
         return min(sum(self._worth_source(one.items).weights(one).values()) for one in wanted)
 
-    def _content(self, base: str | None, configuration: Configuration) -> bytes:
-        def make() -> bytes:
-            return self._worth_source(configuration.items).worth(configuration).model_dump_json().encode()
-
-        if base is None:
-            return make()
-        name = hashlib.sha256(f"{base} {configuration.model_dump_json()}".encode()).hexdigest()
-        return self.store.get_or_make(f"{name}.worth", make)
+    def _content(self, configuration: Configuration) -> bytes:
+        rounding = [self.converter.name, repr(self.converter.rules)]
+        return self.store.get(
+            "worth",
+            self.source.inputs(rounding, self.recipe.selftest.model_dump(), configuration.model_dump_json()),
+            lambda: self._worth_source(configuration.items).worth(configuration).model_dump_json().encode(),
+            made_with=[self.converter],
+        )
 
     def _worth_source(self, items: int | None) -> WorthSource:
         # Imported here: what was measured before must not cost the import of torch.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ofa_export.data.histories import PAD, Histories
 from ofa_export.model.checkpoint import ValidationSet
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.metrics import ndcg_at_10
 
 
 def popularity_scores(histories: Histories, batch: int) -> NDArray[np.float64]:
@@ -98,5 +98,5 @@ def baseline_quality(histories: Histories, validation: ValidationSet) -> dict[st
         shown, targets = validation.histories[start : start + 64], validation.targets[start : start + 64]
         seen = shown if histories.exclude_history else None
         for name, scores in (("popularity", popularity_scores(histories, len(shown))), ("markov", chain.scores(shown))):
-            qualities[name].append(ndcg(target_ranks(scores, targets, history=seen), 10))
+            qualities[name].append(ndcg_at_10(scores, targets, history=seen))
     return {name: float(np.concatenate(found).mean()) for name, found in qualities.items()}

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ofa_export.data.histories import left_pad
 from ofa_export.errors import ConfigError, MissingToolError
-from ofa_export.model.network import lookup
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.distributed import from_first, gathered, share
 from ofa_export.training.dropout import set_dropout
@@ -100,9 +99,7 @@ def user_vectors(run: TrainingRun) -> NDArray[np.float32]:
     for start in range(0, len(users), 256):
         histories = [left_pad(run.histories.training_rows(int(u)), T) for u in users[start : start + 256]]
         rows = torch.from_numpy(np.stack(histories).astype(np.int64))
-        valid = model.valid((rows >= 0).sum(dim=1))
-        x = model.embed(lookup(model.tables[0], rows), valid)
-        vectors.append(model.states(model.assemble(x, valid, model.static_adaptation(len(rows))))[:, -1].numpy())
+        vectors.append(model.static_states(model.tables[0], rows)[:, -1].numpy())
     return gathered(np.concatenate(vectors) if vectors else np.empty((0, model.config.width), np.float32))
 
 

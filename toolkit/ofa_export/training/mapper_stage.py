@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ofa_export.data.histories import PAD
 from ofa_export.model.controller import sampled_gates
-from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
+from ofa_export.model.network import Adaptation, AdaptiveRecommender
 from ofa_export.model.reductions.caps import at_ranks
 from ofa_export.ranking.scoring import Adapt, static_adapt
 from ofa_export.training.distributed import scattered, share, total
@@ -136,10 +136,10 @@ def adaptive_loss(
         Mean loss, a scalar, and keep_logits [B, L, 2].
     """
     beginnings, where = split_windows(batch.inputs, target_positions)
-    seen, targets = model.valid((beginnings >= 0).sum(dim=1)), batch.targets[where]
+    targets = batch.targets[where]
 
     def adapted(table: Tensor) -> Adaptation:
-        return adapt(model.embed(lookup(table, beginnings), seen), seen)
+        return adapt(*model.embed_rows(table, beginnings))
 
     found = adapted(table)
     logits = _assembled_logits(model, found, batch, table, where)
@@ -160,9 +160,8 @@ def _assembled_logits(
     """Return scores of all items at the positions that count, [n, V]."""
     gates = _noisy_gates(found.keep_logits) if model.training else found.gates
     adaptation = Adaptation(keep_logits=found.keep_logits, gates=gates, thetas=found.thetas)
-    valid = model.valid(batch.lengths)
-    hidden = model.assemble(model.embed(lookup(table, batch.inputs), valid), valid, adaptation)
-    return model.states(hidden)[where] @ table.T
+    x, valid = model.embed_rows(table, batch.inputs)
+    return model.assembled_states(x, valid, adaptation)[where] @ table.T
 
 
 def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random.Generator) -> Tensor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ofa_export.model.network import AdaptiveRecommender, lookup
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.training_loop import Task, Verdict, optimise
@@ -56,17 +56,4 @@ def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tens
         Mean cross-entropy over all real positions, a scalar.
     """
     where = batch.inputs >= 0
-    return mean_cross_entropy(static_states(model, batch, table)[where] @ table.T, batch.targets[where])
-
-
-def static_states(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:
-    """User states of the static net at every position of a batch, [B, T, d].
-
-    Args:
-        model: the network.
-        batch: windows.
-        table: [V, d], which the history is read from.
-    """
-    valid = model.valid(batch.lengths)
-    x = model.embed(lookup(table, batch.inputs), valid)
-    return model.states(model.assemble(x, valid, model.static_adaptation(len(batch.inputs))))
+    return mean_cross_entropy(model.static_states(table, batch.inputs)[where] @ table.T, batch.targets[where])

@@ -13,7 +13,7 @@ from ofa_export.model.elastic_table import block_rms, keep_planes
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
-from ofa_export.training.static_stage import static_loss, static_states
+from ofa_export.training.static_stage import static_loss
 from ofa_export.training.train_recipe import TilesStage
 from ofa_export.training.training_loop import Task, Verdict, optimise
 from ofa_export.training.training_run import TrainingRun, mean_cross_entropy, mean_divergence
@@ -113,11 +113,11 @@ def compressed_loss(
     """
     where = batch.inputs >= 0
     targets = batch.targets[where]
-    student = static_states(model, batch, compressed)[where] @ compressed.T
+    student = model.static_states(compressed, batch.inputs)[where] @ compressed.T
     loss = mean_cross_entropy(student, targets)
     if distill == 0:
         return loss
-    teacher = static_states(model, batch, table)[where] @ table.T
+    teacher = model.static_states(table, batch.inputs)[where] @ table.T
     return loss + mean_cross_entropy(teacher, targets) + distill * mean_divergence(student, teacher)
 
 

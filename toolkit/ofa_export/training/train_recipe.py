@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ofa_export.data.data_recipe import DataRecipe, HistoryRecipe, Repeats, Ties
 from ofa_export.errors import ConfigError
@@ -21,13 +21,10 @@ from ofa_export.model.config import (
     UserGroups,
     Width,
 )
+from ofa_export.support.frozen_model import FrozenModel
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ColumnNames(_Part):
+class ColumnNames(FrozenModel):
     """What the columns are called in the files."""
 
     user_id: str = "user_id"
@@ -36,7 +33,7 @@ class ColumnNames(_Part):
     title: str = "title"
 
 
-class Data(_Part):
+class Data(FrozenModel):
     """How an interactions file is read; the packaged samples know this themselves. See `HistoryRecipe`."""
 
     min_count: int = Field(default=5, ge=1)
@@ -60,7 +57,7 @@ class Data(_Part):
         )
 
 
-class Sizes(_Part):
+class Sizes(FrozenModel):
     """Sizes of the model that do not depend on the data; see `ModelConfig`."""
 
     width: Width = 64
@@ -94,7 +91,7 @@ class Sizes(_Part):
             ) from error
 
 
-class Optimiser(_Part):
+class Optimiser(FrozenModel):
     """One run of Adam with warm-up and cosine decay.
 
     Args:
@@ -175,13 +172,13 @@ class MapperStage(Optimiser):
     nested_ranks: tuple[Rank, ...] = Field(default=(), strict=False)
 
 
-class ValidationStage(_Part):
+class ValidationStage(FrozenModel):
     """How many validation histories travel with the checkpoint."""
 
     users: int = Field(default=1000, ge=1)
 
 
-class TrainRecipe(_Part):
+class TrainRecipe(FrozenModel):
     """Everything that decides a training run besides data and seed.
 
     Args:

@@ -18,7 +18,7 @@ from ofa_export.data.histories import Histories, held_out_items
 from ofa_export.model.checkpoint import ValidationSet
 from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import Adapt, score_histories
 from ofa_export.training.distributed import gathered, share, total
 from ofa_export.training.train_recipe import Optimiser, TrainRecipe
@@ -123,7 +123,7 @@ class TrainingRun:
             )
             scores, executed = score_histories(self.model, adapt, table, found.history)
             seen = found.history if self.histories.exclude_history else None
-            per_position = ndcg(target_ranks(scores, found.targets, history=seen), 10)
+            per_position = ndcg_at_10(scores, found.targets, history=seen)
             qualities.append(per_position.reshape(-1, self.histories.held_out).mean(axis=1))
             executed = executed.reshape(-1, self.histories.held_out, config.depth).mean(axis=1)
             gates.append(executed)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ofa_export.model.importance import ImportanceController, block_diversity, popularity_features, weigh
-from ofa_export.model.network import lookup
 from ofa_export.training.distributed import total
 from ofa_export.training.static_stage import static_loss
 from ofa_export.training.train_recipe import Optimiser
@@ -96,13 +95,11 @@ def _bilevel_loss(run: TrainingRun, module: _Bilevel, inner: Batch, outer: Batch
 
 @torch.no_grad()
 def _remember_losses(run: TrainingRun, module: _Bilevel, batch: Batch, alpha: Tensor) -> None:
-    model, valid = run.model, run.model.valid(batch.lengths)
     table = weigh(module.table, alpha, run.item_groups)
-    x = model.embed(lookup(table, batch.inputs), valid)
-    hidden = model.assemble(x, valid, model.static_adaptation(len(batch.inputs)))
     where = batch.inputs >= 0
     targets = batch.targets[where]
-    losses = nn.functional.cross_entropy(model.states(hidden)[where] @ table.T, targets, reduction="none")
+    states = run.model.static_states(table, batch.inputs)[where]
+    losses = nn.functional.cross_entropy(states @ table.T, targets, reduction="none")
     groups = run.item_groups[targets]
     counts = total(torch.bincount(groups, minlength=len(module.group_loss)))
     means = total(torch.zeros_like(module.group_loss).index_add_(0, groups, losses)) / counts.clamp(min=1)

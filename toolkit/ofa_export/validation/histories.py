@@ -61,7 +61,7 @@ def validation_histories(checkpoint: Checkpoint, *, group: int, maximum: int) ->
         T, itself and cut to T.
     """
     validation, T = checkpoint.validation, checkpoint.config.model.history_length
-    mine = checkpoint.validation.of_group(group)
+    mine = validation.rows_of_group(group)
     chosen = mine[np.unique(np.linspace(0, len(mine) - 1, maximum).round().astype(int))]
     items = [rows[rows >= 0] for rows in validation.histories[chosen]]
     names = [f"history {number}" for number in chosen]

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.device.loop import Device
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.ranking.metrics import target_ranks
+from ofa_export.ranking.metrics import TOP, target_ranks
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.validation.deviation import deviation
 from ofa_export.validation.histories import ValidationHistories
 
 VALUES_AT_ONCE = 2**24
 """Scores that are held at once for each of the three models; larger catalogues are compared in more steps."""
-
-TOP = 10
 
 SAMPLED_SCORES, LEAST_SAMPLED = 500, 4
 """Scores that a report shows of all sessions together, but of each the best, a middling, the last and the worst off."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ofa_export.errors import UnknownNameError
+from ofa_export.support.frozen_model import FiniteModel
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Limit(_Model):
+class Limit(FiniteModel):
     """A limit and the reason for its number.
 
     Args:
@@ -23,7 +20,7 @@ class Limit(_Model):
     why: str = Field(min_length=1)
 
 
-class PrecisionLimits(_Model):
+class PrecisionLimits(FiniteModel):
     """Limits that depend on the precision of a bundle's graphs.
 
     Args:
@@ -52,7 +49,7 @@ class PrecisionLimits(_Model):
     layer_unexplained_snr_db: Limit | None = None
 
 
-class TolerancePolicy(_Model):
+class TolerancePolicy(FiniteModel):
     """A tolerance recipe.
 
     Args:

@@ -61,14 +61,25 @@ def _network(model: AdaptiveRecommender, sizes: ModelConfig) -> AdaptiveRecommen
 
 def _known(validation: ValidationSet, items: int) -> ValidationSet:
     """Return the validation histories that a device with so many items can be right about."""
-    histories = _without(validation.histories, items)
-    kept = (validation.targets < items) & (histories[:, -1] >= 0)
+    histories, kept = _without(validation.histories, items), answerable(validation, items)
     return ValidationSet(
         histories=histories[kept],
         targets=validation.targets[kept],
         user_groups=validation.user_groups[kept],
         missed_groups=np.concatenate([validation.missed_groups, validation.user_groups[~kept]]),
     )
+
+
+def answerable(validation: ValidationSet, items: int) -> NDArray[np.bool_]:
+    """Tell which histories a device with the first rows only can be right about, [P]: some item of it and the next one.
+
+    Args:
+        validation: with all items.
+        items: V', rows that the device has.
+    """
+    met = (validation.histories >= 0) & (validation.histories < items)
+    known: NDArray[np.bool_] = met.any(axis=1) & (validation.targets < items)
+    return known
 
 
 def _without(histories: NDArray[np.int32], items: int) -> NDArray[np.int32]:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.errors import NumericsError
-from ofa_export.ranking.metrics import interval, ndcg
+from ofa_export.ranking.metrics import TOP, interval, ndcg
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.histories import ValidationHistories
-from ofa_export.validation.sessions import TOP, Sessions
+from ofa_export.validation.sessions import Sessions
 from ofa_export.validation.tolerance import Limit, PrecisionLimits
 
 

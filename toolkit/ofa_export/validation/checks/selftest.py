@@ -13,6 +13,7 @@ from ofa_export.device.selftest import run_selftest
 from ofa_export.errors import NumericsError
 from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.planning.make_selftest import reference_answer
 from ofa_export.validation.checks.ranking import ended_early
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most
@@ -95,18 +96,9 @@ def expectation_findings(comparison: Comparison) -> Iterator[Finding]:
     )
 
 
-@torch.no_grad()
-def _answers(
-    test: SelfTest, model: AdaptiveRecommender
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    model = in_float64(model)
-    histories = np.zeros((test.cases, model.config.history_length, model.config.width))
-    for case in range(test.cases):
-        rows = test.history(case)
-        histories[case, -len(rows) :] = rows
-    valid = model.valid(torch.from_numpy(test.lengths))
-    x = model.embed(torch.from_numpy(histories), valid)
-    adaptation = model.adapt(x, valid)
-    state = model.states(model.assemble(x, valid, adaptation))[:, -1]
-    scores = state @ torch.from_numpy(test.candidates.astype(np.float64)).T
-    return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), scores.numpy()
+def _answers(test: SelfTest, model: AdaptiveRecommender) -> Iterator[NDArray[np.float64]]:
+    """Gates, keep logits and scores of all cases."""
+    exact, candidates = in_float64(model), torch.from_numpy(test.candidates.astype(np.float64))
+    histories = (torch.from_numpy(test.history(case).astype(np.float64)) for case in range(test.cases))
+    answers = [reference_answer(exact, history, candidates) for history in histories]
+    return map(np.concatenate, zip(*answers, strict=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +15,11 @@ from torch import Tensor, nn
 from ofa_export.converters.protocol import Converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
-from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
+from ofa_export.model.network import Adaptation, AdaptiveRecommender
+from ofa_export.model.reductions.fewer_items import answerable
 from ofa_export.planning.configuration_worth import BITS
 from ofa_export.precision import Precision, Scheme, is_part
-from ofa_export.ranking.metrics import interval, ndcg, target_ranks
-from ofa_export.support.content_cache import source_digest
+from ofa_export.ranking.metrics import interval, ndcg_at_10
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain, Loss, attribution, kept_at
 from ofa_export.validation.sessions import VALUES_AT_ONCE
@@ -49,18 +47,20 @@ def measure_attribution(comparison: Comparison) -> Attribution:
     table = torch.from_numpy(comparison.bundle.table.all_rows())
     adapter = TypeAdapter(Attribution)
 
-    def measure() -> bytes:
-        return adapter.dump_json(_measured(comparison, table))
-
-    described = [comparison.trained.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
-    digest = hashlib.sha256(source_digest() + json.dumps(described).encode() + table.numpy().tobytes()).hexdigest()
-    return adapter.validate_json(comparison.store.get_or_make(f"{digest}.attribution", measure))
+    inputs = [comparison.trained.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
+    content = comparison.store.get(
+        "attribution",
+        [*inputs, table.numpy().tobytes()],
+        lambda: adapter.dump_json(_measured(comparison, table)),
+        made_with=[converter],
+    )
+    return adapter.validate_json(content)
 
 
 def _measured(comparison: Comparison, tiles: Tensor) -> Attribution:
     whole, cut, precision = comparison.trained, comparison.checkpoint, comparison.recipe.precision
     group = comparison.group
-    users = whole.validation.of_group(group)
+    users = whole.validation.rows_of_group(group)
     trained = _Histories(whole, users, users=len(users)).ndcg(whole.model, whole.table(group))
     histories = _known_histories(whole, cut, users)
     after_cut, after_tiles = (histories.ndcg(cut.model, table) for table in (cut.table(group), tiles))
@@ -106,9 +106,7 @@ def _known_histories(trained: Checkpoint, cut: Checkpoint, users: NDArray[np.int
         cut: with the first of them, and the validation histories that are left.
         users: rows of the validation set of `trained`.
     """
-    validation, items = trained.validation, cut.config.model.items
-    met = (validation.histories >= 0) & (validation.histories < items)
-    known = met.any(axis=1) & (validation.targets < items)
+    known = answerable(trained.validation, cut.config.model.items)
     places = np.flatnonzero(known[users])
     return _Histories(cut, np.cumsum(known)[users[places]] - 1, users=len(users), places=places)
 
@@ -154,7 +152,7 @@ class _Histories:
             states = model.states(model.run_blocks(x, valid, adapted.gates, adapted.thetas))
             scores = (states[:, -1] @ table.T).numpy()
             seen = self.histories[part] if self.excluded else None
-            found.append(ndcg(target_ranks(scores, self.targets[part], history=seen), 10))
+            found.append(ndcg_at_10(scores, self.targets[part], history=seen))
         of_users = np.zeros(self.users)
         of_users[self.places] = np.concatenate(found)
         return of_users
@@ -163,8 +161,7 @@ class _Histories:
         for start in range(0, len(self.histories), self.batch):
             part = slice(start, start + self.batch)
             rows = torch.from_numpy(self.histories[part].astype(np.int64))
-            valid = model.valid((rows >= 0).sum(dim=1))
-            yield part, model.embed(lookup(table, rows), valid), valid
+            yield part, *model.embed_rows(table, rows)
 
 
 @dataclass(frozen=True)
