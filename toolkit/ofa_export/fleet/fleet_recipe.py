@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from ofa_export.errors import ConfigError
 from ofa_export.planning.bundle_job import Job, bundle_recipe, make_jobs, parse_group
@@ -25,9 +25,6 @@ class FleetRecipe(FrozenModel):
         converter: in place of its runtime's first one.
         bundle: a bundle recipe's name or file.
     """
-
-    # Budgets are texts or numbers, runtimes a list.
-    model_config = ConfigDict(strict=False)
 
     description: str = ""
     budgets: Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)]
