@@ -13,17 +13,18 @@ FAST := --hypothesis-profile=fast
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo apk test check lint types fast optional format benchmark sample golden clean
+.PHONY: help demo apk test check lint types fast docs optional format benchmark sample golden clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # uv installs the same packages as pip, in seconds instead of minutes; pip is the fallback.
 $(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ofa-export needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade uv || true
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev,train]" \
-	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,train]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[all,dev]" \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all,dev]"
 	touch $@
 
 demo: $(VENV)/installed ## Bundle the sample at 4 MB for both runtimes, validate, rank for a real shopper.
@@ -40,12 +41,13 @@ $(BUNDLES) &: $(VENV)/installed
 apk: $(BUNDLES) ## The Android demo app with these bundles inside: artifacts/out/demo.apk.
 	$(BIN)/ofa-export apk $(BUNDLES) -o $(OUT)/demo.apk --force
 
-check: $(VENV)/installed ## Format, lint, types and the fast tests; under a minute.
-	$(MAKE) --jobs=3 --output-sync=target lint types fast
+check: $(VENV)/installed ## Format, lint, types, imports, the site and the fast tests; under a minute.
+	$(MAKE) --jobs=3 --output-sync=target lint types docs fast
 
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
 types: $(VENV)/installed
 	$(BIN)/mypy
@@ -60,6 +62,9 @@ test: $(VENV)/installed ## Everything: the fast tier, then conversions, training
 	  -m "(integration or slow or android) and not optional"
 	mkdir -p $(OUT)
 	$(BIN)/ofa-export validate 'artifacts/golden/**/*.ofab' --junit $(OUT)/report.xml --html $(OUT)/report.html --force
+
+docs: $(VENV)/installed ## The documentation site: artifacts/out/site/index.html.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 optional: $(VENV)/installed ## Tests too long for `make test`; ExecuTorch on arm64 fetches half a gigabyte.
 	$(BIN)/pytest -q -m optional

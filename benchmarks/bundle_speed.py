@@ -1,4 +1,6 @@
-"""How long `ofa-export bundle` takes beside the bare conversion of the same graphs. Run: make benchmark
+"""Time of `ofa-export bundle` beside the bare conversion of the same graphs.
+
+Run: make benchmark
 
 Every figure is the wall time of a whole process; the three of a round run behind each other, so that ratios hold on a
 machine whose speed drifts. The bare conversion imports what it needs, reads the checkpoint and converts, nothing else.

@@ -1,4 +1,6 @@
-"""What a bundle costs as the catalogue grows; docs/scaling.md rests on it. Run: python benchmarks/catalogue_scale.py
+"""Cost of a bundle as the catalogue grows; docs/scaling.md rests on it.
+
+Run: python benchmarks/catalogue_scale.py
 
 The catalogue is drawn: tables of 64 dimensions, histories and next items by Zipf's law. The network is the same for all
 sizes, so that its conversion comes from the cache; nothing else does. Every figure is from a process of its own. Memory
@@ -82,7 +84,7 @@ print(json.dumps({
 
 
 def drawn(items: int) -> Checkpoint:
-    """A checkpoint that nobody trained."""
+    """Draw a checkpoint that nobody trained."""
     torch.manual_seed(0)
     small = AdaptiveRecommender(SIZES).eval().requires_grad_(False)
     sizes = SIZES.model_copy(update={"items": items})
@@ -118,7 +120,7 @@ def save(checkpoint: Checkpoint, folder: Path) -> Path:
 
 
 def measured(script: str, *arguments: object, cache: Path) -> dict[str, float]:
-    """What the last line of a script says, run in a process of its own."""
+    """Run a script in a process of its own, and return what its last line says."""
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         check=True,
@@ -131,7 +133,7 @@ def measured(script: str, *arguments: object, cache: Path) -> dict[str, float]:
 
 
 def forget_all_but_conversions(cache: Path) -> None:
-    """A catalogue that is new, and a network that is not."""
+    """Forget all but conversions: the catalogue is new, the network is not."""
     for entry in cache.iterdir():
         if entry.suffix != ".graphs":
             entry.unlink()

@@ -19,20 +19,19 @@ import torch
 from ofa_export.bundle.codes import encode
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import plane_order
-from ofa_export.converters.converters import SECOND_CONVERTERS
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.registry import SECOND_CONVERTERS, get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.precision import FP32, INT8
 from ofa_export.validation.deviation import deviation
-from ofa_export.validation.graph_outputs import run_graphs
 from ofa_export.validation.histories import validation_histories
-from ofa_export.validation.reference import Tensors, run_reference
+from ofa_export.validation.reference import Tensors, run_graphs, run_reference
 
 HISTORIES, CANDIDATES = 200, 100
 
 
 def main(folder: Path) -> None:
+    """Print bytes, seconds and distances of every pair of converters of a runtime."""
     torch.set_num_threads(1)
     checkpoint = load_checkpoint(folder)
     graphs = device_graphs(checkpoint.model, candidates=CANDIDATES)
@@ -60,6 +59,7 @@ def main(folder: Path) -> None:
 
 
 def print_distances(values: Mapping[str, Tensors], expected: Mapping[str, Tensors]) -> None:
+    """Print how far every output is from what is expected."""
     for graph, tensors in expected.items():
         for output, value in tensors.items():
             found = deviation(value, values[graph][output])
@@ -68,6 +68,7 @@ def print_distances(values: Mapping[str, Tensors], expected: Mapping[str, Tensor
 
 
 def processor_seconds() -> float:
+    """Read the processor time of this process and its children."""
     return sum(os.times()[:4])
 
 

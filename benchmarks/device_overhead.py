@@ -1,4 +1,6 @@
-"""What the device loop costs on top of its graphs: adapt, assembled blocks, 100 scores. Run: make benchmark
+"""Cost of the device loop on top of its graphs: adapt, assembled blocks, 100 scores.
+
+Run: make benchmark
 
 The graphs alone are called through the runtime's runner with ready inputs. Both ways run in turn in one process.
 """

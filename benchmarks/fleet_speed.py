@@ -1,4 +1,6 @@
-"""How long `ofa-export fleet` takes beside as many cold `ofa-export bundle`. Run: python benchmarks/fleet_speed.py
+"""Time of `ofa-export fleet` beside as many cold `ofa-export bundle`.
+
+Run: python benchmarks/fleet_speed.py
 
 The checkpoint is the sample's with its item table for each of four user groups, a little different in each. Of the cold
 conversions one per runtime is timed, and counted as often as there are bundles; all times are of whole processes.
@@ -29,7 +31,7 @@ RUNTIMES = ("litert", "executorch")
 
 
 def grouped_checkpoint(folder: Path) -> Path:
-    """The sample with a table for each user group."""
+    """Give the sample a table for each user group."""
     sample = load_checkpoint(SAMPLE)
     config = sample.config.model_copy(update={"model": sample.config.model.model_copy(update={"user_groups": GROUPS})})
     generator = torch.Generator().manual_seed(0)

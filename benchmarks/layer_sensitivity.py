@@ -1,8 +1,7 @@
-"""Which linear layers suffer from a coarser scheme: each alone, measured on the checkpoint's validation histories."""
+"""Sensitivity of linear layers to a coarser scheme: each alone, on the checkpoint's validation histories."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,23 +15,23 @@ from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_histories
-from ofa_export.precision import INT8, Precision, Scheme
-from ofa_export.quantisation_rules import QuantisationRules
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.precision import INT8, Precision, QuantisationRules, Scheme
+from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.source_digest import source_digest
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.decibels import decibels
 
 
 class NamedRules(Protocol):
     """A converter, as far as fake quantisation and its cache care."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user calls it."""
 
     @property
-    def rules(self) -> QuantisationRules: ...
+    def rules(self) -> QuantisationRules:
+        """How it stores and computes quantised layers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,8 @@ class LayerSensitivity:
         weights: values of its matrix.
         scheme: what it has; finer than asked for where the runtime cannot do that in this layer.
         ndcg_at_10: of that network, full table, full ranking.
-        snr_db: of the scores of all items against the float reference, over histories with the same gates, in decibels.
+        snr_db: of the scores of all items against the float reference, over histories with the same gates, in decibels;
+            infinite without noise.
         flipped: histories for which other blocks run than in the float reference.
     """
 
@@ -78,24 +78,22 @@ def layer_sensitivity(
     Returns:
         One entry for each linear layer, the most sensitive (least snr_db) first.
     """
-    rules = converter.rules
-    described = json.dumps([checkpoint.sha256, group, converter.name, repr(rules), scheme, base.text])
-    digest = hashlib.sha256(source_digest() + described.encode()).hexdigest()
 
     def measure() -> bytes:
         measured = _measure(checkpoint, group=group, converter=converter, scheme=scheme, base=base)
         return json.dumps([asdict(entry) for entry in measured]).encode()
 
+    inputs = [checkpoint.sha256, group, converter.name, repr(converter.rules), scheme, base.text]
     # A checkpoint that was never saved has no digest to be known by.
-    content = store.get_or_make(f"{digest}.sensitivity", measure) if checkpoint.sha256 else measure()
+    content = store.get("sensitivity", inputs if checkpoint.sha256 else None, measure, made_with=[converter])
     return tuple(LayerSensitivity(**entry) for entry in json.loads(content))
 
 
 def _measure(
     checkpoint: Checkpoint, *, group: int, converter: NamedRules, scheme: Scheme, base: Precision
 ) -> Sequence[LayerSensitivity]:
-    chosen = group_histories(checkpoint, group)
-    histories, targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
+    validation = checkpoint.validation.of_group(group)
+    histories, targets = validation.histories, validation.targets
     table = checkpoint.table(group)
     seen = histories if checkpoint.config.data.exclude_history else None
 
@@ -112,7 +110,7 @@ def _measure(
             layer=layer,
             weights=weights,
             scheme=converter.rules.applied(scheme, in_features=in_features),
-            ndcg_at_10=float(ndcg(target_ranks(scores, targets, history=seen), 10).mean()),
+            ndcg_at_10=float(ndcg_at_10(scores, targets, history=seen).mean()),
             snr_db=_snr_db(reference[same], scores[same]),
             flipped=int((~same).sum()),
         )
@@ -129,5 +127,4 @@ def _others(base: Precision, layer: str) -> tuple[tuple[str, Scheme], ...]:
 def _snr_db(reference: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
     signal = np.square(reference, dtype=np.float64).sum()
     noise = np.square(scores - reference, dtype=np.float64).sum()
-    # Without a history or without noise there is nothing to measure; JSON has no infinity.
-    return float(10 * np.log10(signal / noise)) if signal and noise else 300.0
+    return float(decibels(signal, noise))

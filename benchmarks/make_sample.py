@@ -1,4 +1,4 @@
-"""Writes the packaged Online Retail sample: `python benchmarks/make_sample.py SOURCE_FOLDER [TARGET_FOLDER]`.
+"""The maker of the packaged Online Retail sample: `python benchmarks/make_sample.py SOURCE_FOLDER [TARGET_FOLDER]`.
 
 SOURCE_FOLDER holds `interactions.csv` (user_id, item_id, timestamp, quantity) and `items.csv` (item_id, stock_code,
 description). The sample keeps every row in its place, drops the quantity and names items by their stock code. The
@@ -18,7 +18,7 @@ from ofa_export.errors import InteractionsError
 
 
 def make_sample(source: Path, target: Path) -> tuple[Path, Path]:
-    """Converts the source files.
+    """Convert the source files.
 
     Args:
         source: folder with `interactions.csv` and `items.csv`.
@@ -50,7 +50,7 @@ def _write(frame: pl.DataFrame, path: Path) -> Path:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the conversion for the command line."""
+    """Run the conversion for the command line."""
     if len(arguments) not in (1, 2):
         raise SystemExit("usage: python benchmarks/make_sample.py SOURCE_FOLDER [TARGET_FOLDER]")
     target = Path(arguments[1]) if len(arguments) == 2 else SAMPLE_FOLDER

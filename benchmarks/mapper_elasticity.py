@@ -1,4 +1,4 @@
-"""What smaller ranks and depth caps of one trained network cost in quality, and what they save in bytes and time."""
+"""Smaller ranks and depth caps of one trained network: their cost in quality, their gain in bytes and time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ofa_export.contract import block_name, theta_name
+from ofa_export.contract import GraphRunner, block_name, theta_name
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.protocol import Converter, GraphRunner
+from ofa_export.converters.protocol import Converter
 from ofa_export.errors import ConfigError
-from ofa_export.graphs.device import device_graphs
-from ofa_export.graphs.sample_inputs import sample_inputs
+from ofa_export.graphs.device import device_graphs, sample_inputs
 from ofa_export.model.network import AdaptiveRecommender, lookup
 from ofa_export.model.reductions.caps import with_depth_cap, with_rank
 from ofa_export.precision import Precision
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.support.content_cache import ContentCache
 
@@ -40,7 +39,7 @@ class Caps:
     depth_cap: int
 
     def of(self, model: AdaptiveRecommender) -> AdaptiveRecommender:
-        """The smaller network.
+        """Return the smaller network.
 
         Raises:
             ConfigError: the network has no such rank or depth.
@@ -98,7 +97,7 @@ def mapper_elasticity(
     depth_caps: Iterable[int],
     exclude_history: bool = False,
 ) -> tuple[MapperPoint, ...]:
-    """Quality and size of every combination of ranks and depth caps (our choice; algorithms.md, section 2).
+    """Quality and size of every combination of ranks and depth caps (our choice).
 
     Args:
         model: trained for nested ranks, or not: then it shows what that costs.
@@ -127,7 +126,7 @@ def mapper_elasticity(
         points.append(
             MapperPoint(
                 caps=caps,
-                ndcg=float(ndcg(target_ranks(scores, targets, history=seen), 10).mean()),
+                ndcg=float(ndcg_at_10(scores, targets, history=seen).mean()),
                 executed_share=float(gates.mean()),
                 parameters=parameters,
                 parameter_bytes=4 * parameters,

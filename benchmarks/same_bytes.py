@@ -56,6 +56,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
 
 
 def main() -> None:
+    """Compare what is made under each setting, and print what differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--qemu", metavar="CPU", help="a processor of `qemu-x86_64-static -cpu help`")
     parser.add_argument("--recipe", help="only this one, by a part of its name", default="")
@@ -136,6 +137,7 @@ def run(*arguments: str) -> None:
 
 @contextlib.contextmanager
 def replaced_arguments(arguments: Sequence[str]) -> Iterator[None]:
+    """Give the command these arguments while the context lasts."""
     before = sys.argv
     sys.argv = ["ofa-export", *arguments]
     try:

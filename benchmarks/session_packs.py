@@ -1,4 +1,6 @@
-"""What session packs cost and bring on the sample. Run: python benchmarks/session_packs.py
+"""Cost and gain of session packs on the sample.
+
+Run: python benchmarks/session_packs.py
 
 Sizes: bytes of packs of n items. Quality: NDCG@10 on validation histories of small bundles, alone and with a pack of
 the candidates that a cloud which knows nothing but counts would send (first-order Markov, the history left out).
@@ -23,12 +25,12 @@ from ofa_export.device.loop import Device
 from ofa_export.evaluation.subject import open_subject
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.resources import shipped
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.recipes import load_recipe
+from ofa_export.support.resources import shipped
 from ofa_export.targets.open_device import open_device
 from ofa_export.training.baselines import MarkovChain
 
@@ -39,7 +41,7 @@ SHOWN = 10
 
 
 def pack_of(checkpoint: Checkpoint, encoded: EncodedTable, rows: NDArray[np.int64], *, titles: bool) -> SessionPack:
-    """A pack of some rows of group 0."""
+    """Return a pack of some rows of group 0."""
     wanted = np.unique(rows)
     items = ItemCatalogue(
         keys=tuple(checkpoint.item_keys[row] for row in wanted),
@@ -55,7 +57,7 @@ def gain(rows: NDArray[np.int64], target: int) -> float:
 
 
 def best(device: Device, history: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The ten best of some candidates."""
+    """Return the ten best of some candidates."""
     device.adapt(history)
     return candidates[np.argsort(-device.score(candidates), kind="stable")[:SHOWN]]
 
@@ -65,11 +67,11 @@ def gains(
 ) -> list[float]:
     """NDCG@10 of: the bundle; the candidates of a pack; those of a pack with the history; everything with that pack."""
     device.use_session(None)
-    found = [gain(device.rank(history, SHOWN).rows, target)]
+    found = [gain(device.rank_rows(history, SHOWN).rows, target)]
     for pack in packs:
         device.use_session(pack)
         found.append(gain(best(device, history, candidates), target))
-    return [*found, gain(device.rank(history, SHOWN).rows, target)]
+    return [*found, gain(device.rank_rows(history, SHOWN).rows, target)]
 
 
 def main(users: int) -> None:

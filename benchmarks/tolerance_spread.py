@@ -1,4 +1,4 @@
-"""What every quantity of a validation measures on sound bundles, and the limit that follows from it by one rule.
+"""Spread of every quantity of a validation over sound bundles, and the limit that follows from it by one rule.
 
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json --run toy-2:litert:int8:host …
 python benchmarks/tolerance_spread.py docs/tolerance-spread.json
@@ -27,12 +27,12 @@ from ofa_export.bundle.writer import write_bundle  # noqa: E402
 from ofa_export.converters.registry import get_converter  # noqa: E402
 from ofa_export.model.checkpoint import Checkpoint  # noqa: E402
 from ofa_export.model.checkpoint_reader import load_checkpoint  # noqa: E402
-from ofa_export.model.threads import one_torch_thread  # noqa: E402
+from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.planning.complete_bundle import measured_complete_bundle  # noqa: E402
-from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.precision import parse_precision  # noqa: E402
 from ofa_export.support.content_cache import ContentCache  # noqa: E402
 from ofa_export.support.output import atomic_write  # noqa: E402
+from ofa_export.support.processes import one_torch_thread  # noqa: E402
 from ofa_export.support.recipes import load_recipe  # noqa: E402
 from ofa_export.validation.finding import Finding  # noqa: E402
 from ofa_export.validation.tolerance import TolerancePolicy  # noqa: E402
@@ -42,7 +42,7 @@ ROOMY = 10**9
 
 
 def checkpoint_of(model: str, folder: Path) -> Checkpoint:
-    """The checkpoint that a name of a run means."""
+    """Return the checkpoint that a name of a run means."""
     if model in ("sample", "golden"):
         return load_checkpoint(ROOT / "artifacts" / "sample")
     return load_checkpoint(save_checkpoint(folder / "toy", random_model(int(model.removeprefix("toy-")))))
@@ -72,7 +72,7 @@ def findings_of(run: str, store: ContentCache) -> tuple[Finding, ...]:
 
 
 def worst_of_each(findings: tuple[Finding, ...], precision: str) -> dict[str, float]:
-    """The worst measured value of every quantity; exact agreement, which has no number, counts for nothing."""
+    """Return the worst measured value of every quantity; exact agreement, which has no number, counts for nothing."""
     worst: dict[str, float] = {}
     for finding in findings:
         quantity = quantity_of(finding, precision)
@@ -84,7 +84,7 @@ def worst_of_each(findings: tuple[Finding, ...], precision: str) -> dict[str, fl
 
 
 def spread_rows(measured: Measured) -> list[str]:
-    """A table in Markdown: the spread of every quantity over the runs, and the limit by the rule."""
+    """Return a table in Markdown: the spread of every quantity over the runs, and the limit by the rule."""
     rows = ["| quantity | runs | min | median | max | limit by the rule |", "| --- | --- | --- | --- | --- | --- |"]
     for quantity in sorted({name for values in measured.values() for name in values}):
         values = [found[quantity] for found in measured.values() if quantity in found]

@@ -34,7 +34,7 @@ _OF_PRECISION = {
 
 
 def quantity_of(finding: Finding, precision: str) -> Quantity | None:
-    """The limit of a recipe that a finding was held against, or None when its limit is no recipe's.
+    """Return the limit of a recipe that a finding was held against, or None when its limit is no recipe's.
 
     Args:
         finding: of a validation.
@@ -59,7 +59,7 @@ def quantity_of(finding: Finding, precision: str) -> Quantity | None:
 
 
 def derived_limit(quantity: Quantity, values: Sequence[float]) -> float:
-    """The limit that follows from measured values: the worst with a factor of 3 of headroom, rounded to the loose side.
+    """Derive a limit from measured values: the worst with a factor of 3 of headroom, rounded to the loose side.
 
     Args:
         quantity: decibels and shares in common have their worst value at the bottom.

@@ -1,4 +1,6 @@
-"""What training costs as data and catalogue grow; docs/scaling.md rests on it. Run: python benchmarks/training_scale.py
+"""Cost of training as data and catalogue grow; docs/scaling.md rests on it.
+
+Run: python benchmarks/training_scale.py
 
 Every figure comes from a process of its own. Memory is the peak of what the system cannot take back, above what the
 packages need (RssAnon), and of everything (VmHWM, with the mapped pages of files). Interactions are drawn: text ids,
@@ -73,7 +75,7 @@ import numpy as np
 import torch
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.training.static import static_loss
+from ofa_export.training.static_stage import static_loss
 from ofa_export.training.windows import Batch
 items, windows = int(sys.argv[1]), int(sys.argv[2])
 config = ModelConfig(items=items, width=64, depth=2, heads=2, history_length=50, rank=8, item_groups=20)
@@ -100,7 +102,7 @@ def generate(path: Path, *, rows: int, users: int, items: int) -> None:
 
 
 def measured(script: str, *arguments: object) -> dict[str, float]:
-    """What a script reports from a process of its own."""
+    """Run a script in a process of its own, and return what it reports."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,7 @@
-"""Draws docs/budget.svg, the README's picture, from `ofa-export plan --json`. Run: python docs/make_budget_plot.py"""
+"""The README's picture, docs/budget.svg, from `ofa-export plan --json`.
+
+Run: python docs/make_budget_plot.py
+"""
 
 from __future__ import annotations
 

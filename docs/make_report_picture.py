@@ -1,4 +1,6 @@
-"""Takes docs/validation-report.png, a picture of the page of `validate --html`. Run: python docs/make_report_picture.py
+"""A picture of the page of `validate --html`: docs/validation-report.png.
+
+Run: python docs/make_report_picture.py
 
 Needs chromium (Debian: apt-get install chromium).
 """
@@ -29,7 +31,7 @@ def main() -> None:
 
 
 def take_picture(page: Path, picture: Path) -> None:
-    """The top of a page, as it comes on a screen."""
+    """Take a picture of the top of a page, as it comes on a screen."""
     options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={SIZE}", f"--screenshot={picture}"]
     subprocess.run(["chromium", *options, page.as_uri()], check=True, capture_output=True)
     Image.open(picture).convert("RGB").quantize(COLOURS).save(picture, optimize=True)

@@ -1,4 +1,4 @@
-"""Writes docs/results.md and its plots from what `ofa-export evaluate --json` printed into docs/results.
+"""The page docs/results.md and its plots, from what `ofa-export evaluate --json` printed into docs/results.
 
 Run: python docs/make_results.py
 """
@@ -48,7 +48,7 @@ class Result:
 
 
 def read_result(path: Path) -> Result:
-    """What one file of `results` holds."""
+    """Read what one file of `results` holds."""
     found = json.loads(path.read_text(encoding="utf-8"))
     kinds = {
         "ranking": Row,
@@ -75,7 +75,7 @@ def _interval(plain: dict[str, float], users: int) -> Interval:
 
 
 def protocol(found: Result) -> str:
-    """What was ranked, in a sentence."""
+    """Return what was ranked, in a sentence."""
     head = found.head
     last = "last item" if head["positions_per_user"] == 1 else f"last {head['positions_per_user']} items"
     seeds = ", ".join(str(seed) for seed in head["seeds"])
@@ -86,7 +86,7 @@ def protocol(found: Result) -> str:
 
 
 def ranking(found: Result) -> str:
-    """The table of all ways to rank."""
+    """Write the table of all ways to rank."""
     return _table(
         ("way to rank", "NDCG@10", "std over seeds", "HR@10", "adapted leads by", "blocks executed"),
         (
@@ -195,7 +195,7 @@ def relative(found: Result, name: str, to: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share for people."""
+    """Write a share for people."""
     return f"{share:.1%}".replace("%", " %")
 
 
@@ -205,7 +205,7 @@ def times(found: Result, steps: int) -> str:
 
 
 def lead_over_steps(found: Result, steps: int) -> str:
-    """What the one pass leads gradient steps by."""
+    """Return what the one pass leads gradient steps by."""
     return _steps(found, steps).lead.signed
 
 
@@ -214,7 +214,7 @@ def _steps(found: Result, steps: int) -> FineTunedRow:
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, without columns that are empty in every row."""
+    """Return a Markdown table, without columns that are empty in every row."""
     filled = list(rows)
     used = [column for column in range(len(heading)) if any(row[column] for row in filled)]
     lines = [heading, ["---"] * len(heading), *filled]
@@ -242,7 +242,7 @@ def plots(found: Result) -> dict[str, str]:
 
 
 def render(results: dict[str, Result]) -> str:
-    """The page, from the template and every result."""
+    """Render the page from the template and every result."""
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     filters = (
         protocol,

@@ -1,4 +1,4 @@
-"""Draws docs/catalogue-scale.svg from what benchmarks/catalogue_scale.py measured."""
+"""The picture docs/catalogue-scale.svg, from what benchmarks/catalogue_scale.py measured."""
 
 from __future__ import annotations
 

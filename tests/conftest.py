@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         tools = TOOLS[marker.kwargs.get("target", "android")]
         if missing := [tool for tool in tools if shutil.which(tool) is None]:
             pytest.skip(f"needs {', '.join(missing)}")
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Hides distributions from whoever asks Python for them: without("torch")."""
+
+    def hide(*names: str) -> None:
+        found = metadata.distribution
+
+        def distribution(name: str) -> metadata.Distribution:
+            if name in names:
+                raise metadata.PackageNotFoundError(name)
+            return found(name)
+
+        monkeypatch.setattr(metadata, "distribution", distribution)
+
+    return hide
 
 
 @pytest.fixture

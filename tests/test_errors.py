@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export import errors
-from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, UnknownNameError
+from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, RejectionCode, UnknownNameError
 
-LINE = re.compile(r"^(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
+LINE = re.compile(r"^ +(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
+
+ROOT = Path(__file__).parents[1]
+CODE = re.compile(r"`(\w+)`")
+ENUM_ENTRY = re.compile(r"(\w+)\(\"(\w+)\"\),")
 
 
 def tree(root: type[OfaExportError], depth: int = 0) -> Iterator[tuple[int, str, int]]:
@@ -88,12 +93,17 @@ def test_a_budget_error_counts_and_numbers_its_ways_out() -> None:
 
 
 def test_a_bundle_error_names_the_entry() -> None:
-    assert str(BundleError("it is empty.", entry="items.bin")) == "Bundle rejected at items.bin: it is empty."
-    assert str(BundleError("it is empty.")) == "Bundle rejected: it is empty."
+    assert (
+        str(BundleError("it is empty.", code=RejectionCode.ITEMS_HEADER, entry="items.bin"))
+        == "Bundle rejected at items.bin: it is empty."
+    )
+    assert str(BundleError("it is empty.", code=RejectionCode.EMPTY)) == "Bundle rejected: it is empty."
 
 
 def test_what_a_refusal_quotes_of_a_hostile_file_can_be_shown() -> None:
-    error = BundleError(f"the key '\x1b[2J\n{'x' * 5000}' appears twice.", entry="\x1b[2J")
+    error = BundleError(
+        f"the key '\x1b[2J\n{'x' * 5000}' appears twice.", code=RejectionCode.ITEMS_KEYS, entry="\x1b[2J"
+    )
     assert str(error).isprintable()
     assert error.entry == r"\x1b[2J"
     assert error.reason.startswith(r"the key '\x1b[2J xxx")
@@ -106,3 +116,15 @@ def test_a_lowering_error_names_converter_stage_and_graph() -> None:
     assert (
         str(LoweringError(converter="litert", stage="export", graph=None, detail="no")) == "litert: export failed: no"
     )
+
+
+def test_every_code_of_a_refusal_is_on_the_page_of_the_format_and_in_the_app() -> None:
+    _, _, page = (ROOT / "docs/bundle-format.md").read_text().partition("## Why a file is refused")
+    source = (ROOT / "android_demo/core/src/main/kotlin/ofa/core/RejectionCode.kt").read_text()
+    described = {
+        code for line in page.splitlines() if line.startswith("| `") for code in CODE.findall(line.split("|")[1])
+    }
+    in_app = dict(ENUM_ENTRY.findall(source))
+    assert all(in_app[each.name] == each for each in RejectionCode if each.name in in_app)
+    assert set(RejectionCode) - set(in_app.values()) == {RejectionCode.GRAPHS}
+    assert described == set(RejectionCode) | set(in_app.values())

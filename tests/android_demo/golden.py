@@ -7,8 +7,6 @@ hand, from the root of the repository: `PYTHONPATH=tests/fuzz python tests/andro
 from __future__ import annotations
 
 import json
-import random
-import struct
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +16,6 @@ import numpy as np
 import safetensors.numpy
 from files import CORPUS, archive, read_base, repaired
 from judge import judge
-from keep import own_words
 from numpy.typing import NDArray
 
 from fuzz import made
@@ -41,7 +38,7 @@ def write_golden(folder: Path) -> None:
     write_lookups(folder)
     write_rankings(folder)
     write_selftests(folder)
-    write_floats(folder)
+    write_halves(folder)
     write_mutants(folder)
 
 
@@ -129,7 +126,7 @@ def write_rankings(folder: Path) -> None:
                 if pack is not None:
                     _write_pack(folder / f"{name}.ofas", pack)
                     history = [*history, len(device.items) - 1]
-                ranking = device.rank(history, 25)
+                ranking = device.rank_rows(history, 25)
                 safetensors.numpy.save_file(runner.record, folder / f"{case}.calls")
                 cases.append(
                     {
@@ -236,14 +233,8 @@ class _Recording(Recorder):
         return self._runner.run(graph, inputs)
 
 
-def write_floats(folder: Path) -> None:
-    """Doubles with their repr, and all halves as float32."""
-    drawn = random.Random(4)
-    values = [2.0**power for power in range(-1074, 1024, 7)] + [0.1, 0.7, 1e16, 1e15, 123456789012345680.0, 1e-4, 1e-5]
-    values += [struct.unpack("<d", drawn.randbytes(8))[0] for _ in range(3000)]
-    values += [round(drawn.uniform(-1000, 1000), drawn.randrange(6)) for _ in range(1000)]
-    lines = [f"{struct.pack('>d', value).hex()} {value!r}" for value in values if np.isfinite(value)]
-    (folder / "floats.txt").write_text("\n".join([*lines, "8000000000000000 -0.0", "0000000000000000 0.0"]))
+def write_halves(folder: Path) -> None:
+    """All halves as float32."""
     with np.errstate(invalid="ignore"):
         np.arange(2**16, dtype=np.uint16).view(np.float16).astype("<f4").tofile(folder / "halves.f32")
 
@@ -263,7 +254,7 @@ def write_mutants(folder: Path, count: int = MUTANTS, seed: str = "kotlin") -> N
                     "bytes": len(data),
                     "error": verdict.error,
                     "entry": verdict.entry,
-                    "reason": own_words(verdict.reason),
+                    "code": verdict.code,
                     **verdict.facts,
                 }
             )

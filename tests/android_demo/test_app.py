@@ -26,19 +26,19 @@ from numpy.typing import NDArray
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.difference import make_delta
+from ofa_export.bundle.delta import make_delta
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.resize import resized_tiles
 from ofa_export.bundle.selftest import ENTRY as SELFTEST
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.writer import contents_of, smallest_budget, write_bundle
-from ofa_export.cli.render.checked import checked_bundle
+from ofa_export.cli.render.bundle_paths import checked_bundle
 from ofa_export.cli.render.results import ranking_json
-from ofa_export.converters.protocol import GraphRunner
+from ofa_export.contract import GraphRunner
 from ofa_export.converters.registry import get_converter
 from ofa_export.device.loop import Device
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.planning.session_pack import make_session_pack
+from ofa_export.planning.make_session_pack import make_session_pack
 from ofa_export.support.content_cache import default_cache_root
 from ofa_export.targets.android.installation import installation
 from ofa_export.targets.android.libraries import PHONE_LIBRARIES
@@ -85,7 +85,7 @@ def expected(path: Path, pack: SessionPack) -> dict[str, Any]:
 
         def answer(keys: list[str]) -> dict[str, Any]:
             known = adapting.history_rows(keys)
-            before, after = (device.rank(known.rows, 10) for device in (static, adapting))
+            before, after = (device.rank_rows(known.rows, 10) for device in (static, adapting))
             return {
                 "tiles": adapting.table.tile_count,
                 "gates": [int(gate) for gate in after.adaptation.gates],
@@ -122,14 +122,14 @@ def hostile(data: bytes) -> dict[str, bytes]:
     changed = [other_digest if entry == listed else entry for entry in manifest["entries"]]
     return {
         "truncated": data[:-1000],
-        "newer-schema": archive(entries, {**manifest, "schema_version": "2.0"}),
+        "newer-schema": archive(entries, {**manifest, "schema_version": "3.0"}),
         "wrong-selftest": archive({**entries, SELFTEST: bytes(selftest)}, {**manifest, "entries": changed}),
     }
 
 
 def archive(entries: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bytes:
     file = io.BytesIO()
-    document = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    document = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     write_archive(file, [(name, document if name == "manifest.json" else data) for name, data in entries.items()])
     return file.getvalue()
 

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ofa_export.cli.app import app
-from ofa_export.resources import shipped
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.resources import shipped
 
 Apk = Callable[..., Result]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 GOLDEN = shipped("artifacts", "golden")
 LITERT, EXECUTORCH = (GOLDEN / f"sample-420KB-{runtime}.ofab" for runtime in ("litert", "executorch"))
@@ -65,7 +65,8 @@ def test_a_bundle_that_the_reader_rejects(apk, litert: Path, tmp_path: Path) -> 
     litert.write_bytes(litert.read_bytes()[:-1])
     fails(apk(EXECUTORCH, litert, "-o", tmp_path / "demo.apk"), 5, "Bundle rejected", f"The file is {litert}")
     result = apk(EXECUTORCH, litert, "-o", tmp_path / "demo.apk", "--json")
-    assert json.loads(result.stdout)["error"]["exit_code"] == 5
+    error = json.loads(result.stdout)["error"]
+    assert (error["exit_code"], error["code"], error["entry"]) == (5, "archive", None)
 
 
 def test_a_file_that_is_no_bundle(apk, tmp_path: Path) -> None:

@@ -13,18 +13,19 @@ import pytest
 
 from ofa_export.apk.app_code import build_packages
 from ofa_export.apk.contents import ARCHIVE, SIGNATURE
-from ofa_export.apk.dex_file import parse_dex
-from ofa_export.apk.packages import ANDROID, KOTLIN_STDLIB
-from ofa_export.apk.platform import PlatformClasses
-from ofa_export.apk.references import unresolved
-from ofa_export.resources import shipped
+from ofa_export.apk.packages import ANDROID, KOTLIN_STDLIB, R8
+from ofa_export.apk.platform import platform_jars
+from ofa_export.apk.references import check_references
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.resources import shipped
 
 pytestmark = pytest.mark.android(target="apk")
 
 GOLDEN = shipped("artifacts", "golden")
 LITERT, EXECUTORCH = (GOLDEN / f"sample-420KB-{runtime}.ofab" for runtime in ("litert", "executorch"))
 PAGE, LARGE_PAGE = 4096, 16_384
+NAMED = re.compile(rb"L([\w$/-]+);\0")
+"""How a dex file names a class: a text that ends with a zero."""
 FOUND_BY_NAME = re.compile(rb"(?:org/pytorch/executorch|org/tensorflow/lite|com/facebook/jni)/[\w/$]+")
 
 
@@ -115,18 +116,26 @@ def test_every_byte_belongs_to_a_part(built) -> None:
     assert 0 < parts[ARCHIVE] < LARGE_PAGE * len(built.said["libraries"]) + 20_000
 
 
-def dex_files(path: Path) -> list[bytes]:
+def dex_files(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
-        return [archive.read(name) for name in archive.namelist() if name.endswith(".dex")]
+        return {name: archive.read(name) for name in archive.namelist() if name.endswith(".dex")}
 
 
-def test_everything_that_the_code_refers_to_is_in_it_or_on_the_phone(built, cache: ContentCache) -> None:
-    with PlatformClasses(build_packages(cache.root)[ANDROID]) as platform:
-        assert unresolved(dex_files(built.path), platform) == []
+def named_classes(path: Path) -> set[str]:
+    """Classes that the code names; what is not the phone's is in it, for every reference was looked up."""
+    return {name.decode() for dex in dex_files(path).values() for name in NAMED.findall(dex)}
+
+
+def test_everything_that_the_code_refers_to_is_in_it_or_on_the_phone(
+    built, cache: ContentCache, tmp_path: Path
+) -> None:
+    packages = build_packages(cache.root)
+    platform = platform_jars(packages[ANDROID], tmp_path)
+    check_references(dex_files(built.path), platform=platform, r8=packages[R8], folder=tmp_path)
 
 
 def test_what_native_code_looks_for_by_name_has_not_been_shrunk_away(built) -> None:
-    classes = {each.name for dex in dex_files(built.path) for each in parse_dex(dex).classes}
+    classes = named_classes(built.path)
     with zipfile.ZipFile(built.path) as archive:
         names = {
             match.decode()
@@ -139,7 +148,7 @@ def test_what_native_code_looks_for_by_name_has_not_been_shrunk_away(built) -> N
 
 
 def test_what_is_used_stays_and_most_of_the_rest_is_gone(built, cache: ContentCache) -> None:
-    classes = {each.name for dex in dex_files(built.path) for each in parse_dex(dex).classes}
+    classes = named_classes(built.path)
     assert {"ofa/demo/MainActivity", "org/tensorflow/lite/Interpreter"} <= classes
     with zipfile.ZipFile(cache.root / "android-packages" / KOTLIN_STDLIB.file_name) as archive:
         before = {name.removesuffix(".class") for name in archive.namelist() if name.startswith("kotlin/")}

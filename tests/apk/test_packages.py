@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from ofa_export.apk.app_resources import MIN_SDK, TARGET_SDK
 from ofa_export.apk.packages import ANDROID, FRAMEWORK, KOTLIN, SERIALIZATION
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 DEMO = shipped("android_demo")
 

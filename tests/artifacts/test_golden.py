@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 GOLDEN = shipped("artifacts", "golden")
 NAMES = {"sample-420KB-litert.ofab", "sample-420KB-executorch.ofab"}

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from ofa_export.benchmark.gradient_entry import GradientEntry
-from ofa_export.benchmark.machine import this_machine
+from ofa_export.benchmark.latency import this_machine
 from ofa_export.benchmark.memory import Memory, measure_memory, with_child
 from ofa_export.errors import LoweringError
-from ofa_export.mapped_memory import mapped_bytes
-from ofa_export.peak_memory import peak_bytes
+from ofa_export.support.processes import mapped_bytes, peak_bytes
 from ofa_export.targets.process.measuring_runner import ChildMemory
 
 
@@ -27,7 +26,7 @@ def test_the_peak_never_falls() -> None:
 
 def test_a_process_does_not_begin_with_the_peak_of_the_one_that_started_it() -> None:
     held = np.ones(30_000_000)
-    program = "from ofa_export.peak_memory import peak_bytes; print(peak_bytes())"
+    program = "from ofa_export.support.processes import peak_bytes; print(peak_bytes())"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     assert int(found.stdout) < held.nbytes < peak_bytes()
 

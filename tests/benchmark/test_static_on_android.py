@@ -10,8 +10,7 @@ import pytest
 from ofa_export.benchmark.latency import PROCESSOR, SESSION, time_in_turn
 from ofa_export.benchmark.memory import measure_memory
 from ofa_export.benchmark.static_entry import StaticEntry
-from ofa_export.benchmark.static_net import GRAPH, static_graph
-from ofa_export.benchmark.static_scores import OTHER_NET_DB, scores_snr_db
+from ofa_export.benchmark.static_net import GRAPH, OTHER_NET_DB, scores_snr_db, static_graph
 from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.precision import INT8

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ofa_export.bundle import row_pieces
+from ofa_export.bundle import codes
 from ofa_export.bundle.codes import decode, encode
 from ofa_export.errors import ConfigError
 
@@ -100,7 +100,7 @@ def test_parameters_out_of_range_are_refused() -> None:
 def test_a_table_that_is_coded_in_pieces_is_the_same_table(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
     table = np.random.default_rng(8).normal(size=(33, 16)).astype(np.float32)
     whole = encode(table, group_sizes=[7, 26])
-    monkeypatch.setattr(row_pieces, "ROWS_AT_ONCE", piece)
+    monkeypatch.setattr(codes, "ROWS_AT_ONCE", piece)
     pieces = encode(table, group_sizes=[7, 26])
     assert np.array_equal(pieces.codes, whole.codes)
     assert np.array_equal(pieces.rms, whole.rms)

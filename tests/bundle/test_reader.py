@@ -156,7 +156,7 @@ def test_a_file_over_its_own_budget_is_rejected(entries: dict[str, bytes], archi
 
 
 def test_a_newer_bundle_says_so(entries: dict[str, bytes], archive_of: Archive) -> None:
-    text = entries["manifest.json"].replace(b'"schema_version":"1.0"', b'"schema_version":"3.1"')
+    text = entries["manifest.json"].replace(b'"schema_version":"2.0"', b'"schema_version":"3.1"')
     _rejected(archive_of({**entries, "manifest.json": text}), "newer version", "manifest.json")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.manifest import Manifest, NdcgAt10, Quality
+from ofa_export.bundle.manifest import Manifest, NdcgAt10, Quality, TilesQuality
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.resize import resized_tiles
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, contents_of, fit_tiles, smallest_budget, write_bundle
@@ -39,7 +39,13 @@ def contents(contents: BundleContents) -> BundleContents:
     """With qualities at several prefixes, as `bundle` measures them."""
     quality = Quality(
         ndcg_at_10=NdcgAt10(
-            full_table="0.2092", by_tiles=((3, "0.1234"), (12, "0.1500"), (24, "0.1900"), (48, "0.2090"))
+            full_table="0.2092",
+            by_tiles=(
+                TilesQuality(tiles=3, ndcg_at_10="0.1234"),
+                TilesQuality(tiles=12, ndcg_at_10="0.1500"),
+                TilesQuality(tiles=24, ndcg_at_10="0.1900"),
+                TilesQuality(tiles=48, ndcg_at_10="0.2090"),
+            ),
         ),
         users=40,
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.bundle.items import ItemCatalogue
-from ofa_export.bundle.manifest import NdcgAt10, Quality
+from ofa_export.bundle.manifest import NdcgAt10, Quality, TilesQuality
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, contents_of, fit_tiles, write_bundle
 from ofa_export.errors import BudgetError, BundleError, ConfigError, OutputError
@@ -73,7 +73,9 @@ def test_the_same_contents_give_the_same_bytes(contents: BundleContents, tmp_pat
 
 
 def test_other_qualities_do_not_change_the_size(contents: BundleContents) -> None:
-    quality = Quality(ndcg_at_10=NdcgAt10(full_table="0.0000", by_tiles=((3, "0.0000"),)), users=40)
+    quality = Quality(
+        ndcg_at_10=NdcgAt10(full_table="0.0000", by_tiles=(TilesQuality(tiles=3, ndcg_at_10="0.0000"),)), users=40
+    )
     other = replace(contents, fields=contents.fields.model_copy(update={"quality": quality}))
     assert _size(other, 20) == _size(contents, 20)
 
@@ -119,7 +121,7 @@ def test_the_manifest_describes_what_is_there(contents: BundleContents, tmp_path
     assert fields["embeddings"]["tiles_kept"] == 9
     assert fields["embeddings"]["floor_tiles"] == FLOOR
     assert fields["embeddings"]["group_sizes"] == [8, 8, 7]
-    assert fields["selftest"] == {"cases": 3, "min_snr_db": 60.0}
+    assert fields["selftest"] == {"cases": 3, "min_snr_db": "60.0"}
 
 
 def test_parts_that_do_not_fit_together_are_refused(contents: BundleContents) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 pytestmark = pytest.mark.integration
 
 CONVERTER = """
-from ofa_export.quantisation_rules import CHANNELWISE
+from ofa_export.precision import CHANNELWISE
 
 class {name}:
     name, entry_name, schemes, rules = "{lower}", "graphs.{lower}", {{"fp32": "1", "int8": "1"}}, CHANNELWISE
@@ -53,6 +53,28 @@ def test_a_converter_that_refuses_names_graph_and_stage(
     )
     assert result.returncode == 1
     assert "strict: export failed for graph adapt: no such operator" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import a_package_that_nobody_has", "No module named 'a_package_that_nobody_has'"),
+        ("raise RuntimeError('no such processor')", "RuntimeError: no such processor"),
+        ("Other = 1", "has no attribute 'Lame'"),
+        ("class Lame:\n    def __init__(self): raise OSError('no library')", "OSError: no library"),
+    ],
+)
+def test_a_converter_that_cannot_be_loaded_is_named_with_what_repairs_it(
+    ofa, converter_site, toy_checkpoint: Path, tmp_path: Path, source: str, said: str
+) -> None:
+    site = converter_site("lame", source)
+    result = ofa("plan", toy_checkpoint, "--budget", "1MB", "--runtime", "lame", PYTHONPATH=site, cwd=tmp_path)
+    assert result.returncode == 6, result.stderr
+    assert "The converter lame of the installed package lame cannot be loaded from lame:Lame" in result.stderr
+    assert said in result.stderr
+    assert "pip install --upgrade --force-reinstall lame" in result.stderr and "pip uninstall lame" in result.stderr
+    assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())
 
 

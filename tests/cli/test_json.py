@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ofa_export.data.planted import planted_interactions
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 pytestmark = pytest.mark.integration
 
@@ -176,7 +176,7 @@ def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, runtime: str) -> Non
 
 def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_checkpoint: Path) -> None:
     for arguments, sentence in (
-        (["--repeats", "0", "--checkpoint", toy_checkpoint], "use 1 or more"),
+        (["--repeats", "0", "--checkpoint", toy_checkpoint], "use --repeats 1 or more"),
         ([], "Give its checkpoint with --checkpoint"),
         (["--checkpoint", toy_checkpoint, "--target", "moon"], "There is no target 'moon'"),
         (["--checkpoint", toy_checkpoint, "--target", "arm64"], "times say nothing; use --target host or --runtime"),
@@ -230,9 +230,16 @@ def test_validate_with_its_exit_code(ofa, litert: Path, toy_checkpoint: Path, tm
     assert all(name.startswith("quantisation") for name in failed)
 
 
-def test_errors(ofa, bundles: Path, toy_checkpoint: Path) -> None:
-    finished = ofa("plan", toy_checkpoint, "--budget", "1KB", "--json")
-    assert finished.returncode == 3
-    result = json.loads(finished.stdout)
-    assert_documented(result, "Errors")
-    assert finished.stderr == f"Error: {result['error']['message']}\n"
+def test_errors(ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd.ofab").write_bytes(b"odd")
+    described: dict[str, Any] = {}
+    for code, arguments in (
+        (3, ["plan", toy_checkpoint, "--budget", "1KB"]),
+        (5, ["inspect", tmp_path / "odd.ofab"]),
+    ):
+        finished = ofa(*arguments, "--json")
+        error = json.loads(finished.stdout)["error"]
+        assert finished.returncode == error["exit_code"] == code
+        assert finished.stderr == f"Error: {error['message']}\n"
+        described |= error
+    assert_documented({"error": described}, "Errors")

@@ -12,10 +12,9 @@ import torch
 
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.conversion_check import check_conversion
-from ofa_export.errors import BundleError, LoweringError
+from ofa_export.errors import BundleError, LoweringError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import CHANNELWISE
+from ofa_export.precision import CHANNELWISE, Precision, Scheme
 
 
 class Modules:
@@ -52,7 +51,7 @@ class Modules:
 
 class Unreadable(Modules):
     def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> Modules:
-        raise BundleError("it is cut off.", entry=self.entry_name)
+        raise BundleError("it is cut off.", code=RejectionCode.GRAPHS, entry=self.entry_name)
 
 
 def test_a_file_that_cannot_be_loaded_is_the_converters_fault(graphs: Any) -> None:

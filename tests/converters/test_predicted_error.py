@@ -21,8 +21,7 @@ from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import Precision, parse_precision
 from ofa_export.support.content_cache import ContentCache
-from ofa_export.validation.graph_outputs import run_graphs
-from ofa_export.validation.reference import Reference, run_reference
+from ofa_export.validation.reference import Reference, run_graphs, run_reference
 
 CONVERTERS = ("litert", "executorch")
 MIXED = "int8,adapt.mapper=int4,adapt.mapper.query=fp32,block_0.block.linears.key=fp32"

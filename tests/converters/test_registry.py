@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from ofa_export.converters.registry import converter_names, get_converter
-from ofa_export.errors import UnknownNameError
+from ofa_export.converters.registry import (
+    converter_names,
+    converter_of,
+    get_converter,
+    other_converter,
+    runtime_names,
+    runtime_of,
+)
+from ofa_export.errors import ConfigError, UnknownNameError
 
 
 def test_both_runtimes_are_installed() -> None:
@@ -42,6 +49,31 @@ def test_getting_converters_imports_neither_torch_nor_converters(run_python) -> 
         "import sys\n"
         "from ofa_export.converters.registry import converter_names, get_converter\n"
         "for name in converter_names(): get_converter(name).tool_versions()\n"
-        "heavy = {'torch', 'executorch', 'litert_torch', 'ai_edge_quantizer', 'onnx2tf', 'tensorflow', 'onnx'}\n"
+        "heavy = {'torch', 'executorch', 'litert_torch', 'litert_quantizer', 'onnx2tf', 'tensorflow', 'onnx'}\n"
         "assert not heavy & set(sys.modules)"
     )
+
+
+def test_a_second_converter_is_no_runtime() -> None:
+    assert {"executorch", "litert"} <= set(runtime_names())
+    assert "onnx2tf" not in runtime_names()
+    assert [runtime_of(name) for name in ("litert", "onnx2tf", "executorch")] == [
+        "litert",
+        "litert",
+        "executorch",
+    ]
+
+
+@pytest.mark.parametrize("name", ["litert", "onnx2tf", "executorch"])
+def test_the_tools_of_a_manifest_say_who_converted(name: str) -> None:
+    assert converter_of(runtime_of(name), {"ofa-export": "0", **get_converter(name).tool_versions()}) == name
+
+
+def test_each_converter_of_a_runtime_has_the_other() -> None:
+    assert other_converter("litert") == "onnx2tf"
+    assert other_converter("onnx2tf") == "litert"
+
+
+def test_a_runtime_with_one_converter_has_no_other() -> None:
+    with pytest.raises(ConfigError, match=r"one converter for executorch only.*two have: litert"):
+        other_converter("executorch")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import PAD, Histories, build_histories, held_out_items, left_pad
-from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.errors import HistoryError, InteractionsError
 
 EVERYTHING = HistoryRecipe(min_count=1, repeats="all", ties="file")

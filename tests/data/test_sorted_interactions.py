@@ -10,8 +10,8 @@ import pytest
 from training_scale import READ, generate, measured
 
 from ofa_export.data import sorted_interactions
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
-from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.data.sorted_interactions import sort_interactions
 
 RECIPES = [

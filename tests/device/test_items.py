@@ -118,7 +118,7 @@ def test_a_ranking_holds_items_of_both_and_not_the_history(device: Device, prune
     known = device.history_rows(["K22", "nothing", "K3"])
     assert known.rows == (17, 3)
     assert known.unknown == ("nothing",)
-    ranking = device.rank(known.rows, 100)
+    ranking = device.rank_rows(known.rows, 100)
     assert sorted(ranking.rows.tolist()) == [row for row in range(KEPT + 2) if row not in (3, 17)]
     device.adapt(known.rows)
     everything = device.score_embeddings(device.items.lookup(pruned.table, ranking.rows))
@@ -133,8 +133,8 @@ def test_the_end_of_a_session_leaves_no_trace(device: Device, pruned: Bundle, ne
         device.score([0])
     with pytest.raises(HistoryError, match="outside"):
         device.adapt([17])
-    fresh = Device(pruned, network).rank([3, 2], 5)
-    again = device.rank([3, 2], 5)
+    fresh = Device(pruned, network).rank_rows([3, 2], 5)
+    again = device.rank_rows([3, 2], 5)
     assert (again.rows.tolist(), again.scores.tobytes()) == (fresh.rows.tolist(), fresh.scores.tobytes())
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.device.loop import Device
+from ofa_export.device.loop import TIMED_RUNS, Device, median_ranking
 from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError
 
 
@@ -94,7 +95,7 @@ def test_an_adaptation_is_not_changed_by_the_next_one(device: Device) -> None:
 
 def test_a_ranking_is_the_sorted_scores_without_the_visible_history(device: Device) -> None:
     history = [20, 0, 1, 2, 3, 4, 5]
-    ranking = device.rank(history, 5)
+    ranking = device.rank_rows(history, 5)
     scores = device.score(range(23))
     allowed = [row for row in range(23) if row not in history[-6:]]
     assert ranking.rows.tolist() == sorted(allowed, key=lambda row: (-scores[row], row))[:5]
@@ -102,6 +103,30 @@ def test_a_ranking_is_the_sorted_scores_without_the_visible_history(device: Devi
     assert set(ranking.milliseconds) == {"lookup", "adapt", "blocks", "score", "sort"}
     assert all(value >= 0 for value in ranking.milliseconds.values())
     assert ranking.milliseconds["score"] > 0
+
+
+def test_the_median_ranking_is_the_ranking_and_leaves_out_the_first_run(bundle: Bundle, network: Any) -> None:
+    class SlowAtFirst:
+        """Takes its time for the first call of `adapt`."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def run(self, graph: str, inputs: Any) -> Any:
+            self.calls += graph == "adapt"
+            if self.calls == 1:
+                time.sleep(0.2)
+            return network.run(graph, inputs)
+
+        def close(self) -> None:
+            """There is nothing to free."""
+
+    runner = SlowAtFirst()
+    device = Device(bundle, runner)
+    ranking = median_ranking(device, [20, 0], 5)
+    assert runner.calls == 1 + TIMED_RUNS
+    assert ranking.milliseconds["adapt"] < 200
+    assert ranking.rows.tolist() == device.rank_rows([20, 0], 5).rows.tolist()
 
 
 def test_time_is_counted_from_when_it_was_asked_for_last(device: Device) -> None:
@@ -114,12 +139,12 @@ def test_time_is_counted_from_when_it_was_asked_for_last(device: Device) -> None
 
 
 def test_a_ranking_gives_what_is_left(device: Device) -> None:
-    assert len(device.rank([0, 1], 1000).rows) == 21
+    assert len(device.rank_rows([0, 1], 1000).rows) == 21
 
 
 def test_equal_scores_go_by_row(bundle: Bundle, network: Any) -> None:
     pattern = np.array([[1, 0, 1, 0]], np.float32)
-    ranking = Device(bundle, _Broken(network, "scores", lambda value: pattern)).rank([22], 22)
+    ranking = Device(bundle, _Broken(network, "scores", lambda value: pattern)).rank_rows([22], 22)
     assert ranking.rows.tolist() == [*range(0, 22, 2), *range(1, 22, 2)]
 
 
@@ -138,7 +163,7 @@ def test_keys_become_rows(device: Device) -> None:
 
 @pytest.mark.parametrize(("history", "sentence"), [([], "empty"), ([23], "outside"), ([-1], "outside")])
 def test_histories_that_cannot_be_ranked_for_are_refused(device: Device, history: list[int], sentence: str) -> None:
-    for call in (device.adapt, lambda rows: device.rank(rows, 3)):
+    for call in (device.adapt, lambda rows: device.rank_rows(rows, 3)):
         with pytest.raises(HistoryError, match=sentence):
             call(history)
 
@@ -150,7 +175,7 @@ def test_scoring_before_adapting_is_refused(device: Device) -> None:
 
 def test_a_ranking_of_nothing_is_refused(device: Device) -> None:
     with pytest.raises(ConfigError, match="at least 1"):
-        device.rank([0], 0)
+        device.rank_rows([0], 0)
 
 
 class _Broken:
@@ -173,7 +198,7 @@ class _Broken:
 def test_outputs_against_the_contract_are_refused(bundle: Bundle, network: Any, output: str) -> None:
     for change in (lambda value: value[..., :-1], lambda value: None):
         with pytest.raises(BundleError, match=f"for {output}") as caught:
-            Device(bundle, _Broken(network, output, change)).rank([0], 3)
+            Device(bundle, _Broken(network, output, change)).rank_rows([0], 3)
         assert caught.value.entry == "graphs.toy"
     with pytest.raises(NumericsError, match=f"{output} that are not finite"):
-        Device(bundle, _Broken(network, output, lambda value: value * np.nan)).rank([0], 3)
+        Device(bundle, _Broken(network, output, lambda value: value * np.nan)).rank_rows([0], 3)

@@ -1,7 +1,8 @@
-"""The workflow file for users is valid, and its commands do on the golden bundles what docs/ci.md says they do."""
+"""The workflows and the action are valid, and the commands do on the golden bundles what docs/ci.md says they do."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -15,65 +16,109 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
-FILE = shipped("docs", "ci", "validate-bundles.yml")
+WORKFLOW = shipped("docs", "ci", "validate-bundles.yml")
+OWN_WORKFLOW = shipped(".github", "workflows", "ci.yml")
+ACTION = shipped(".github", "actions", "validate-bundles", "action.yml")
 GOLDEN = shipped("artifacts", "golden")
 
 
 @pytest.fixture(scope="module")
-def job() -> dict[str, Any]:
-    workflow = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    # YAML 1.1 reads the key `on` as true.
-    assert set(workflow) == {"name", True, "permissions", "jobs"}
-    assert workflow["permissions"] == {"contents": "read"}
-    (only,) = workflow["jobs"].values()
-    return dict(only)
+def action() -> dict[str, Any]:
+    content = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
+    assert content["runs"]["using"] == "composite"
+    return dict(content)
 
 
-def step(job: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = (one for one in job["steps"] if one["name"] == name)
+def step(action: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (one for one in action["runs"]["steps"] if one["name"] == name)
     return dict(found)
 
 
-def test_every_step_is_an_action_of_a_fixed_version_or_a_command(job: dict[str, Any]) -> None:
-    for one in job["steps"]:
+@pytest.mark.parametrize("path", [WORKFLOW, OWN_WORKFLOW], ids=lambda path: path.stem)
+def test_a_workflow_may_read_only_and_calls_the_action_with_its_inputs(path: Path, action: dict[str, Any]) -> None:
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # YAML 1.1 reads the key `on` as true.
+    assert {"name", True, "permissions", "jobs"} <= set(workflow)
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    folder = ACTION.parent.relative_to(ACTION.parents[3]).as_posix()
+    (call,) = (one for one in steps if folder in one.get("uses", ""))
+    required = {name for name, given in action["inputs"].items() if given.get("required")}
+    assert required <= set(call["with"]) <= set(action["inputs"])
+    for one in steps:
         assert ("run" in one) != ("uses" in one)
+        assert one is call or re.fullmatch(r"actions/[a-z-]+@v\d+", one.get("uses", "actions/x@v1"))
+
+
+def test_every_step_of_the_action_is_an_action_of_a_fixed_version_or_a_command(action: dict[str, Any]) -> None:
+    for one in action["runs"]["steps"]:
+        assert ("run" in one) != ("uses" in one)
+        assert ("run" in one) == (one.get("shell") == "bash")
         assert re.fullmatch(r"actions/[a-z-]+@v\d+", one.get("uses", "actions/x@v1"))
+        # An input is handed over as an environment variable, never pasted into a script.
+        assert "${{" not in one.get("run", "")
 
 
-def test_the_install_step_names_what_the_repository_has(job: dict[str, Any]) -> None:
-    toolkit = step(job, "Toolkit")["with"]["path"]
-    command = step(job, "Install")["run"]
-    assert command == f"python -m pip install -c {toolkit}/constraints.txt ./{toolkit}"
-    assert shipped("constraints.txt").is_file() and shipped("pyproject.toml").is_file()
+def test_the_own_workflow_runs_what_ci_runs() -> None:
+    commands = [step.get("run") for step in yaml.safe_load(OWN_WORKFLOW.read_text())["jobs"]["everything"]["steps"]]
+    assert ".ci/run" in commands
+    assert os.access(shipped(".ci", "run"), os.X_OK)
 
 
-def test_the_cache_is_where_the_commands_look_for_it(job: dict[str, Any]) -> None:
-    assert (
-        job["env"]["OFA_EXPORT_CACHE"] == "${{ github.workspace }}/" + step(job, "Cache of conversions")["with"]["path"]
+def test_the_versions_step_names_the_cache_by_the_constraints(action: dict[str, Any], tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    environment = os.environ | {"GITHUB_ACTION_PATH": str(ACTION.parent), "GITHUB_OUTPUT": str(output)}
+    subprocess.run(["bash", "-e", "-c", step(action, "Versions")["run"]], env=environment, check=True)
+    digest = hashlib.sha256(shipped("constraints.txt").read_bytes()).hexdigest()
+    assert output.read_text() == f"key={digest[:16]}\n"
+
+
+def test_the_install_step_names_what_the_repository_has(action: dict[str, Any]) -> None:
+    enter, install = step(action, "Install")["run"].splitlines()
+    found = subprocess.run(
+        ["bash", "-e", "-c", f"{enter}; pwd"],
+        env=os.environ | {"GITHUB_ACTION_PATH": str(ACTION.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    root = Path(found.stdout.strip())
+    assert root.samefile(shipped("pyproject.toml").parent) and (root / "constraints.txt").is_file()
+    assert install == 'python -m pip install -c constraints.txt ".[litert,executorch,report]"'
 
 
-def test_reports_are_kept_whatever_the_verdict(job: dict[str, Any]) -> None:
-    reports = step(job, "Reports")
+def test_the_cache_is_where_the_commands_look_for_it(action: dict[str, Any]) -> None:
+    folder = step(action, "Validate")["env"]["OFA_EXPORT_CACHE"].removeprefix("${{ github.workspace }}/")
+    assert folder in step(action, "Cache of packages and conversions")["with"]["path"].split()
+
+
+def test_reports_are_kept_whatever_the_verdict(action: dict[str, Any]) -> None:
+    reports = step(action, "Reports")
     assert reports["if"] == "always()"
     for path in reports["with"]["path"].split():
-        assert path in step(job, "Validate")["run"].split()
+        assert path in step(action, "Validate")["run"].split()
 
 
 @pytest.fixture
-def run_validate(job: dict[str, Any], tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
-    """Runs the step as GitHub does, in a workspace with the sample as checkpoint."""
-    (tmp_path / job["env"]["CHECKPOINT"]).symlink_to(shipped("artifacts", "sample"))
+def run_validate(action: dict[str, Any], tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
+    """Run the step as GitHub does for the workflow of the docs, in a workspace with the sample as checkpoint."""
+    (job,) = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"].values()
+    given = {name: declared.get("default") for name, declared in action["inputs"].items()} | job["steps"][-1]["with"]
+    (tmp_path / given["checkpoint"]).symlink_to(shipped("artifacts", "sample"))
     (tmp_path / "artifacts" / "phones" / "small").mkdir(parents=True)
-    environment = {name: value.replace("${{ github.workspace }}", str(tmp_path)) for name, value in job["env"].items()}
+    contexts = {f"inputs.{name}": value for name, value in given.items()} | {"github.workspace": str(tmp_path)}
+    environment = {
+        name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: contexts[found[1]], value)
+        for name, value in step(action, "Validate")["env"].items()
+    }
     Path(environment["OFA_EXPORT_CACHE"]).symlink_to(os.environ["OFA_EXPORT_CACHE"])
 
     def run() -> subprocess.CompletedProcess[str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return subprocess.run(
-            ["bash", "-e", "-c", step(job, "Validate")["run"]],
+            ["bash", "-e", "-c", step(action, "Validate")["run"]],
             cwd=tmp_path,
             env=os.environ | environment | {"PATH": path},
             capture_output=True,

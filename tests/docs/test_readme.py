@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 pytestmark = pytest.mark.integration
 

@@ -16,9 +16,9 @@ from ofa_export.evaluation.subject import Subject, open_subject
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import no_progress
-from ofa_export.training.progress import Silent
-from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.run import train
+from ofa_export.training.train import train
+from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_progress import Silent
 
 RECIPE = {
     "description": "For tests, seconds.",

@@ -7,7 +7,7 @@ import torch
 from ofa_export.evaluation.controls import STARTS, Control, ControlRuns, depth_control, mapper_controls
 from ofa_export.evaluation.subject import Subject
 from ofa_export.support.content_cache import ContentCache
-from ofa_export.training.progress import Silent
+from ofa_export.training.training_progress import Silent
 
 pytestmark = pytest.mark.integration
 

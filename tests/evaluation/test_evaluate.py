@@ -11,8 +11,7 @@ from ofa_export.cli.render.evaluation_view import evaluation_text
 from ofa_export.errors import ConfigError
 from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.evaluate import Evaluation, evaluate
-from ofa_export.evaluation.html_report import evaluation_html
-from ofa_export.evaluation.json_report import evaluation_json
+from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 from ofa_export.evaluation.subject import Subject, open_subject
 from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows, over_seeds, rows, segment_rows
 from ofa_export.evaluation.table_methods import table_methods

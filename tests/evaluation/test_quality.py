@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import HeldOut, build_histories
 from ofa_export.data.planted import planted_interactions
-from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.evaluation.quality import BATCH, Quality, measure, per_user
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import build_histories
-from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.evaluation.user_segments import user_segments
 
 SEQUENCES = {

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pytest
 
-from ofa_export.fleet.recipe import FleetRecipe
+from ofa_export.fleet.fleet_recipe import FleetRecipe
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ofa_export.fleet.fleet_jobs import fleet_jobs
-from ofa_export.fleet.recipe import FleetRecipe
-from ofa_export.fleet.run import make_fleet
+from ofa_export.fleet.fleet_recipe import FleetRecipe, fleet_jobs
+from ofa_export.fleet.make_fleet import make_fleet
 from ofa_export.fleet.store import FleetStore
 from ofa_export.support.progress_callback import no_progress
 

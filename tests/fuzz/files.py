@@ -74,7 +74,8 @@ def archive(entries: Sequence[tuple[str, bytes]]) -> bytes:
 
 def to_json(fields: Any) -> bytes:
     """JSON as our writers write it."""
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="surrogatepass")
 
 
 def repaired(base: Base, entries: Entries) -> Entries:

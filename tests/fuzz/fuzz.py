@@ -24,7 +24,7 @@ from files import Base, read_base
 from judge import Verdict, judge
 from mutations import mutant
 
-from ofa_export.peak_memory import peak_bytes
+from ofa_export.support.processes import peak_bytes
 
 BASES = ("toy.ofab", "toy.ofas", "toy.ofad")
 SHARES = (8, 1, 1)

@@ -29,10 +29,10 @@ from ofa_export.converters.registry import get_converter
 from ofa_export.errors import OfaExportError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.peak_memory import peak_bytes
+from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.planning.complete_bundle import measured_complete_bundle
-from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.processes import peak_bytes
 from ofa_export.support.recipes import load_recipe
 from ofa_export.validation.reports.json import reports_to_json
 from ofa_export.validation.reports.junit import reports_to_junit

@@ -23,7 +23,8 @@ TEXTS = (
     "0",
     "1.0",
     "2.0",
-    "1.9999",
+    "3.0",
+    "2.9999",
     "0.1234",
     "é",
     "\ud800",
@@ -57,14 +58,18 @@ def change_text(rng: random.Random, text: bytes) -> bytes:
             lambda: text + rng.choice((b" ", b"\n", b"\0", b"{}")),
             lambda: rng.choice((b" ", b"\xef\xbb\xbf", b"[", b"\xff\xfe")) + text,
             lambda: text[:-1] + b',"' + rng.choice(list(fields)).encode() + b'":0}',
-            lambda: text.replace(b"{", b'{"schema_version":"1.0",', 1),
-            lambda: text[:at] + rng.choice((b" ", b"NaN", b"\\u0000", b"\xc3", b"1e999", b'"', b"}")) + text[at:],
+            lambda: text.replace(b"{", b'{"schema_version":"2.0",', 1),
+            lambda: (
+                text[:at]
+                + rng.choice((b" ", b"NaN", b"\\u0000", b"\\ud800", b"\xc3", b"1e999", b'"', b"}"))
+                + text[at:]
+            ),
             lambda: text[:at],
             lambda: b"[" * 100_000,
             lambda: b'{"a":' * 20_000 + text,
-            lambda: text.replace(b'"1.0"', b'"1.%s"' % (b"0" * rng.choice((2, 4, 5))), 1),
+            lambda: text.replace(b'"2.0"', b'"2.%s"' % (b"0" * rng.choice((2, 4, 5))), 1),
             lambda: text.replace(b"1", b"1" * rng.choice((2, 5000)), 1),
-            lambda: text.replace(b'"1.0"', rng.choice((b'"2.0"', b'"0.9"', b'"1"', b"1.0", b'"1.1"', b'"01.0"')), 1),
+            lambda: text.replace(b'"2.0"', rng.choice((b'"3.0"', b'"1.0"', b'"2"', b"2.0", b'"2.1"', b'"02.0"')), 1),
             lambda: text.replace(b"a", b"\\u0061", 1),
             lambda: text + b" " * 2**21,
         )

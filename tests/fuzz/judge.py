@@ -14,9 +14,8 @@ from files import Base, digest
 from numpy.typing import NDArray
 
 from ofa_export.bundle.archive_reader import read_archive
-from ofa_export.bundle.delta import Delta
+from ofa_export.bundle.delta import Delta, apply_delta
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.patch import apply_delta
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.device.loop import Device
@@ -40,12 +39,14 @@ class Verdict:
     Args:
         error: name of the class of the refusal, None when the file was accepted.
         entry: the entry that the refusal names, if any.
+        code: what is wrong, for programs, None when the file was accepted.
         reason: its sentence, empty when the file was accepted.
         facts: of an accepted file, digests of what it gives out.
     """
 
     error: str | None
     entry: str | None
+    code: str | None
     reason: str
     facts: Mapping[str, str]
 
@@ -58,14 +59,14 @@ def judge(data: bytes, base: Base) -> Verdict:
         Exception: anything but a typed refusal is a defect.
     """
     try:
-        return Verdict(error=None, entry=None, reason="", facts=READERS[base.kind](data, base))
+        return Verdict(error=None, entry=None, code=None, reason="", facts=READERS[base.kind](data, base))
     except OfaExportError as error:
         if type(error) is not ERRORS[base.kind]:
             raise
         reason, entry = error.reason, error.entry
         if not reason or len(str(error)) > MAX_REASON or not str(error).isprintable():
             raise WrongResultError(f"the refusal cannot be shown: {str(error)[:200]!r}") from error
-        return Verdict(error=type(error).__name__, entry=entry, reason=reason, facts={})
+        return Verdict(error=type(error).__name__, entry=entry, code=str(error.code), reason=reason, facts={})
 
 
 def _bundle(data: bytes, base: Base) -> Mapping[str, str]:
@@ -107,11 +108,11 @@ def _use(bundle: Bundle) -> None:
     device = Device(bundle, StandIn(bundle.manifest))
     run_selftest(device)
     last = len(bundle.items) - 1
-    best = device.rank([0, last], 5)
+    best = device.rank_rows([0, last], 5)
     every = device.score(np.arange(len(bundle.items)))
     _same("scores", best.scores.tolist(), every[best.rows].tolist())
     device.use_table(bundle.table.with_tiles(bundle.manifest.embeddings.floor_tiles))
-    device.rank([last], 1)
+    device.rank_rows([last], 1)
 
 
 def _session(data: bytes, base: Base) -> Mapping[str, str]:
@@ -129,7 +130,7 @@ def _session(data: bytes, base: Base) -> Mapping[str, str]:
     bundle = Bundle(memoryview(base.bundle))
     device = Device(bundle, StandIn(bundle.manifest))
     device.use_session(pack)
-    device.rank(device.items.pack_rows[:3], 5)
+    device.rank_rows(device.items.pack_rows[:3], 5)
     return {
         "embeddings_sha256": digest(values.astype("<f4").tobytes()),
         "keys_sha256": digest("\n".join(keys).encode()),

@@ -60,7 +60,7 @@ def case(key: str, base: Base, name: str, data: bytes, verdict: Verdict) -> dict
     except BundleError:
         entries = None
     if verdict.error:
-        expected = {"error": verdict.error, "entry": verdict.entry, "reason": own_words(verdict.reason)}
+        expected = {"error": verdict.error, "entry": verdict.entry, "code": verdict.code}
     else:
         expected = {"error": None, **verdict.facts}
     return {

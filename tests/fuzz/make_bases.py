@@ -11,9 +11,18 @@ from judge import StandIn
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.codes import encode
-from ofa_export.bundle.difference import make_delta
+from ofa_export.bundle.delta import make_delta
 from ofa_export.bundle.items import ItemCatalogue, items_entry
-from ofa_export.bundle.manifest import DataSource, ManifestFields, NdcgAt10, Quality, Ranking, Runtime, Shapes
+from ofa_export.bundle.manifest import (
+    DataSource,
+    ManifestFields,
+    NdcgAt10,
+    Quality,
+    Ranking,
+    Runtime,
+    Shapes,
+    TilesQuality,
+)
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.session_pack import SessionPack
@@ -28,18 +37,27 @@ BUDGET = 50_000
 KEPT_TILES = 33
 CHECKPOINT = "ab" * 32
 
+LICENCE = 'CC0, "für alle"\n\x01\x7f\u2028😀'
+"""Characters that writers of JSON differ in."""
+
 FIELDS = ManifestFields(
     model_id="toy",
     group="all",
     runtime=Runtime(name="toy", minimum_version="1.0"),
     precision="fp32",
     shapes=Shapes(history_length=T, width=d, depth=L, candidates=C, theta_size=P),
-    quality=Quality(ndcg_at_10=NdcgAt10(full_table="0.2092", by_tiles=((6, "0.1234"), (48, "0.2090"))), users=40),
+    quality=Quality(
+        ndcg_at_10=NdcgAt10(
+            full_table="0.2092",
+            by_tiles=(TilesQuality(tiles=6, ndcg_at_10="0.1234"), TilesQuality(tiles=48, ndcg_at_10="0.2090")),
+        ),
+        users=40,
+    ),
     ranking=Ranking(exclude_history=True),
-    recipe={"precision": "fp32", "rates": [1e-05, 0.5], "nested": {"deep": None}},
+    recipe='{"precision": "fp32", "rates": [1e-05, 0.5]}',
     tools={"numpy": "2.0"},
     checkpoint_sha256=CHECKPOINT,
-    data=DataSource(name="toy", licence="CC0"),
+    data=DataSource(name="toy", licence=LICENCE),
 )
 
 

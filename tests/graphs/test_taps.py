@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, TensorSpec
-from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.graphs.device import DeviceGraph, device_graphs, sample_inputs
 from ofa_export.graphs.layers import linear_paths
-from ofa_export.graphs.sample_inputs import sample_inputs
 from ofa_export.graphs.taps import layer_outputs, tapped_graph
 from ofa_export.model.checkpoint_reader import load_checkpoint
 

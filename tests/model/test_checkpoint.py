@@ -69,3 +69,22 @@ def test_unknown_titles_stay_empty(checkpoint: Checkpoint, tmp_path: Path) -> No
     for name, content in checkpoint_files(replace(checkpoint, item_titles=("",) * 30)).items():
         (tmp_path / name).write_bytes(content)
     assert load_checkpoint(tmp_path).item_titles == ("",) * 30
+
+
+def test_each_group_has_its_own_histories(checkpoint: Checkpoint) -> None:
+    validation = checkpoint.validation
+    assert validation.rows_of_group(1).tolist() == [1, 3, 5]
+    mine = validation.of_group(1)
+    assert np.array_equal(mine.histories, validation.histories[[1, 3, 5]])
+    assert np.array_equal(mine.targets, validation.targets[[1, 3, 5]])
+    assert mine.user_groups.tolist() == [1, 1, 1]
+    assert [len(items) for items in mine.items] == mine.lengths.tolist() == [2, 4, 6]
+    assert all((items >= 0).all() for items in mine.items)
+
+
+def test_a_group_without_histories_is_measured_on_all(checkpoint: Checkpoint) -> None:
+    validation = replace(
+        checkpoint.validation, user_groups=np.zeros(6, np.int32), missed_groups=np.array([0, 0, 1], np.int32)
+    )
+    assert len(validation.of_group(1).targets) == len(validation.rows_of_group(1)) == 6
+    assert [len(validation.of_group(group).missed_groups) for group in (0, 1)] == [2, 3]

@@ -21,8 +21,7 @@ from ofa_export.model.fake_quantised import (
     int8_weights,
 )
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.precision import FP32, INT4, INT8, Precision
-from ofa_export.quantisation_rules import CHANNELWISE, GROUPWISE, QuantisationRules
+from ofa_export.precision import CHANNELWISE, FP32, GROUPWISE, INT4, INT8, Precision, QuantisationRules
 from ofa_export.ranking.scoring import score_histories
 
 CONFIG = ModelConfig(items=40, width=32, depth=2, heads=2, history_length=8, rank=2, item_groups=2)

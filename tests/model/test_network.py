@@ -184,3 +184,14 @@ def test_lookup_is_zero_where_padded(model: AdaptiveRecommender) -> None:
     found = lookup(model.tables[1], torch.tensor([[-1, 0]]))
     assert (found[0, 0] == 0).all()
     assert torch.equal(found[0, 1], model.tables[1, 0])
+
+
+def test_rows_are_looked_up_and_embedded_where_they_are_real(model: AdaptiveRecommender) -> None:
+    table, rows = model.tables[0].detach(), torch.full((2, model.config.history_length), -1)
+    rows[0, -1:], rows[1, -3:] = 4, torch.tensor([2, 4, 1])
+    x, valid = model.embed_rows(table, rows)
+    assert valid.sum(dim=1).tolist() == [1, 3]
+    assert torch.equal(valid, model.valid(torch.tensor([1, 3])))
+    assert torch.equal(x, model.embed(lookup(table, rows), valid))
+    expected = model.states(model.assemble(x, valid, model.static_adaptation(2)))
+    assert torch.equal(model.static_states(table, rows), expected)

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from ofa_export.errors import CheckpointError, ConfigError, UnknownNameError
-from ofa_export.planning.bundle_job import Job, make_jobs
+from ofa_export.planning.bundle_job import Job, bundle_recipe, make_jobs, parse_group
 from ofa_export.planning.limits import Limits
 
 
-def jobs(checkpoint: Path, **changes: str | None) -> tuple[Job, ...]:
-    arguments: dict[str, Any] = {"budget": "4MB", "runtime": "litert", "group": "0", "recipe": "int8", **changes}
-    return make_jobs(checkpoint, limits=Limits(), **arguments)
+def jobs(checkpoint: Path, *, recipe: str = "int8", items: str | None = None, **changes: Any) -> tuple[Job, ...]:
+    arguments: dict[str, Any] = {"budget": 4_000_000, "budget_text": "4MB", "runtime": "litert", "group": 0, **changes}
+    return make_jobs(checkpoint, limits=Limits(), recipe=bundle_recipe(recipe, items=items), **arguments)
 
 
 def test_both_means_one_converter_for_each_runtime_and_all_every_group(toy_checkpoint: Path) -> None:
-    made = jobs(toy_checkpoint, runtime="both", group="all")
+    made = jobs(toy_checkpoint, runtime="both", group=None)
     assert [(job.converter.name, job.group) for job in made] == [
         ("executorch", 0),
         ("executorch", 1),
@@ -44,9 +44,9 @@ def test_a_second_converter_is_used_by_name(toy_checkpoint: Path) -> None:
 
 
 def test_names_carry_the_budget_as_it_was_written(toy_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert jobs(toy_checkpoint, budget="0.5MiB")[0].file_name == "toy-0.5MiB-litert.ofab"
+    assert jobs(toy_checkpoint, budget_text="0.5MiB")[0].file_name == "toy-0.5MiB-litert.ofab"
     monkeypatch.chdir(toy_checkpoint)
-    assert jobs(Path(), budget="1500000")[0].file_name == "toy-1500000-litert.ofab"
+    assert jobs(Path(), budget=1_500_000, budget_text=None)[0].file_name == "toy-1500000-litert.ofab"
 
 
 @pytest.mark.parametrize("given", ["litrt", "LiteRT"])
@@ -56,9 +56,13 @@ def test_an_unknown_runtime_suggests_the_nearest(toy_checkpoint: Path, given: st
 
 
 @pytest.mark.parametrize("group", ["-1", "x", "", "1.0", "\u0661", "ALL"])
-def test_a_group_is_all_or_a_number(toy_checkpoint: Path, group: str) -> None:
+def test_a_group_is_all_or_a_number(group: str) -> None:
     with pytest.raises(ConfigError, match="neither all nor a number"):
-        jobs(toy_checkpoint, group=group)
+        parse_group(group)
+
+
+def test_groups_are_read_as_people_write_them() -> None:
+    assert (parse_group("all"), parse_group("0"), parse_group("12")) == (None, 0, 12)
 
 
 @pytest.mark.parametrize("config", [None, "{", "[]", '{"model": {}}'])
@@ -66,7 +70,7 @@ def test_all_groups_of_something_that_is_no_checkpoint(tmp_path: Path, config: s
     if config is not None:
         (tmp_path / "config.json").write_text(config)
     with pytest.raises(CheckpointError, match="Checkpoint '"):
-        jobs(tmp_path, group="all")
+        jobs(tmp_path, group=None)
 
 
 def test_items_replace_what_the_recipe_says(toy_checkpoint: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,13 +13,12 @@ import pytest
 from ofa_export.bundle.writer import smallest_budget, write_bundle
 from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.limits import Limits
+from ofa_export.planning.limits import UNBOUNDED, Limits
 from ofa_export.planning.plan import make_plan
-from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
 from ofa_export.precision import INT8
 from ofa_export.support.content_cache import ContentCache
@@ -180,7 +180,7 @@ def test_a_budget_below_all_items_is_met_by_the_most_popular(chooser: Chooser, c
     assert plan.bytes <= budget
     assert plan.contents.items.keys == checkpoint.item_keys[:30]
     assert plan.contents.table.items == 30
-    assert plan.contents.fields.recipe["items"] == 30
+    assert json.loads(plan.contents.fields.recipe)["items"] == 30
 
 
 def test_pruning_is_not_offered_where_it_would_not_help(chooser: Chooser) -> None:

@@ -14,10 +14,10 @@ from safetensors.numpy import load, save
 import ofa_export
 from ofa_export.bundle.writer import BundleContents, write_bundle
 from ofa_export.errors import CheckpointError
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.precision import FP32
 from ofa_export.support.content_cache import ContentCache
 
@@ -134,23 +134,56 @@ def test_a_missing_file_is_rejected_and_nothing_is_kept(
     assert not store.root.exists() or not stored(store)
 
 
-@pytest.mark.integration
-def test_another_source_of_this_package_makes_another_complete_bundle(toy_checkpoint: Path, tmp_path: Path) -> None:
-    package = shutil.copytree(Path(ofa_export.__file__).parent, tmp_path / "site" / "ofa_export")
-    script = (
-        "import sys, pathlib\n"
-        "from ofa_export.planning import source_key\n"
-        "assert source_key.__file__.startswith(sys.argv[2])\n"
-        "print(source_key.source_key(pathlib.Path(sys.argv[1]), {}))"
-    )
+WHAT_IS_LOOKED_FOR = """
+import sys
+from pathlib import Path
 
-    def key() -> str:
-        command = [sys.executable, "-c", script, str(toy_checkpoint), str(tmp_path)]
+from ofa_export.converters.registry import get_converter
+from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe
+from ofa_export.planning.complete_bundle_cache import load_complete_bundle
+from ofa_export.planning.export_source import ExportSource
+from ofa_export.precision import INT8
+from ofa_export.support import content_cache
+
+assert content_cache.__file__.startswith(sys.argv[2])
+
+
+class Told(content_cache.ContentCache):
+    def _read(self, entry):
+        print(entry.name)
+        sys.exit()
+
+
+source = ExportSource(Path(sys.argv[1]), group=0)
+sizes = SelfTestRecipe(cases=3, candidates=16, tile_items=16)
+recipe = BundleRecipe(description="x", precision=INT8, selftest=sizes, candidates=20)
+load_complete_bundle(source, converter=get_converter("litert"), recipe=recipe, store=Told(Path("none")))
+"""
+
+
+@pytest.mark.integration
+def test_only_source_that_a_complete_bundle_is_made_by_makes_another(toy_checkpoint: Path, tmp_path: Path) -> None:
+    package = shutil.copytree(Path(ofa_export.__file__).parent, tmp_path / "site" / "ofa_export")
+
+    def entry() -> str:
+        command = [sys.executable, "-c", WHAT_IS_LOOKED_FOR, str(toy_checkpoint), str(tmp_path)]
         environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
-    before = key()
-    assert key() == before
-    with (package / "planning" / "quality.py").open("a") as source:
-        source.write("# another version\n")
-    assert key() != before
+    before = entry()
+    for name in ("cli/app.py", "cli/commands/bundle.py", "validation/validate.py", "reporting/html_page.py"):
+        with (package / name).open("a") as source:
+            source.write("# another comma\n")
+    assert entry() == before
+    # The last three are imported inside functions, by what these import, and by the converter that was chosen.
+    for name in (
+        "bundle/codes.py",
+        "planning/complete_bundle.py",
+        "ranking/metrics.py",
+        "converters/litert/conversion.py",
+    ):
+        with (package / name).open("a") as source:
+            source.write("# other arithmetic\n")
+        after = entry()
+        assert after != before
+        before = after

@@ -4,8 +4,8 @@ import pytest
 
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import ModelConfig
+from ofa_export.planning.bundle_recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.configurations import configurations
-from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 
 SIZES = ModelConfig(items=60, width=16, depth=2, heads=2, history_length=8, rank=6, item_groups=3)
 ALL = ("fp32", "int8", "int4")

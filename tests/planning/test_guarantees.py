@@ -19,13 +19,12 @@ from ofa_export.errors import BudgetError
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.budget import UNBOUNDED, parse_budget
+from ofa_export.planning.bundle_recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.limits import Limits
+from ofa_export.planning.limits import UNBOUNDED, Limits, parse_budget
 from ofa_export.planning.plan import Plan, make_plan
-from ofa_export.planning.recipe import OpenRecipe, SelfTestRecipe
 from ofa_export.planning.search import planned_step
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import no_progress

@@ -10,9 +10,9 @@ from ofa_export.bundle.codes import encode
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.reductions.caps import copied, with_depth_cap
+from ofa_export.planning.bundle_recipe import SelfTestRecipe
 from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.make_selftest import UNDECIDED, selftest_vectors
-from ofa_export.planning.recipe import SelfTestRecipe
 from ofa_export.precision import INT4, INT8, Precision
 
 

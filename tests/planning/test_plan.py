@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, smallest_budget, write_bundle
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.planning.plan import make_plan
-from ofa_export.planning.recipe import BundleRecipe
 
 
 def everything(complete: BundleContents) -> int:
@@ -88,7 +88,8 @@ def test_the_alternatives_are_the_smallest_budgets_of_the_measured_points(
     complete: BundleContents, recipe: BundleRecipe
 ) -> None:
     plan = make_plan(complete, recipe=recipe, budget=everything(complete))
-    assert [(p.tiles, p.ndcg_at_10) for p in plan.alternatives] == list(complete.fields.quality.ndcg_at_10.by_tiles)
+    measured = [(each.tiles, each.ndcg_at_10) for each in complete.fields.quality.ndcg_at_10.by_tiles]
+    assert [(p.tiles, p.ndcg_at_10) for p in plan.alternatives] == measured
     for point in plan.alternatives:
         assert make_plan(complete, recipe=recipe, budget=point.budget_bytes).tiles >= point.tiles
         if point.tiles > complete.floor_tiles:

@@ -6,8 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ofa_export.planning.configurations import Configuration
-from ofa_export.planning.measured_configuration import MeasuredConfiguration, MeasuredPoint, rising
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration, MeasuredPoint, rising
 from ofa_export.planning.search import planned_step, search
 from ofa_export.precision import Precision
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ofa_export.data.histories import PAD
 from ofa_export.errors import ConfigError, NumericsError
-from ofa_export.ranking.metrics import hit_rate, interval, ndcg, target_ranks
+from ofa_export.ranking.metrics import hit_rate, interval, ndcg, ndcg_at_10, target_ranks
 
 
 def slow_rank(scores: list[float], target: int, history: list[int] | None) -> int:
@@ -107,3 +107,11 @@ def test_gains_are_rounded_once_wherever_they_are_computed() -> None:
     with mpmath.workdps(50):
         expected = [float(mpmath.log(2) / mpmath.log(1 + rank)) for rank in range(1, 101)]
     assert ndcg(np.arange(1, 101), 100).tolist() == expected
+
+
+def test_ndcg_at_10_is_that_of_the_target_s_rank_among_all_items() -> None:
+    scores = np.arange(40, 0, -1.0)[None].repeat(3, axis=0)
+    targets = np.array([0, 9, 10], np.int32)
+    assert ndcg_at_10(scores, targets).tolist() == pytest.approx([1, 1 / np.log2(11), 0])
+    seen = np.array([[PAD, PAD], [PAD, 0], [1, 2]], np.int32)
+    assert ndcg_at_10(scores, targets, history=seen).tolist() == pytest.approx([1, 1 / np.log2(10), 1 / np.log2(10)])

@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ofa_export.bundle.codes import encode
-from ofa_export.bundle.row_pieces import ROWS_AT_ONCE
+from ofa_export.bundle.codes import ROWS_AT_ONCE, encode
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import plane_order
 from ofa_export.errors import NumericsError

@@ -12,8 +12,7 @@ from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import lookup
-from ofa_export.planning.quality import group_histories
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import FP32, Precision
 from ofa_export.ranking.metrics import ndcg, target_ranks
@@ -43,7 +42,7 @@ def tables(checkpoint: Checkpoint) -> list[ElasticTable]:
 
 def table_quality(checkpoint: Checkpoint, table: torch.Tensor) -> float:
     """NDCG@10 the plain way: every score of every history at once."""
-    chosen = group_histories(checkpoint, GROUP)
+    chosen = checkpoint.validation.rows_of_group(GROUP)
     histories, targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
     scores, _ = score_histories(checkpoint.model, checkpoint.model.adapt, table, histories)
     return float(ndcg(target_ranks(scores, targets, history=histories), 10).mean())
@@ -90,7 +89,7 @@ def test_versions_that_share_work_score_as_each_would_alone(
     checkpoint: Checkpoint, tables: list[ElasticTable], converter, recipe
 ) -> None:
     shared = ValidationScores(checkpoint, group=GROUP, tables=tables)
-    histories = checkpoint.validation.histories[group_histories(checkpoint, GROUP)]
+    histories = checkpoint.validation.of_group(GROUP).histories
     values = [torch.from_numpy(table.all_rows()) for table in tables]
     for choices in VERSIONS:
         chosen = BundleRecipe.model_validate({**dict(recipe), **choices})

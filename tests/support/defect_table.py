@@ -1,4 +1,7 @@
-"""The table of seeded defects as docs/validation.md shows it. Run: python tests/support/defect_table.py"""
+"""The table of seeded defects as docs/validation.md shows it.
+
+Run: python tests/support/defect_table.py
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.quantisation_rules import QuantisationRules
+from ofa_export.precision import QuantisationRules
 
 BOTH = ("litert", "executorch")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 DEMO = shipped("android_demo")
 SECONDS = 900

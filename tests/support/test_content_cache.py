@@ -6,11 +6,15 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 
+from ofa_export.converters.registry import get_converter
 from ofa_export.errors import LoweringError
+from ofa_export.support import content_cache
 from ofa_export.support.content_cache import ContentCache, default_cache_root
 
 CONTENT = b"converted graphs " * 1000
@@ -31,8 +35,8 @@ def refuse() -> bytes:
     raise LoweringError(converter="litert", stage="lower", graph="adapt", detail="no")
 
 
-def get(root: Path, maker: Maker, name: str = "a.graphs") -> bytes:
-    return ContentCache(root).get_or_make(name, maker)
+def get(root: Path, maker: Maker, *inputs: object, kind: str = "graphs") -> bytes:
+    return ContentCache(root).get(kind, inputs, maker)
 
 
 def test_the_second_call_makes_nothing(tmp_path: Path) -> None:
@@ -41,12 +45,74 @@ def test_the_second_call_makes_nothing(tmp_path: Path) -> None:
     assert maker.calls == 1
 
 
-def test_another_name_is_another_entry(tmp_path: Path) -> None:
+def test_other_inputs_and_another_kind_are_other_entries(tmp_path: Path) -> None:
+    made = [["a", "b"], ["ab"], ["a", "c"], [b"a", "b"], [["a", "b"]], [{"a": "b"}], []]
     maker = Maker()
-    get(tmp_path, maker, "a.graphs")
-    get(tmp_path, maker, "b.graphs")
+    for inputs in made:
+        get(tmp_path, maker, *inputs)
+    assert len(list(tmp_path.glob("*.graphs"))) == maker.calls == len(made)
+    get(tmp_path, maker, "a", "b", kind="worth")
+    assert len(list(tmp_path.glob("*.worth"))) == 1
+
+
+def test_the_order_of_a_dictionary_does_not_matter(tmp_path: Path) -> None:
+    maker = Maker()
+    get(tmp_path, maker, {"torch": "2.13", "numpy": "2.4"})
+    get(tmp_path, maker, {"numpy": "2.4", "torch": "2.13"})
+    assert maker.calls == 1
+
+
+def test_what_decides_the_content_unknown_nothing_is_kept(tmp_path: Path) -> None:
+    maker = Maker()
+    for _ in range(2):
+        assert ContentCache(tmp_path).get("worth", None, maker) == CONTENT
     assert maker.calls == 2
-    assert len(list(tmp_path.glob("*.graphs"))) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_code_that_only_the_run_decides_on_is_part_of_the_key(tmp_path: Path) -> None:
+    maker, store = Maker(), ContentCache(tmp_path)
+    for made_with in ([], [get_converter("litert")], [get_converter("executorch")]):
+        store.get("graphs", [], maker, made_with=made_with)
+    assert maker.calls == 3
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "apk.app_code",
+        "converters.conversion",
+        "converters.executorch.converter",
+        "converters.litert.converter",
+        "evaluation.controls",
+        "planning.complete_bundle_cache",
+        "planning.limits",
+        "planning.measurements",
+        "validation.layers.measure_attribution",
+    ],
+)
+def test_the_sources_of_what_makes_an_entry_are_all_that_it_imports_and_not_the_command_line(module: str) -> None:
+    graph, maker = imports(), f"ofa_export.{module}"
+    package = Path(content_cache.__file__).parents[1]
+    files = content_cache._source_files(package / f"{module.replace('.', '/')}.py")
+    found = {".".join(file.relative_to(package.parent).with_suffix("").parts) for file in files}
+    wanted = {maker, *graph.find_upstream_modules(maker)} - {"ofa_export"}
+    assert wanted <= {name.removesuffix(".__init__") for name in found}
+    assert not any(name.startswith("ofa_export.cli") for name in found)
+
+
+@cache
+def imports() -> grimp.ImportGraph:
+    """Who imports whom; the package's own module, which looks into every room, is left out."""
+    graph = grimp.build_graph("ofa_export", cache_dir=None)
+    for room in graph.find_modules_directly_imported_by("ofa_export"):
+        graph.remove_import(importer="ofa_export", imported=room)
+    return graph
+
+
+def test_a_module_that_runs_in_a_process_of_its_own_is_a_source_of_who_names_it() -> None:
+    package = Path(content_cache.__file__).parents[1] / "converters/onnx2tf"
+    assert package / "process.py" in content_cache._source_files(package / "converter.py")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +146,7 @@ def test_an_unusable_folder_means_working_without_a_cache(tmp_path: Path, caplog
 
 def test_a_refusal_is_passed_on_and_nothing_is_kept(tmp_path: Path) -> None:
     with pytest.raises(LoweringError, match="adapt"):
-        ContentCache(tmp_path).get_or_make("a.graphs", refuse)
+        ContentCache(tmp_path).get("graphs", [], refuse)
     assert not list(tmp_path.glob("*.graphs"))
     assert get(tmp_path, Maker()) == CONTENT
 
@@ -103,7 +169,7 @@ SCRIPT = textwrap.dedent(
         time.sleep(float(sys.argv[2]))
         return {content!r} * 1000
 
-    ContentCache(Path(sys.argv[1])).get_or_make("a.graphs", make)
+    ContentCache(Path(sys.argv[1])).get("graphs", [], make)
     print("done", flush=True)
     """
 ).format(content=CONTENT[:17])

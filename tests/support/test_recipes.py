@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from ofa_export.errors import ConfigError, UnknownNameError
-from ofa_export.planning.recipe import OpenRecipe
-from ofa_export.resources import shipped
+from ofa_export.planning.bundle_recipe import OpenRecipe
 from ofa_export.support.recipes import load_recipe, recipe_names
-from ofa_export.training.recipe import Sizes, TrainRecipe
+from ofa_export.support.resources import shipped
+from ofa_export.training.train_recipe import Sizes, TrainRecipe
 from ofa_export.validation.tolerance import TolerancePolicy
 
 BASE = shipped("export_recipes", "train", "base.yaml").read_text(encoding="utf-8")

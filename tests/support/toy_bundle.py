@@ -24,6 +24,7 @@ from ofa_export.bundle.manifest import (
     Ranking,
     Runtime,
     Shapes,
+    TilesQuality,
 )
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
@@ -102,9 +103,11 @@ def fields() -> ManifestFields:
         runtime=Runtime(name="toy", minimum_version="1.0"),
         precision="fp32",
         shapes=Shapes(history_length=T, width=d, depth=L, candidates=C, theta_size=P),
-        quality=Quality(ndcg_at_10=NdcgAt10(full_table="0.2092", by_tiles=((3, "0.1234"),)), users=40),
+        quality=Quality(
+            ndcg_at_10=NdcgAt10(full_table="0.2092", by_tiles=(TilesQuality(tiles=3, ndcg_at_10="0.1234"),)), users=40
+        ),
         ranking=Ranking(exclude_history=True),
-        recipe={"precision": "fp32", "rates": [1e-05, 0.5], "nested": {"deep": None}},
+        recipe='{"precision": "fp32", "rates": [1e-05, 0.5]}',
         tools={"numpy": "2.0"},
         checkpoint_sha256="ab" * 32,
         data=DataSource(name="toy", licence="CC0"),

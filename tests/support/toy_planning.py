@@ -14,12 +14,11 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.configuration_worth import weights
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
+from ofa_export.precision import CHANNELWISE, Precision, QuantisationRules, Scheme
 from ofa_export.support.content_cache import ContentCache
 
 

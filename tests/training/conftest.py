@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import Histories, build_histories
 from ofa_export.data.planted import planted_interactions
-from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.data.sample import DataSet
-from ofa_export.training.progress import Silent
-from ofa_export.training.recipe import TrainRecipe
+from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_progress import Silent
 from ofa_export.training.training_run import TrainingRun, initial_run
 
 RECIPE: dict[str, Any] = {

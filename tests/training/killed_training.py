@@ -15,10 +15,10 @@ from typing import Any
 
 from tiny import tiny_data
 
-from ofa_export.training import loop
-from ofa_export.training.progress import Silent
-from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.run import train
+from ofa_export.training import training_loop
+from ofa_export.training.train import train
+from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_progress import Silent
 
 
 def die_before(event: str, part: str, count: int) -> None:
@@ -37,7 +37,7 @@ def die_before(event: str, part: str, count: int) -> None:
 def main(path: str) -> None:
     job = json.loads(Path(path).read_text())
     # A snapshot after every step, so that a kill in the middle of a stage finds one.
-    loop.SNAPSHOT_SECONDS = -1.0
+    training_loop.SNAPSHOT_SECONDS = -1.0
     data = tiny_data()
     if job["kill"]:
         die_before(*job["kill"])

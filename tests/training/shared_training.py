@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tiny import tiny_data
 
-from ofa_export.training import loop
-from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.run import train
+from ofa_export.training import training_loop
+from ofa_export.training.train import train
+from ofa_export.training.train_recipe import TrainRecipe
 
 
 class Notebook:
@@ -41,7 +41,7 @@ class Notebook:
 
 def main(path: str) -> None:
     job = json.loads(Path(path).read_text())
-    loop.SNAPSHOT_SECONDS = -1.0
+    training_loop.SNAPSHOT_SECONDS = -1.0
     notebook = Notebook(job["stop_at"])
     data = tiny_data()
     train(

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ofa_export.data.recipe import DataRecipe, HistoryRecipe
+from ofa_export.data.data_recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.sample import DataSet, load_dataset
 from ofa_export.errors import ConfigError, InteractionsError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
-from ofa_export.training.progress import Silent
-from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.run import train
+from ofa_export.training.train import train
+from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_progress import Silent
 
 pytestmark = pytest.mark.integration
 

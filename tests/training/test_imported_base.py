@@ -18,14 +18,14 @@ from ofa_export.errors import ConfigError, InteractionsError
 from ofa_export.importing.importer import Source, import_checkpoint
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.recipes import load_recipe
-from ofa_export.training.progress import Silent
-from ofa_export.training.recipe import TrainRecipe
-from ofa_export.training.run import train_on_frozen_base
+from ofa_export.training.train import train_on_frozen_base
+from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_progress import Silent
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 

@@ -15,11 +15,11 @@ from ofa_export.model.network import Adaptation
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.support.recipes import load_recipe
 from ofa_export.training.dropout import set_dropout
-from ofa_export.training.loop import Task, Verdict, optimise
-from ofa_export.training.mapper import fit_adaptive
-from ofa_export.training.progress import Silent
-from ofa_export.training.recipe import Optimiser, TrainRecipe
-from ofa_export.training.static import static_loss, train_static
+from ofa_export.training.mapper_stage import fit_adaptive
+from ofa_export.training.static_stage import static_loss, train_static
+from ofa_export.training.train_recipe import Optimiser, TrainRecipe
+from ofa_export.training.training_loop import Task, Verdict, optimise
+from ofa_export.training.training_progress import Silent
 from ofa_export.training.training_run import TrainingRun, initial_run
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from ofa_export.data.histories import left_pad
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories, static_adapt
 from ofa_export.training import training_run
-from ofa_export.training.training_run import TrainingRun
+from ofa_export.training.training_run import TrainingRun, choose_validation
 
 MakeRun = Callable[..., TrainingRun]
 
@@ -62,3 +63,25 @@ def test_other_users_can_be_validated_on(run_of: MakeRun) -> None:
     model, users = run.model, np.array([3, 8])
     expected = np.mean([run.validation_ndcg(model.adapt, run.full_tables, users=users[i : i + 1])[0] for i in range(2)])
     assert run.validation_ndcg(model.adapt, run.full_tables, users=users)[0] == pytest.approx(expected)
+
+
+MakeRun = Callable[..., TrainingRun]
+
+
+def test_the_validation_set_is_of_validation_histories_with_what_came_next(run_of: MakeRun) -> None:
+    run = run_of(probes={"users": 60})
+    run.user_groups[:] = np.arange(60)
+    validation = choose_validation(run)
+    assert np.array_equal(np.sort(validation.user_groups), np.arange(60))
+    for history, target, user in zip(validation.histories, validation.targets, validation.user_groups, strict=True):
+        sequence = run.histories.sequence(int(user))
+        assert target == sequence[-2]
+        assert np.array_equal(history, left_pad(sequence[:-2], 6))
+
+
+def test_no_more_histories_than_asked_for_and_the_seed_chooses(run_of: MakeRun) -> None:
+    first, again, other = (choose_validation(run_of(seed=seed)) for seed in (0, 0, 1))
+    assert len(first.targets) == 20
+    assert np.array_equal(first.histories, again.histories)
+    assert not np.array_equal(first.histories, other.histories)
+    assert len(choose_validation(run_of(probes={"users": 1000})).targets) == 60

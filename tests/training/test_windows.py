@@ -7,8 +7,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import PAD, Histories, build_histories
-from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
 
 

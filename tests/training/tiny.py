@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.planted import planted_interactions
-from ofa_export.data.recipe import HistoryRecipe
 from ofa_export.data.sample import DataSet
 
 

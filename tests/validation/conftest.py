@@ -6,6 +6,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,28 +15,30 @@ import pytest
 import torch
 from toys import CONFIG, random_model, save_checkpoint
 
+from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
-from ofa_export.converters.converters import SECOND_CONVERTERS, SecondConverter
-from ofa_export.converters.registry import GROUP, get_converter
+from ofa_export.converters.registry import GROUP, SECOND_CONVERTERS, SecondConverter, get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
+from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.planning.complete_bundle import measured_complete_bundle
-from ofa_export.planning.recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.precision import parse_precision
 from ofa_export.reporting.byte_shares import ByteShare
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.processes import one_torch_thread
 from ofa_export.support.recipes import load_recipe
+from ofa_export.targets.host import HostTarget
+from ofa_export.targets.protocol import Target
 from ofa_export.validation.checks.bundle import accepted_finding
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
-from ofa_export.validation.latency import Latency
-from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.expected_quality import ExpectedQuality, QualityPoint
 from ofa_export.validation.reports.report import Report, Subject
-from ofa_export.validation.score_sample import ScoreSample
+from ofa_export.validation.sessions import Latency, ScoreSample
 from ofa_export.validation.tolerance import TolerancePolicy
 from ofa_export.validation.validate import validate
 
@@ -120,6 +123,18 @@ class Workshop:
     def validate(self, path: Path, **options: Any) -> Report:
         arguments = {"tolerance": self.tolerance, "store": self.store, **options}
         return validate(path, arguments.pop("checkpoint", self.checkpoint), **arguments)
+
+    @contextmanager
+    def comparison(
+        self, contents: BundleContents, *, tiles: int | None = None, target: Target | None = None
+    ) -> Iterator[Comparison]:
+        """A bundle of these contents beside the checkpoint."""
+        options = {"target": target or HostTarget(), "policy": self.tolerance, "store": self.store}
+        with (
+            Bundle.open(self.write(contents, tiles=tiles)) as bundle,
+            Comparison.of(bundle, self.checkpoint, **options) as comparison,
+        ):
+            yield comparison
 
     @staticmethod
     def failed(report: Report) -> set[str]:

@@ -15,8 +15,7 @@ from ofa_export.ranking.metrics import target_ranks
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.validation import sessions
 from ofa_export.validation.histories import ValidationHistories, validation_histories
-from ofa_export.validation.sessions import Sessions, run_sessions, session_findings
-from ofa_export.validation.tolerance import Limit
+from ofa_export.validation.sessions import Sessions, _shown, latencies, run_sessions, score_sample
 
 
 @pytest.fixture
@@ -88,22 +87,41 @@ def test_a_large_catalogue_in_several_steps_gives_the_same(
         assert np.array_equal(getattr(at_once, name), getattr(in_steps, name)), name
 
 
-def test_scores_are_compared_where_the_gates_agree(
-    device: Device, checkpoint: Checkpoint, histories: ValidationHistories
-) -> None:
-    sessions = run(device, checkpoint, histories)
-    snr_db = np.full(len(histories), 90.0)
-    snr_db[[1, 2]] = 5, 60
-    same = np.arange(len(histories)) != 1
-    floor = Limit(limit=50, why="test")
-    (found,) = session_findings(replace(sessions, snr_db=snr_db, same_gates=same), histories, floor=floor)
-    assert (found.status, found.measured) == ("pass", 60)
-    assert histories.names[2] in found.sentence
+@pytest.fixture
+def sampled() -> Sessions:
+    whole = {name: np.zeros(0) for name in Sessions.__dataclass_fields__}
+    whole["same_gates"] = np.array([True, False])
+    whole["sampled_reference"] = np.array([[3, 1.23456789, 0], [6, 5, 4]], np.float32)
+    whole["sampled_device"] = np.array([[3, 1, 0], [6, 7, 4]], np.float32)
+    return Sessions(**whole)
 
 
-def test_no_common_structure_at_all_is_a_failure(
-    device: Device, checkpoint: Checkpoint, histories: ValidationHistories
-) -> None:
-    sessions = replace(run(device, checkpoint, histories), same_gates=np.zeros(len(histories), bool))
-    (found,) = session_findings(sessions, histories, floor=Limit(limit=0, why="test"))
-    assert (found.assertion, found.status) == ("session.flipped_count", "fail")
+def test_scores_of_one_item_stay_together_with_the_gates_of_their_history(sampled: Sessions) -> None:
+    sample = score_sample(sampled)
+    assert sample.reference == (3, 1.2346, 0, 6, 5, 4)
+    assert sample.device == (3, 1, 0, 6, 7, 4)
+    assert sample.same_gates == (True, True, True, False, False, False)
+
+
+def test_items_are_shown_from_the_best_to_the_last_and_the_one_that_is_off_most() -> None:
+    reference = np.arange(101, dtype=np.float32)[None, ::-1].repeat(2, axis=0)
+    scores = reference.copy()
+    scores[0, 17] += 9
+    scores[1, 60] -= 9
+    assert _shown(reference, scores, 6).tolist() == [[0, 25, 50, 75, 100, 17], [0, 25, 50, 75, 100, 60]]
+
+
+def test_parts_and_the_whole_session_each_have_their_own_median() -> None:
+    nothing = {name: np.zeros(0) for name in Sessions.__dataclass_fields__}
+    # The slowest adapt and the slowest score are not of the same session, so medians do not add up.
+    milliseconds = np.array([[1, 0, 9], [2, 0, 1], [9, 0, 2]], float)
+    found = {part.part: part for part in latencies(Sessions(**{**nothing, "milliseconds": milliseconds}))}
+    assert list(found) == ["adapt", "blocks", "score", "session"]
+    assert {name: part.median_ms for name, part in found.items()} == {
+        "adapt": 2,
+        "blocks": 0,
+        "score": 2,
+        "session": 10,
+    }
+    assert found["adapt"].p90_ms == pytest.approx(7.6)
+    assert {part.sessions for part in found.values()} == {3}

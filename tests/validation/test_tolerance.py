@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from ofa_export.errors import ConfigError, UnknownNameError
-from ofa_export.resources import shipped
 from ofa_export.support.recipes import load_recipe, recipe_names
+from ofa_export.support.resources import shipped
 from ofa_export.validation.tolerance import TolerancePolicy
 
 

@@ -6,7 +6,7 @@ Every broken bundle claims to be made from the checkpoint: only its numbers can 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,17 @@ from torch import Tensor, nn
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.bundle.manifest import ENTRY, Manifest
+from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.tile_order import prefix_bytes
 from ofa_export.converters.registry import get_converter
-from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.errors import ConfigError, RuntimeFailedError, UnknownNameError
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import FP32, INT8
+from ofa_export.targets.host import HostTarget
 from ofa_export.validation.finding import Finding
 from ofa_export.validation.reports.report import Report, exit_code
+from ofa_export.validation.validate import CHECKS, LAYER_CHECKS, run_checks, validate
 
 # A second or more each, of which some forty are too many for the fast tier.
 pytestmark = pytest.mark.integration
@@ -328,8 +331,8 @@ def test_a_manifest_that_does_not_fit_the_checkpoint_is_a_broken_contract(worksh
     assert "user group '7'" in sentence and "exclude_history is False" in sentence
 
 
-def test_an_unknown_runtime_is_a_usage_error(workshop: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"runtime 'phone'.*Valid: .*host"):
+def test_an_unknown_target_is_a_usage_error(workshop: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"target 'phone'.*Valid: .*host"):
         workshop.validate(workshop.folder / "none.ofab", target="phone")
 
 
@@ -341,3 +344,63 @@ def test_a_missing_file_is_a_usage_error(workshop: Any) -> None:
 def test_nothing_is_printed(workshop: Any, capfd: pytest.CaptureFixture[str]) -> None:
     workshop.report(workshop.complete())
     assert capfd.readouterr() == ("", "")
+
+
+class Failing(HostTarget):
+    """A target whose process ends when block 1 is run."""
+
+    name = "failing"
+
+    def load(self, converter: Any, graphs: Any, contract: Any) -> Any:
+        return FailingRunner(converter.load(graphs, contract))
+
+
+@dataclass(frozen=True)
+class FailingRunner:
+    runner: Any
+
+    def run(self, graph: str, inputs: Any) -> Any:
+        if graph == "block_1":
+            raise RuntimeFailedError("The process ended while it ran graph block_1.")
+        return self.runner.run(graph, inputs)
+
+    def close(self) -> None:
+        self.runner.close()
+
+
+def test_a_target_that_fails_ends_the_checks_and_what_was_found_before_is_kept(workshop: Any) -> None:
+    with workshop.comparison(workshop.complete(), target=Failing()) as comparison:
+        outcome = run_checks(comparison, (*CHECKS, *LAYER_CHECKS))
+    last = outcome.findings[-1]
+    assert (last.assertion, last.status) == ("runtime.runs", "fail")
+    assert last.sentence == "The process ended while it ran graph block_1."
+    assert {found.group for found in outcome.findings} == {"bundle", "runtime", "table"}
+    assert "quality" in outcome.held and not outcome.finished & {"finite", "sessions", "layers"}
+
+
+def test_the_list_of_checks_names_every_check_once_and_before_those_that_need_it() -> None:
+    before: set[str] = set()
+    for check in (*CHECKS, *LAYER_CHECKS):
+        assert check.name not in before
+        assert check.needs is None or check.needs in before, check.name
+        before.add(check.name)
+
+
+def test_paths_names_and_an_open_bundle_do_as_well(workshop: Any) -> None:
+    path = workshop.write(workshop.complete())
+    expected = workshop.validate(path)
+    assert expected.passed
+    by_name = validate(str(path), str(workshop.checkpoint_folder), tolerance="default", store=workshop.store)
+    with Bundle.open(path) as bundle:
+        opened = workshop.validate(bundle)
+    assert by_name == opened == expected
+    unnamed = workshop.validate(Bundle(memoryview(path.read_bytes())))
+    assert unnamed == replace(expected, bundle=bundle.manifest.model_id)
+
+
+def test_everything_is_found_out_with_the_file_opened_once(workshop: Any) -> None:
+    path = workshop.write(workshop.complete())
+    with Bundle.open(path) as bundle:
+        path.unlink()
+        report = workshop.validate(bundle, layers=True, attribute=True)
+    assert report.passed and report.layers and report.attribution

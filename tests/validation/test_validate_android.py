@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_quantizer import quantizer
-from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
-from ai_edge_quantizer.recipe_manager import RecipeManager
 from file_defects import FILE_DEFECTS, Constants
 from found import assert_found
 from graph_inputs import random_inputs
+from litert_quantizer import quantizer
+from litert_quantizer.qtyping import QuantGranularity, TFLOperationName
+from litert_quantizer.recipe_manager import RecipeManager
 from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -37,4 +38,4 @@ def test_what_it_refuses_to_load_is_a_finding(workshop: Any) -> None:
     report = workshop.report(replace(sound, graphs=bytes(sound.graphs[: len(sound.graphs) // 3])), target="arm64-neon")
     assert workshop.failed(report) == {"runtime.loads"}
     sentence = next(finding.sentence for finding in report.findings if finding.assertion == "runtime.loads")
-    assert "ExecuTorch 1.4.1 for arm64 on cortex-a53" in sentence
+    assert f"ExecuTorch {version('executorch')} for arm64 on cortex-a53" in sentence

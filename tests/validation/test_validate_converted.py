@@ -49,7 +49,7 @@ report = validate(
     store=ContentCache(Path({str(workshop.folder)!r})),
 )
 assert report.status == "pass", report.status
-loaded = {{"litert_torch", "ai_edge_quantizer", "executorch", "torchao", "tensorflow"}} & set(sys.modules)
+loaded = {{"litert_torch", "litert_quantizer", "executorch", "torchao", "tensorflow"}} & set(sys.modules)
 assert not loaded, loaded
 """
     done = subprocess.run(

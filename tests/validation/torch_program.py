@@ -16,11 +16,10 @@ from torch import nn
 
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.agreement import check_inputs
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.fake_quantised import QuantisedLinear
-from ofa_export.precision import Precision
-from ofa_export.quantisation_rules import CHANNELWISE, QuantisationRules
+from ofa_export.precision import CHANNELWISE, Precision, QuantisationRules
 
 
 class TorchProgramConverter:
@@ -40,7 +39,8 @@ class TorchProgramConverter:
     def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> TorchProgramRunner:
         modules = torch.load(io.BytesIO(bytes(graphs)), weights_only=False)
         if list(modules) != [graph.name for graph in contract]:
-            raise BundleError(f"it holds the graphs {', '.join(modules)}.", entry=self.entry_name)
+            reason = f"it holds the graphs {', '.join(modules)}."
+            raise BundleError(reason, code=RejectionCode.GRAPHS, entry=self.entry_name)
         return TorchProgramRunner(modules, contract)
 
     def tool_versions(self) -> dict[str, str]:

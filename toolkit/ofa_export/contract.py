@@ -1,4 +1,4 @@
-"""The tensor contract between the toolkit and a phone: graph names, inputs, outputs, order (no torch here).
+"""The tensor contract between the toolkit and a phone: graph names, inputs, outputs, order, and who runs them.
 
 Notation: T history length, d embedding width, L backbone blocks, C candidates per call, P parameters of one block.
 The batch is always 1 on a device. Names and order are the same on every runtime.
@@ -6,8 +6,12 @@ The batch is always 1 on a device. Names and order are the same on every runtime
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DType = Literal["float32", "int32"]
 
@@ -50,17 +54,17 @@ class GraphSpec:
 
 
 def block_name(index: int) -> str:
-    """Name of the graph of backbone block `index`, counted from 0."""
+    """Return name of the graph of backbone block `index`, counted from 0."""
     return f"block_{index}"
 
 
 def theta_name(index: int) -> str:
-    """Name of the tensor of generated parameters of block `index`, counted from 0."""
+    """Return name of the tensor of generated parameters of block `index`, counted from 0."""
     return f"theta_{index}"
 
 
 def device_contract(shapes: DeviceShapes) -> tuple[GraphSpec, ...]:
-    """The graphs of a bundle, in order: `adapt`, `block_0` … `block_{L-1}`, `score`.
+    """Return the graphs of a bundle, in order: `adapt`, `block_0` … `block_{L-1}`, `score`.
 
     Args:
         shapes: T, d, L, C and P.
@@ -81,3 +85,27 @@ def device_contract(shapes: DeviceShapes) -> tuple[GraphSpec, ...]:
     candidates = TensorSpec("candidates", (1, shapes.candidates, d))
     score = GraphSpec("score", (hidden, candidates), (TensorSpec("scores", (1, shapes.candidates)),))
     return (adapt, *blocks, score)
+
+
+class GraphRunner(Protocol):
+    """Loaded graphs of a bundle; one thread, one caller at a time."""
+
+    def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run one graph.
+
+        Args:
+            graph: its name.
+            inputs: one array for each input of the contract, by name, in its exact shape and element type.
+
+        Returns:
+            One array for each output, by name; the caller owns them.
+
+        Raises:
+            ConfigError: the graph is unknown, or the inputs are not those of the contract.
+            BundleError: the runtime loaded the graph and cannot run it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the runtime's memory; the runner cannot be used afterwards."""
+        ...

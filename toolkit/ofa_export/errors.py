@@ -1,26 +1,28 @@
-"""Every error that a user can meet, and the exit code it ends the command with.
+"""Errors that a user can meet, with the exit codes that they end the command with.
 
-OfaExportError                 1  a defect of ours when nothing more specific fits
-├── ConfigError                2  wrong usage, recipe or option
-│   ├── UnknownNameError       2  a name that is not registered; suggests the nearest, never uses it
-│   ├── InteractionsError      2  an interactions file that cannot be trained on
-│   ├── HistoryError           2  a shopper's history that cannot be ranked for
-│   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
-│   ├── WorkerError            2  workers die, most often of too little memory
-│   └── AppBuildError          2  the demo app's sources do not build
-├── BudgetError                3  the byte budget cannot be met
-├── LimitsError                3  the limits on memory and time cannot be met
-├── NumericsError              4  numbers out of tolerance
-├── RuntimeFailedError         4  a runtime in a process of its own refused, crashed or did not answer
-├── RejectedError              5  a file of ours that must not be used
-│   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
-│   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
-│   ├── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
-│   ├── SessionPackError       5  the session pack is corrupt, foreign, of another version, or made for another model
-│   └── FleetError             5  the fleet is corrupt, foreign, or of another version
-├── RefusedBundlesError        3  bundles of a fleet that cannot be made; another code where it is not the budget
-├── MissingToolError           6  an optional tool or dependency is not installed
-└── LoweringError              1  a converter refused a graph
+Each is a kind of the one it hangs from:
+
+    OfaExportError                 1  a defect of ours when nothing more specific fits
+    ├── ConfigError                2  wrong usage, recipe or option
+    │   ├── UnknownNameError       2  a name that is not registered; suggests the nearest, never uses it
+    │   ├── InteractionsError      2  an interactions file that cannot be trained on
+    │   ├── HistoryError           2  a shopper's history that cannot be ranked for
+    │   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
+    │   ├── WorkerError            2  workers die, most often of too little memory
+    │   └── AppBuildError          2  the demo app's sources do not build
+    ├── BudgetError                3  the byte budget cannot be met
+    ├── LimitsError                3  the limits on memory and time cannot be met
+    ├── NumericsError              4  numbers out of tolerance
+    ├── RuntimeFailedError         4  a runtime in a process of its own refused, crashed or did not answer
+    ├── RejectedError              5  a file of ours that must not be used
+    │   ├── CheckpointError        5  the checkpoint is corrupt, foreign, or of another version
+    │   ├── BundleError            5  the bundle is corrupt, foreign, or of another version
+    │   ├── DeltaError             5  the delta is corrupt, foreign, of another version, or made for another bundle
+    │   ├── SessionPackError       5  the pack is corrupt, foreign, of another version, or made for another model
+    │   └── FleetError             5  the fleet is corrupt, foreign, or of another version
+    ├── RefusedBundlesError        3  bundles of a fleet that cannot be made; another code where it is not the budget
+    ├── MissingToolError           6  an optional tool or dependency is not installed
+    └── LoweringError              1  a converter refused a graph
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import ClassVar
 
 MAX_QUOTED = 1000
@@ -144,17 +147,61 @@ class CheckpointError(RejectedError):
     """The checkpoint is corrupt, foreign, or of another version."""
 
 
+class RejectionCode(StrEnum):
+    """Why a file must not be used, for programs; docs/bundle-format.md says what each code means.
+
+    The app has the same codes. One that was released keeps its meaning; sentences may change at any time.
+    """
+
+    EMPTY = "empty"
+    NO_ARCHIVE = "no_archive"
+    ARCHIVE = "archive"
+    ENTRY_NAME = "entry_name"
+    NOT_STORED = "not_stored"
+    DAMAGED = "damaged"
+    WRONG_KIND = "wrong_kind"
+    DOCUMENT_SIZE = "document_size"
+    NEWER_VERSION = "newer_version"
+    OLDER_VERSION = "older_version"
+    DOCUMENT = "document"
+    ENTRY_UNLISTED = "entry_unlisted"
+    ENTRY_MISSING = "entry_missing"
+    ENTRY_SIZE = "entry_size"
+    ENTRY_DIGEST = "entry_digest"
+    ENTRY_ORDER = "entry_order"
+    OVER_BUDGET = "over_budget"
+    TABLE_SIZE = "table_size"
+    TABLE_VALUES = "table_values"
+    TILE_ORDER = "tile_order"
+    ITEMS_HEADER = "items_header"
+    ITEMS_TEXT = "items_text"
+    ITEMS_KEYS = "items_keys"
+    SELFTEST_FILE = "selftest_file"
+    SELFTEST_TENSORS = "selftest_tensors"
+    MODEL_CARD = "model_card"
+    GRAPHS = "graphs"
+    OTHER_BASE = "other_base"
+    ALREADY_APPLIED = "already_applied"
+    KEPT_BYTES = "kept_bytes"
+    RESULT_DIGEST = "result_digest"
+    OTHER_CHECKPOINT = "other_checkpoint"
+    OTHER_GROUP = "other_group"
+    OTHER_WIDTH = "other_width"
+
+
 class _EntryError(Exception):
     """A rejection that may name an entry of the file; subclasses say which kind of file.
 
     Args:
         reason: what is wrong, as a sentence.
+        code: what is wrong, for programs.
         entry: the entry at fault, or None when it is the file as a whole.
     """
 
     kind: ClassVar[str]
 
-    def __init__(self, reason: str, *, entry: str | None = None) -> None:
+    def __init__(self, reason: str, *, code: RejectionCode, entry: str | None = None) -> None:
+        self.code = code
         # Both may quote a hostile file: no control character of it reaches a terminal, and no text without an end.
         self.reason, self.entry = _shown(reason), None if entry is None else _shown(entry)
         entry, reason = self.entry, self.reason
@@ -189,7 +236,7 @@ def rejected_as(kind: type[DeltaError | SessionPackError]) -> Iterator[None]:
     try:
         yield
     except BundleError as error:
-        raise kind(error.reason, entry=error.entry) from error
+        raise kind(error.reason, code=error.code, entry=error.entry) from error
 
 
 class FleetError(RejectedError):

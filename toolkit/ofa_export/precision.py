@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_serializer, model_validator
+from pydantic import field_validator, model_serializer, model_validator
 
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.support.frozen_model import FrozenModel
 
 Scheme = Literal["fp32", "int8", "int4"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 """Finest first."""
 
+ActivationRounding = Literal["range", "symmetric"]
+"""Range of int8 activations: from the smallest to the largest of a row, or as far below zero as above."""
 
-class Precision(BaseModel):
+
+class Precision(FrozenModel):
     """A scheme for every linear layer; in YAML `int8`, or `{default: int8, layers: {adapt: int4}}`.
 
     Args:
@@ -27,8 +32,6 @@ class Precision(BaseModel):
             leaves at int8.
         layers: (name, scheme) pairs, sorted: a graph, or a part of one, with all of its layers.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     default: Scheme
     layers: tuple[tuple[str, Scheme], ...] = ()
@@ -60,7 +63,7 @@ class Precision(BaseModel):
         return {"default": self.default, "layers": dict(self.layers)} if self.layers else self.default
 
     def scheme_of(self, layer: str) -> Scheme:
-        """The scheme of a layer, or of everything below a name that is not one.
+        """Return the scheme of a layer, or of everything below a name that is not one.
 
         Args:
             layer: GRAPH.MODULE_PATH.
@@ -96,12 +99,12 @@ INT4 = Precision(default="int4")
 
 
 def is_part(layer: str, name: str) -> bool:
-    """Whether a layer is what a dotted name names, or lies in it."""
+    """Tell whether a layer is what a dotted name names, or lies in it."""
     return layer == name or layer.startswith(f"{name}.")
 
 
 def parse_precision(text: str) -> Precision:
-    """The precision that `Precision.text` wrote.
+    """Return the precision that `Precision.text` wrote.
 
     Args:
         text: a scheme, then NAME=SCHEME of the layers that differ, separated by commas.
@@ -143,3 +146,36 @@ def _unknown_layer(name: str, layers: tuple[str, ...]) -> str:
     hint = f" Did you mean '{near[0]}'?" if near else ""
     graphs = ", ".join(sorted({part[0] for part in parts})) or "none"
     return f"There is no linear layer '{name}'.{hint} Names start with one of the graphs that have any: {graphs}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantisationRules:
+    """Differences between runtimes; int8 weights have a scale per output and activations a range per row in all.
+
+    Args:
+        int8_smallest_scale: of int8 weights; outputs with smaller weights than 127 of it lose bits.
+        int4_group: inputs that share a scale of int4 weights, which is then bfloat16 on the device; None for one
+            float32 scale per output.
+        int4_steps: the largest weight of a group in steps of its scale.
+    """
+
+    int8_smallest_scale: float
+    int4_group: int | None
+    int4_steps: float
+
+    def applied(self, scheme: Scheme, *, in_features: int) -> Scheme:
+        """Return the scheme that a layer gets: int8 in place of int4 where its inputs do not divide into groups.
+
+        Args:
+            scheme: the one asked for.
+            in_features: inputs of the layer.
+        """
+        divides = self.int4_group is None or in_features % self.int4_group == 0
+        return scheme if scheme != "int4" or divides else "int8"
+
+
+CHANNELWISE = QuantisationRules(int8_smallest_scale=1e-9 / 127, int4_group=None, int4_steps=7.0)
+"""LiteRT: litert-quantizer's `dynamic_wi8` and `dynamic_wi4`, computed by XNNPACK."""
+
+GROUPWISE = QuantisationRules(int8_smallest_scale=2**-12, int4_group=32, int4_steps=7.5)
+"""ExecuTorch: PT2E int8 and torchao int4, computed by XNNPACK."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 N, D, T = 12, 16, 5
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 AUTO = ("--recipe", "auto", "--runtime", "litert")
 

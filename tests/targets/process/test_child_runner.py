@@ -64,5 +64,5 @@ def test_wrong_inputs_an_unknown_graph_and_a_closed_runner_are_usage_errors(star
 @pytest.mark.parametrize("answer", ["b''", "b'abc'", 'struct.pack(">I", 2**31)', 'struct.pack(">3I", 2, 1, 900)'])
 def test_an_answer_that_is_none_is_a_failure_of_the_runtime(start: Any, answer: str) -> None:
     runner = ChildRunner(start(f"reply(receive()); receive(); reply({answer})"), CONTRACT, entry="graphs.toy")
-    with pytest.raises(RuntimeFailedError, match="graph double sent what is no answer"):
+    with pytest.raises(RuntimeFailedError, match="graph double did not send an answer"):
         runner.run("double", INPUTS)

@@ -46,5 +46,5 @@ def test_an_answer_that_is_none_is_a_failure_of_the_runtime(start: Any) -> None:
         start("reply(receive())\nwhile True: reply(receive()[1:])"), CONTRACT, entry="graphs.toy", file_bytes=0
     )
     for ask in (runner.memory, lambda: runner.time([("one", inputs(0))], passes=1)):
-        with pytest.raises(RuntimeFailedError, match="sent what is no answer"):
+        with pytest.raises(RuntimeFailedError, match="did not send an answer"):
             ask()

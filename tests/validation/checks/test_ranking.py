@@ -1,31 +1,42 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ofa_export.validation.checks.ranking import ranking_findings
+from ofa_export.validation.checks.ranking import compare_rankings, compare_scores
 from ofa_export.validation.finding import Finding
+from ofa_export.validation.histories import ValidationHistories
 from ofa_export.validation.sessions import Sessions
 from ofa_export.validation.tolerance import Limit, TolerancePolicy
+
+SESSIONS = Sessions(
+    gates=np.ones((2, 2), np.float32),
+    same_gates=np.ones(2, bool),
+    abs_err=np.zeros(2),
+    snr_db=np.full(2, np.inf),
+    top10_overlap=np.array([1.0, 0.9]),
+    device_ranks=np.array([1, 3]),
+    reference_ranks=np.array([1, 3]),
+    full_ranks=np.array([1, 1]),
+    sampled_reference=np.zeros((2, 4), np.float32),
+    sampled_device=np.zeros((2, 4), np.float32),
+    milliseconds=np.ones((2, 3)),
+)
+HISTORIES = ValidationHistories(
+    items=(np.array([1], np.int32), np.array([2], np.int32)),
+    names=("history 4", "history 9"),
+    targets=np.array([0, 0], np.int32),
+    history_length=3,
+)
 
 
 def findings(tolerance: TolerancePolicy, *, device: list[int], budget: float | None = None) -> dict[str, Finding]:
     """With reference ranks 1 and 3 at these tiles, 1 and 1 with the full table."""
-    sessions = Sessions(
-        gates=np.ones((2, 2), np.float32),
-        same_gates=np.ones(2, bool),
-        abs_err=np.zeros(2),
-        snr_db=np.full(2, np.inf),
-        top10_overlap=np.array([1.0, 0.9]),
-        device_ranks=np.array(device),
-        reference_ranks=np.array([1, 3]),
-        full_ranks=np.array([1, 1]),
-        sampled_reference=np.zeros((2, 4), np.float32),
-        sampled_device=np.zeros((2, 4), np.float32),
-        milliseconds=np.ones((2, 3)),
-    )
+    sessions = replace(SESSIONS, device_ranks=np.array(device))
     limit = None if budget is None else Limit(limit=budget, why="test")
-    found = ranking_findings(sessions, limits=tolerance.of_precision("int8"), budget=limit)
+    found = compare_rankings(sessions, limits=tolerance.of_precision("int8"), budget=limit)
     return {finding.assertion: finding for finding in found}
 
 
@@ -48,3 +59,21 @@ def test_what_the_budget_cost_is_reported_and_limited_only_by_a_recipe(tolerance
 
 def test_overlap_is_the_mean_over_histories(tolerance: TolerancePolicy) -> None:
     assert findings(tolerance, device=[1, 3])["ranking.top10.overlap_share"].measured == pytest.approx(0.95)
+
+
+def scores(same_gates: list[bool]) -> Finding:
+    """With 5 dB in the first history and 60 dB in the second."""
+    sessions = replace(SESSIONS, snr_db=np.array([5.0, 60.0]), same_gates=np.array(same_gates))
+    (found,) = compare_scores(sessions, HISTORIES, floor=Limit(limit=50, why="test"))
+    return found
+
+
+def test_scores_are_compared_where_the_gates_agree() -> None:
+    assert (scores([True, True]).status, scores([True, True]).measured) == ("fail", 5)
+    found = scores([False, True])
+    assert (found.status, found.measured) == ("pass", 60)
+    assert "history 9" in found.sentence
+
+
+def test_no_common_structure_at_all_is_a_failure() -> None:
+    assert (scores([False, False]).assertion, scores([False, False]).status) == ("session.flipped_count", "fail")

@@ -7,7 +7,7 @@ from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.precision import FP32, INT8
-from ofa_export.validation.checks.rounding import rounding_findings, unrounded_outputs
+from ofa_export.validation.checks.rounding import compare_rounding, unrounded_outputs
 from ofa_export.validation.tolerance import Limit
 
 
@@ -16,7 +16,7 @@ def status(noise: list[float], *, unrounded: bool) -> str:
     outputs = {"adapt": {"theta_0": right + np.array(noise, np.float32)[:, None]}}
     places = [("adapt", "theta_0")] if unrounded else []
     floor = Limit(limit=70, why="test")
-    (finding,) = rounding_findings(outputs, {"adapt": {"theta_0": right}}, places, floor=floor)
+    (finding,) = compare_rounding(outputs, {"adapt": {"theta_0": right}}, places, floor=floor)
     assert finding.assertion == "rounding.adapt.theta_0.snr_db"
     return finding.status
 

@@ -6,7 +6,7 @@ from toys import CONFIG, random_model
 
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.validation.checks.small_inputs import LEVELS, small_input_findings, small_inputs
+from ofa_export.validation.checks.small_inputs import LEVELS, compare_small_inputs, small_inputs
 from ofa_export.validation.reference import Tensors, run_modules, run_reference
 from ofa_export.validation.tolerance import Limit
 
@@ -49,6 +49,6 @@ def test_another_epsilon_shows_and_the_same_one_does_not() -> None:
     model.final_norm.eps = 1e-6
     broken = run_modules(device_graphs(model, candidates=5), inputs)
     floor = Limit(limit=60, why="test")
-    failed = {found.assertion for found in small_input_findings(broken, sound, floor=floor) if found.status == "fail"}
+    failed = {found.assertion for found in compare_small_inputs(broken, sound, floor=floor) if found.status == "fail"}
     assert failed == {"small_inputs.score.scores.snr_db"}
-    assert all(found.status == "pass" for found in small_input_findings(sound, sound, floor=floor))
+    assert all(found.status == "pass" for found in compare_small_inputs(sound, sound, floor=floor))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.bundle_recipe import OpenRecipe
 from ofa_export.precision import INT8, Precision, parse_precision
 from ofa_export.ranking.metrics import Interval
 from ofa_export.validation.layers.attribution import (

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
@@ -20,9 +19,10 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import parse_precision
 from ofa_export.ranking.metrics import ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories
+from ofa_export.ranking.validation_scores import ValidationScores
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain
-from ofa_export.validation.layers.measure_attribution import with_attribution
+from ofa_export.validation.layers.measure_attribution import measure_attribution
 from ofa_export.validation.reports.json import report_schema, reports_to_json
 from ofa_export.validation.reports.report import Report
 
@@ -67,7 +67,7 @@ Attribute = Callable[..., Attributed]
 
 
 @pytest.fixture
-def attribute(workshop_of: Callable[..., Any], good: Report, tmp_path: Path) -> Attribute:
+def attribute(workshop_of: Callable[..., Any], tmp_path: Path) -> Attribute:
     """Makes and attributes a bundle of a changed model."""
 
     def make(
@@ -82,11 +82,9 @@ def attribute(workshop_of: Callable[..., Any], good: Report, tmp_path: Path) -> 
         checkpoint = with_targets_the_reference_finds(workshop.checkpoint)
         # A store of its own: the checkpoint's digest does not know of the changes.
         workshop = replace(workshop, checkpoint=checkpoint, store=ContentCache(tmp_path / "store"))
-        path = workshop.write(workshop.complete(precision=precision), tiles=tiles)
-        report = with_attribution(good, path, checkpoint, store=workshop.store)
-        assert report.attribution is not None
-        with Bundle.open(path) as bundle:
-            return Attributed(report.attribution, checkpoint, torch.from_numpy(bundle.table.all_rows()))
+        with workshop.comparison(workshop.complete(precision=precision), tiles=tiles) as comparison:
+            table = torch.from_numpy(comparison.bundle.table.all_rows())
+            return Attributed(measure_attribution(comparison), checkpoint, table)
 
     return make
 
@@ -122,6 +120,18 @@ def test_the_costs_add_up(attribute: Attribute) -> None:
     # Everything at full precision is the bundle without the last step.
     assert everything.ndcg_at_10 == pytest.approx(found.losses[1].ndcg_at_10)
     assert everything.gain.mean == pytest.approx(found.losses[2].cost.mean)
+
+
+def test_users_whose_next_item_the_bundle_leaves_out_count_as_missed(workshop_of: Callable[..., Any]) -> None:
+    workshop = workshop_of()
+    with workshop.comparison(workshop.complete(items=40)) as comparison:
+        found = measure_attribution(comparison)
+        scores = ValidationScores(comparison.checkpoint, group=0, tables=[comparison.table])
+        ((expected,), _) = scores.qualities(comparison.rounded, comparison.recipe.precision)
+    cut, *_, precision = found.losses
+    assert scores.users == cut.cost.users == len(workshop.checkpoint.validation.targets)
+    assert precision.ndcg_at_10 == pytest.approx(expected, abs=1e-6)
+    assert cut.ndcg_at_10 == pytest.approx(found.trained_ndcg_at_10 - cut.cost.mean)
 
 
 def test_full_precision_is_attributed_too(attribute: Attribute) -> None:

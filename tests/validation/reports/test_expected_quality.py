@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ofa_export.bundle.manifest import TilesQuality
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import bundle_bytes
 from ofa_export.validation.reports.expected_quality import expected_quality
@@ -38,7 +39,7 @@ def test_a_bundle_between_two_measured_points_expects_what_the_smaller_one_gives
 def test_numbers_of_tiles_that_the_table_does_not_have_are_left_out(workshop: Any) -> None:
     contents = workshop.complete()
     measured = contents.fields.quality.ndcg_at_10
-    odd = measured.model_copy(update={"by_tiles": (*measured.by_tiles, (2**39, "0.5000"))})
+    odd = measured.model_copy(update={"by_tiles": (*measured.by_tiles, TilesQuality(tiles=2**39, ndcg_at_10="0.5000"))})
     contents.fields.quality.__dict__["ndcg_at_10"] = odd
     with Bundle.open(workshop.write(contents)) as bundle:
         assert max(point.tiles for point in expected_quality(bundle).points) == 48

@@ -4,8 +4,6 @@ import re
 from dataclasses import replace
 from html import unescape
 
-import pytest
-
 from ofa_export.validation.reports.html import validation_html
 from ofa_export.validation.reports.report import Report
 
@@ -13,7 +11,7 @@ from ofa_export.validation.reports.report import Report
 def test_the_page_stands_alone(full: Report, rejected: Report) -> None:
     page = validation_html([full, rejected])
     assert page.lstrip().startswith("<!doctype html>")
-    assert not re.search(r"<(script|link|img|iframe)|@import|url\(|https?://", page)
+    assert not re.search(r"<(script|link|img|image|iframe)|@import|url\((?!#)|(src|href)=.?https?:", page)
 
 
 def test_the_verdict_comes_before_everything_else(bad: Report) -> None:
@@ -39,7 +37,7 @@ def test_everything_that_was_measured_is_shown(full: Report) -> None:
         "40 of 160 tiles",
         "NDCG@10 0.1000 expected",
         "adapt.layer_0",
-        "8 more, which add less",
+        "All 20 layers as a table",
         "4 scores of 214 sessions",
         "sessions whose gates differ: 1.",
         "160 tiles, 1,200,000 bytes: 0.2000",
@@ -54,30 +52,6 @@ def test_everything_that_was_measured_is_shown(full: Report) -> None:
         assert part in text, part
     for finding in full.findings:
         assert finding.assertion.partition(".")[2] in text
-
-
-def test_every_sampled_score_is_a_dot_and_equal_ones_lie_on_the_diagonal(full: Report) -> None:
-    page = validation_html([full])
-    same = re.search(r'class="dots" d="([^"]*)"', page)
-    other = re.search(r'class="dots others" d="([^"]*)"', page)
-    diagonal = re.search(r'class="dashed" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"', page)
-    assert same and other and diagonal
-    dots = [tuple(map(float, dot)) for dot in re.findall(r"M([\d.]+) ([\d.]+)h0", same[1])]
-    assert (len(dots), other[1].count("M")) == (3, 1)
-    x0, y0, x1, y1 = map(float, diagonal.groups())
-    for (x, y), agrees in zip(dots, (True, False, True), strict=True):
-        assert (abs(y0 + (x - x0) / (x1 - x0) * (y1 - y0) - y) < 0.2) is agrees
-
-
-def test_this_bundle_is_marked_on_the_curve_at_its_own_size(full: Report) -> None:
-    page = validation_html([full])
-    points = [tuple(map(float, point)) for point in re.findall(r'class="mark" cx="([\d.]+)" cy="([\d.]+)"', page)]
-    here = re.search(r'class="heremark" cx="([\d.]+)" cy="([\d.]+)"', page)
-    assert here is not None
-    x, y = map(float, here.groups())
-    # 990,000 of 900,000 to 1,200,000 bytes; what is expected is that of the smaller point.
-    assert (x - points[0][0]) / (points[1][0] - points[0][0]) == pytest.approx(0.3, abs=0.01)
-    assert y == points[0][1] > points[1][1]
 
 
 def test_what_was_not_measured_says_how_to_get_it_or_why(good: Report, rejected: Report) -> None:

@@ -132,6 +132,10 @@ def test_the_page_is_not_blank_fits_the_screen_and_has_the_screen_s_colours(
     written = (np.abs(picture - background).max(axis=2) > 0.3).mean()
     assert 0.01 < written < 0.5
     assert browser.value("document.documentElement.scrollWidth") <= width
+    # Words of the plots have the ink of the page.
+    inks = "[...document.querySelectorAll('.two .plot text')].map(e => getComputedStyle(e).fill)"
+    own = browser.value("getComputedStyle(document.body).color")
+    assert set(browser.value(inks)) == {own, "rgb(128, 128, 128)"}
     # Words are readable: none is smaller than 10 pixels, not even in the pictures that were scaled down.
     smallest = """const scale = e => e.ownerSVGElement ? Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b) : 1;
         Math.min(...[...document.querySelectorAll('body *')]
@@ -141,7 +145,8 @@ def test_the_page_is_not_blank_fits_the_screen_and_has_the_screen_s_colours(
 
 
 def test_a_phone_and_a_screen_each_have_their_own_treemap(browser: Browser, page: Path) -> None:
-    shown = "[...document.querySelectorAll('svg.map')].map(map => map.getBoundingClientRect().width > 0)"
+    maps = "[...document.querySelectorAll('.onscreen svg, .onphone svg')]"
+    shown = f"{maps}.map(map => map.getBoundingClientRect().width > 0)"
     for width, expected in ((1200, [True, False]), (360, [False, True])):
         browser.show(page, width=width, height=740, dark=False)
         assert browser.value(shown) == expected

@@ -4,7 +4,7 @@ import json
 
 import jsonschema
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 from ofa_export.validation.reports.json import report_schema, reports_to_json
 from ofa_export.validation.reports.report import Report, exit_code
 

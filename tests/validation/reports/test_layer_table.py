@@ -7,7 +7,7 @@ from rich.console import Console
 
 from ofa_export.ranking.metrics import Interval
 from ofa_export.validation.layers.attribution import Attribution, LayerGain, Loss
-from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.report import Report
 from ofa_export.validation.reports.terminal import print_report
 

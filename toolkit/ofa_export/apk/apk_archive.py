@@ -20,7 +20,7 @@ EXTRA_ID = 0xD935
 LOCAL_HEADER = 30
 
 TIME = (1981, 1, 1, 1, 1, 2)
-"""What Android's own tools write when a build must be the same each time."""
+"""The date that Android's own tools write when a build must be the same each time."""
 
 
 @dataclass(frozen=True, kw_only=True)

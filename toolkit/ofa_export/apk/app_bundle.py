@@ -29,12 +29,12 @@ class AppBundle:
 
     @property
     def entry(self) -> str:
-        """Where the app finds it in the APK."""
+        """Path inside the APK, where the app looks for it."""
         return f"assets/bundles/{self.name}"
 
 
 def app_bundles(files: Sequence[tuple[Path, memoryview]]) -> tuple[AppBundle, ...]:
-    """The bundles of an app, by name.
+    """Return the bundles of an app, by name.
 
     Args:
         files: path and content of each, checked.
@@ -56,7 +56,7 @@ def app_bundles(files: Sequence[tuple[Path, memoryview]]) -> tuple[AppBundle, ..
 
 
 def app_runtimes(bundles: Iterable[AppBundle], wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """The runtimes whose native libraries go in.
+    """Return the runtimes whose native libraries go in.
 
     Args:
         bundles: of the app.

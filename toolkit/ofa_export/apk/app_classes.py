@@ -16,7 +16,13 @@ JAVA_API = "8"
 
 
 def compile_app(
-    sources: AppSources, *, generated: Path, compiler: Sequence[Path], libraries: Sequence[Path], folder: Path
+    sources: AppSources,
+    *,
+    generated: Path,
+    compiler: Sequence[Path],
+    plugin: Path,
+    libraries: Sequence[Path],
+    folder: Path,
 ) -> tuple[Path, Path]:
     """Compile the app.
 
@@ -24,6 +30,7 @@ def compile_app(
         sources: of the app.
         generated: folder with R.java.
         compiler: class path of the Kotlin compiler.
+        plugin: jar of its serialization plugin.
         libraries: jars that the sources import from, Android's among them.
         folder: for what is made; existing.
 
@@ -37,6 +44,7 @@ def compile_app(
     kotlin: Words = [*JAVA, "-cp", _path(compiler), COMPILER, "-no-stdlib", "-no-reflect", "-nowarn"]
     options: Words = [
         f"-Xjdk-release={JAVA_API}",
+        f"-Xplugin={plugin}",
         "-module-name",
         "app",
         "-classpath",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,7 +10,6 @@ from filelock import FileLock
 
 from ofa_export.apk.app_classes import compile_app
 from ofa_export.apk.app_resources import link_resources
-from ofa_export.apk.kept_files import kept_files
 from ofa_export.apk.packages import (
     ANDROID,
     APP_LIBRARIES,
@@ -20,12 +18,13 @@ from ofa_export.apk.packages import (
     KOTLIN_COMPILER,
     R8,
     RUNTIME_PACKAGES,
+    SERIALIZATION_PLUGIN,
 )
-from ofa_export.apk.platform import PlatformClasses, java_api_table
-from ofa_export.apk.references import unresolved
+from ofa_export.apk.packed_files import packed, unpacked_files
+from ofa_export.apk.platform import java_api_table, platform_jars
+from ofa_export.apk.references import check_references
 from ofa_export.apk.shrinking import shrink
 from ofa_export.apk.sources import AppSources
-from ofa_export.errors import AppBuildError
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.system_tools import require_tools
@@ -51,11 +50,12 @@ def app_code(sources: AppSources, *, cache: ContentCache, progress: ProgressCall
         ConfigError: sources are missing, or do not build.
         MissingToolError: a tool is not installed, or a package could not be fetched.
     """
-    return kept_files(cache, f"{_key(sources)}.app", lambda: _build(sources, cache.root, progress))
+    content = cache.get("app", _inputs(sources), lambda: packed(_build(sources, cache.root, progress)))
+    return unpacked_files(content)
 
 
 def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES) -> dict[Artifact, Path]:
-    """Packages from the cache's folder, fetched the first time.
+    """Return packages from the cache's folder, fetched the first time.
 
     Args:
         root: of the cache.
@@ -73,14 +73,14 @@ def build_packages(root: Path, artifacts: tuple[Artifact, ...] = BUILD_PACKAGES)
 
 
 def packages_tools(root: Path) -> list[str]:
-    """The tools that fetching all packages would need now."""
+    """Return the tools that fetching all packages would need now."""
     return fetching_tools(BUILD_PACKAGES, root / FOLDER)
 
 
 def _build(sources: AppSources, root: Path, progress: ProgressCallback) -> dict[str, bytes]:
     progress("fetching packages", 0, 0)
     packages = build_packages(root)
-    with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name, PlatformClasses(packages[ANDROID]) as platform:
+    with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name:
         folder = Path(name)
         progress("linking resources", 0, 0)
         resources = link_resources(sources, framework=packages[FRAMEWORK], folder=folder)
@@ -88,16 +88,20 @@ def _build(sources: AppSources, root: Path, progress: ProgressCallback) -> dict[
         libraries = [*runtimes, *(packages[artifact] for artifact in APP_LIBRARIES)]
         progress("compiling Kotlin", 0, 0)
         compiler = [packages[artifact] for artifact in KOTLIN_COMPILER]
-        imported = [packages[ANDROID], *libraries]
-        classes = compile_app(sources, generated=resources.java, compiler=compiler, libraries=imported, folder=folder)
+        classes = compile_app(
+            sources,
+            generated=resources.java,
+            compiler=compiler,
+            plugin=packages[SERIALIZATION_PLUGIN],
+            libraries=[packages[ANDROID], *libraries],
+            folder=folder,
+        )
         progress("shrinking", 0, 0)
         program = [*classes, *libraries]
+        platform = platform_jars(packages[ANDROID], folder)
         dex = shrink(program, platform=platform, r8=packages[R8], rules=resources.rules, folder=folder)
-        if missing := unresolved(dex.values(), platform):
-            raise AppBuildError(
-                "The app refers to what no phone has: " + ", ".join(missing[:10]) + ". Take it out of the sources, or "
-                "out of the library that brings it."
-            )
+        progress("looking up what it refers to", 0, 0)
+        check_references(dex, platform=platform, r8=packages[R8], folder=folder)
         return resources.files | dex
 
 
@@ -111,14 +115,15 @@ def _runtime_classes(packages: dict[Artifact, Path], folder: Path) -> list[Path]
     return jars
 
 
-def _key(sources: AppSources) -> str:
-    # Whatever decides what the code is: sources, packages, tools of this computer, and these steps.
+def _inputs(sources: AppSources) -> list[object]:
+    # Whatever decides what the code is: sources, packages, tools of this computer, and what the steps read.
     require_tools("apk", *TOOLS)
-    digest = hashlib.sha256(sources.digest())
-    digest.update("".join(artifact.sha256 for artifact in BUILD_PACKAGES).encode())
-    digest.update(subprocess.run(["aapt2", "version"], capture_output=True, check=False).stdout)
-    digest.update(hashlib.sha256(java_api_table().read_bytes()).digest())
-    for path in sorted(STEPS.iterdir()):
-        if path.is_file():
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    aapt2 = subprocess.run(["aapt2", "version"], capture_output=True, check=False)
+    read = (path for path in sorted(STEPS.iterdir()) if path.is_file() and path.suffix != ".py")
+    return [
+        sources.digest(),
+        [artifact.sha256 for artifact in BUILD_PACKAGES],
+        aapt2.stdout,
+        java_api_table().read_bytes(),
+        *(path.read_bytes() for path in read),
+    ]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from ofa_export import __version__
-from ofa_export.apk.app_manifest import completed_manifest
 from ofa_export.apk.run_tool import Words, run_step
 from ofa_export.apk.sources import AppSources
+from ofa_export.errors import AppBuildError
 
 MIN_SDK, TARGET_SDK = 26, 35
 """Android 8.0 and 15."""
 
 VERSION_CODE = 1
 """Android replaces an app by one of the same or a higher number."""
+
+ANDROID = "http://schemas.android.com/apk/res/android"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,3 +75,27 @@ def link_resources(sources: AppSources, *, framework: Path, folder: Path) -> Lin
     with zipfile.ZipFile(linked) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     return LinkedResources(files=files, java=java, rules=rules)
+
+
+def completed_manifest(path: Path) -> bytes:
+    """Return a manifest with native libraries left in the APK.
+
+    They lie there uncompressed, at the start of a page: Android maps them from there. Without this attribute it would
+    unpack each a second time onto the phone.
+
+    Args:
+        path: the manifest as it is in the sources.
+
+    Raises:
+        AppBuildError: it is no XML, or says nothing of an application.
+    """
+    ElementTree.register_namespace("android", ANDROID)
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        raise AppBuildError(f"{path} is not XML: {error}. Mend it.") from error
+    application = root.find("application")
+    if application is None:
+        raise AppBuildError(f"{path} has no element application. Add it.")
+    application.set(f"{{{ANDROID}}}extractNativeLibs", "false")
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))

@@ -1,4 +1,4 @@
-"""What an APK says of itself to a phone, read back by aapt2."""
+"""The description of an APK for a phone, read back by aapt2."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTIVITY = re.compile(r"^launchable-activity: name='([^']*)'", re.M)
 
 @dataclass(frozen=True, kw_only=True)
 class Badging:
-    """What a phone is told.
+    """The facts that an APK tells a phone.
 
     Args:
         package: the app's name among all apps.

@@ -26,7 +26,7 @@ from ofa_export.support.system_tools import require_tools
 
 TOOLS = ("java", "javac", "keytool", "aapt2", "apksigner")
 STEPS = ("fetching packages", "linking resources", "compiling Kotlin", "shrinking", "packing", "signing", "checking")
-"""What is told, in this order; code from the cache leaves out the first four."""
+"""The steps that are reported, in this order; code from the cache leaves out the first four."""
 
 Buffer = bytes | memoryview
 

@@ -1,4 +1,4 @@
-"""Where the bytes of an APK are: every one of them belongs to a part."""
+"""The parts of an APK and their bytes: every byte belongs to a part."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Part:
 
 
 def itemised(apk: Path, libraries: Mapping[str, str]) -> tuple[Part, ...]:
-    """All bytes of a signed APK.
+    """Return all bytes of a signed APK.
 
     Args:
         apk: the file.
@@ -48,7 +48,7 @@ def itemised(apk: Path, libraries: Mapping[str, str]) -> tuple[Part, ...]:
 
 
 def signing_block_bytes(apk: Path) -> int:
-    """Bytes of the block of signatures before the directory of an APK; 0 without one."""
+    """Return bytes of the block of signatures before the directory of an APK; 0 without one."""
     with apk.open("rb") as file:
         file.seek(-END_RECORD, 2)
         (directory,) = struct.unpack_from("<I", file.read(), 16)

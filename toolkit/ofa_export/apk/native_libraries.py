@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ofa_export.apk.kept_files import kept_files
+from ofa_export.apk.packed_files import packed, unpacked_files
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.targets.android.artifacts import Artifact
@@ -34,7 +34,7 @@ class NativeLibrary:
 
     @property
     def entry(self) -> str:
-        """Where Android looks for it in the APK."""
+        """Path inside the APK, where Android looks for it."""
         return f"lib/{self.abi}/{self.name}"
 
 
@@ -66,7 +66,7 @@ def check_abis(abis: Sequence[str], runtimes: Sequence[str]) -> None:
 def native_libraries(
     runtimes: Sequence[str], abis: Sequence[str], *, packages: Packages, cache: ContentCache
 ) -> list[NativeLibrary]:
-    """The libraries that go in, by their place in the APK.
+    """Return the libraries that go in, by their place in the APK.
 
     Args:
         runtimes: whose.
@@ -88,8 +88,8 @@ def native_libraries(
 
 def _files(library: PhoneLibrary, abi: str, packages: Packages, cache: ContentCache) -> dict[str, bytes]:
     # Taking a library out of its package takes seconds: everything before it has to be unpacked.
-    name = "-".join((library.program.lower(), abi, *(artifact.sha256[:16] for artifact in library.artifacts)))
-    return kept_files(cache, f"{name}.libraries", lambda: _taken_out(library, abi, packages))
+    inputs = [library.program, abi, *(artifact.sha256 for artifact in library.artifacts)]
+    return unpacked_files(cache.get("libraries", inputs, lambda: packed(_taken_out(library, abi, packages))))
 
 
 def _taken_out(library: PhoneLibrary, abi: str, packages: Packages) -> dict[str, bytes]:

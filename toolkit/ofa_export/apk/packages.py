@@ -65,6 +65,12 @@ KOTLIN_COMPILER = (
 )
 """The compiler and what it needs to run."""
 
+SERIALIZATION_PLUGIN = _kotlin(
+    "kotlin-serialization-compiler-plugin-embeddable",
+    "b1467b515c7dd8b24a79bd402a41ac7d2c208c6be96b5b53d21f8147d6566f5e",
+)
+"""Writes the readers and writers of classes that are marked `@Serializable`."""
+
 APP_LIBRARIES = (
     KOTLIN_STDLIB,
     ANNOTATIONS,
@@ -79,10 +85,12 @@ APP_LIBRARIES = (
         "879eb73e46cb63253ab0fa7cca4448f5c96bca1a16ff377abcb71ebab60e0631",
     ),
 )
-"""What the app's sources import, runtimes apart."""
+"""Libraries that the app's sources import, runtimes apart."""
 
 RUNTIME_PACKAGES = tuple(artifact for library in PHONE_LIBRARIES.values() for artifact in library.artifacts)
 """The classes of both runtimes are in every app; it finds out when it runs which native library is there."""
 
-BUILD_PACKAGES = tuple(dict.fromkeys((ANDROID, FRAMEWORK, R8, *KOTLIN_COMPILER, *APP_LIBRARIES, *RUNTIME_PACKAGES)))
+BUILD_PACKAGES = tuple(
+    dict.fromkeys((ANDROID, FRAMEWORK, R8, *KOTLIN_COMPILER, SERIALIZATION_PLUGIN, *APP_LIBRARIES, *RUNTIME_PACKAGES))
+)
 """All that a build fetches, once."""

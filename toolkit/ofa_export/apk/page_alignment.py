@@ -10,7 +10,7 @@ LARGE_PAGE = 16_384
 
 
 def page_alignment(library: bytes) -> int:
-    """The least alignment of the parts of a library that are loaded, in bytes.
+    """Return the least alignment of the parts of a library that are loaded, in bytes.
 
     Args:
         library: an ELF file, 32 or 64 bits, little-endian.

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 from ofa_export.apk.app_classes import JAVA_API
-from ofa_export.apk.class_file import ClassFile, parse_class
 from ofa_export.errors import MissingToolError
 
 UNSAFE = "sun/misc/Unsafe"
@@ -22,59 +21,37 @@ ON_PHONES = (
     "java/beans/PropertyChange",
     UNSAFE,
 )
-"""What Android has of Java: no windows, no remote calls, and of a JDK's tools none."""
+"""Packages and classes of Java that Android has: no windows, no remote calls, and of a JDK's tools none."""
 
 NOT_ON_PHONES = ("java/lang/instrument/", "java/lang/management/")
 
 
-class PlatformClasses:
-    """Class files by name; nothing is read before it is asked for. Use it as a context manager.
+def platform_jars(android: Path, folder: Path) -> tuple[Path, Path]:
+    """Collect the jars of a phone's classes.
 
     Args:
         android: the jar with Android's classes.
+        folder: for what is made; existing.
+
+    Returns:
+        Android's, and Java's.
 
     Raises:
         MissingToolError: the JDK lacks its table of Java's API, `lib/ct.sym`.
     """
-
-    def __init__(self, android: Path) -> None:
-        self._android, self._java = zipfile.ZipFile(android), zipfile.ZipFile(java_api_table())
-        self._entries = {
-            name.removesuffix(".class"): (self._android, name)
-            for name in self._android.namelist()
-            # What it has of Java are its own variants of a few classes.
-            if name.endswith(".class") and not name.startswith("java/")
-        } | _java_entries(self._java)
-        self._parsed: dict[str, ClassFile] = {}
-
-    def __enter__(self) -> PlatformClasses:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._android.close()
-        self._java.close()
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._entries
-
-    def __getitem__(self, name: str) -> ClassFile:
-        if name not in self._parsed:
-            self._parsed[name] = parse_class(self.content(name))
-        return self._parsed[name]
-
-    def content(self, name: str) -> bytes:
-        """The class file of a class."""
-        archive, entry = self._entries[name]
-        return archive.read(entry)
-
-    def java_names(self) -> list[str]:
-        """Java's own classes, sorted."""
-        return sorted(name for name, (archive, _) in self._entries.items() if archive is self._java)
+    java = folder / "java-api.jar"
+    with zipfile.ZipFile(android) as archive:
+        held = set(archive.namelist())
+    with zipfile.ZipFile(java_api_table()) as table, zipfile.ZipFile(java, "w") as archive:
+        for name, entry in sorted(_java_entries(table).items()):
+            if f"{name}.class" not in held:
+                archive.writestr(f"{name}.class", table.read(entry))
+    return android, java
 
 
 @cache
 def java_api_table() -> Path:
-    """The table of Java's API, release by release, of the JDK whose `java` is on the PATH.
+    """Return the table of Java's API, release by release, of the JDK whose `java` is on the PATH.
 
     Raises:
         MissingToolError: it has none: it is too new to know Java 8, or no whole JDK.
@@ -93,7 +70,7 @@ def java_api_table() -> Path:
     )
 
 
-def _java_entries(table: zipfile.ZipFile) -> dict[str, tuple[zipfile.ZipFile, str]]:
+def _java_entries(table: zipfile.ZipFile) -> dict[str, str]:
     # RELEASES/MODULE/java/lang/String.sig: RELEASES has a character for each release in which the class is so.
     entries = {}
     for entry in table.namelist():
@@ -102,5 +79,5 @@ def _java_entries(table: zipfile.ZipFile) -> dict[str, tuple[zipfile.ZipFile, st
         name, _, kind = name.rpartition(".")
         release = JAVA_9 if name == UNSAFE else JAVA_API
         if release in releases and kind == "sig" and name.startswith(ON_PHONES) and not name.startswith(NOT_ON_PHONES):
-            entries[name] = (table, entry)
+            entries[name] = entry
     return entries

@@ -1,51 +1,34 @@
-"""Whether everything that dex files refer to is there: in them, or on the phone."""
+"""Unresolved references of dex files: classes and members that are neither in them nor on the phone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from ofa_export.apk.dex_file import DexClass, Reference, parse_dex
-from ofa_export.apk.platform import PlatformClasses
-
-OBJECT = "java/lang/Object"
+from ofa_export.apk.run_tool import JAVA, Words, run_step
 
 
-def unresolved(dex_files: Iterable[bytes], platform: PlatformClasses) -> list[str]:
-    """Names of classes, fields and methods that would be missing on the phone.
+def check_references(dex_files: Mapping[str, bytes], *, platform: Sequence[Path], r8: Path, folder: Path) -> None:
+    """Have R8's TraceReferences look up every class, field and method that an app refers to.
 
     R8 ends a build for a class that is missing, and for no field or method: those it would leave to the phone, which
     then throws NoSuchMethodError.
 
     Args:
-        dex_files: all of an app.
-        platform: what the phone has.
+        dex_files: all of an app, by name.
+        platform: jars of what the phone has.
+        r8: its jar.
+        folder: for what is made; existing.
 
-    Returns:
-        Sorted; empty when all is there.
+    Raises:
+        AppBuildError: something is neither in the app nor on the phone; the sentence names it and what refers to it.
     """
-    parsed = [parse_dex(content) for content in dex_files]
-    own = {each.name: each for dex in parsed for each in dex.classes}
-    types = {name for dex in parsed for name in dex.types}
-    references = {reference for dex in parsed for reference in dex.references}
-    missing = {name.replace("/", ".") for name in types if name not in own and name not in platform}
-    missing |= {str(each) for each in references if not _is_there(each, own, platform)}
-    return sorted(missing)
-
-
-def _is_there(reference: Reference, own: Mapping[str, DexClass], platform: PlatformClasses) -> bool:
-    # Arrays have the methods of Object.
-    start = OBJECT if reference.owner.startswith("[") else reference.owner
-    member = (reference.name, reference.descriptor)
-    return any(member in members for members in _members(start, own, platform))
-
-
-def _members(name: str, own: Mapping[str, DexClass], platform: PlatformClasses) -> Iterator[frozenset[tuple[str, str]]]:
-    """Members of a class and of all above it; an interface has those of Object, too."""
-    waiting, seen = [name, OBJECT], set()
-    while waiting:
-        name = waiting.pop(0)
-        if name not in seen and (name in own or name in platform):
-            seen.add(name)
-            found = own[name] if name in own else platform[name]
-            yield found.members
-            waiting += found.above
+    source = folder / "traced.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for name, content in dex_files.items():
+            archive.writestr(name, content)
+    libraries: Words = [part for jar in platform for part in ("--lib", jar)]
+    tracer: Words = [*JAVA, "-cp", r8, "com.android.tools.r8.tracereferences.TraceReferences"]
+    step = "find in the app and on the phone all that the app refers to"
+    run_step([*tracer, "--check", *libraries, "--source", source], step=step, folder=folder)

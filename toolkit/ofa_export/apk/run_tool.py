@@ -1,4 +1,4 @@
-"""Runs a program of a build step; what it says when it fails is the reader's."""
+"""Runner of the programs of build steps; what a program says when it fails is shown to the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Words = list[str | Path]
 SHOWN_LINES = 12
 
 JAVA = ("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g")
-"""How Java programs start that live for seconds."""
+"""The start of a command for Java programs that live for seconds."""
 
 
 def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
@@ -45,4 +45,4 @@ def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
 
 
 def _is_trace(line: str) -> bool:
-    return line.lstrip().startswith(("at ", "... "))
+    return line.lstrip().startswith(("at ", "... ", "Exception in thread ", "Caused by: ", "Suppressed: "))

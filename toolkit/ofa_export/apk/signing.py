@@ -21,7 +21,7 @@ CERTIFICATE = re.compile(r"^Signer #1 certificate SHA-256 digest: (\w+)$", re.M)
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What apksigner found.
+    """The signature that apksigner found.
 
     Args:
         schemes: by which the APK is signed, from old to new.

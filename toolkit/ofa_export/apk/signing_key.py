@@ -46,7 +46,7 @@ class SigningKey:
 
 
 def debug_key(root: Path) -> SigningKey:
-    """The key of this computer; made by the first call.
+    """Return the key of this computer; made by the first call.
 
     Args:
         root: the cache's folder. A new key cannot update an app that was signed with an old one.
@@ -71,7 +71,7 @@ def debug_key(root: Path) -> SigningKey:
 
 
 def given_key(keystore: Path, password: str, alias: str | None) -> SigningKey:
-    """A key of the user's.
+    """Return a key of the user's.
 
     Args:
         keystore: PKCS #12 or JKS.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.errors import ConfigError
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class AppSources:
 
     @property
     def manifest(self) -> Path:
-        """What Android is told about the app."""
+        """The app's AndroidManifest.xml."""
         return self.root / "app/src/main/AndroidManifest.xml"
 
     def digest(self) -> bytes:
@@ -61,5 +61,5 @@ class AppSources:
 
 
 def demo_sources() -> AppSources:
-    """The demo app of this version of ofa-export."""
+    """Return the demo app of this version of ofa-export."""
     return AppSources(root=shipped("android_demo"))

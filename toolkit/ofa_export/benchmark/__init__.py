@@ -1,1 +1,1 @@
-"""What a bundle costs on this computer, beside what people would ship without one, in one run."""
+"""Cost of a bundle on this computer beside what people would ship without one, in one run."""

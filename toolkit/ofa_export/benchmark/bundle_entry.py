@@ -79,7 +79,7 @@ class BundleContender:
     def session(self, history: NDArray[np.int64]) -> None:
         """Look up, adapt, run the blocks whose gate is on, and score; see `Contender.session`."""
         if self._ranks_all:
-            self._device.rank(history, SHOWN)
+            self._device.rank_rows(history, SHOWN)
         else:
             self._device.adapt(history)
             self._device.score(self._candidates)

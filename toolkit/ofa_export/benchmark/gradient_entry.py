@@ -1,4 +1,4 @@
-"""What adapting in one pass replaces, as a contender: gradient steps on the user's history, in PyTorch."""
+"""Gradient steps on the user's history as a contender, in PyTorch: the alternative to adapting in one pass."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class GradientEntry:
     def open(self) -> Iterator[GradientContender]:
         """Read the checkpoint."""
         from ofa_export.model.checkpoint_reader import load_checkpoint
-        from ofa_export.model.threads import one_torch_thread
+        from ofa_export.support.processes import one_torch_thread
 
         checkpoint = load_checkpoint(self.checkpoint)
         with one_torch_thread():

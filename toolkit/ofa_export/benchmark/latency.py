@@ -1,11 +1,18 @@
-"""Latencies of contenders, measured in turn: a computer whose speed drifts slows all of them down alike."""
+"""Latencies of contenders, measured in turn, and the computer that they were measured on.
+
+A computer whose speed drifts slows all contenders down alike; numbers of another computer, or of this one under another
+load, are others.
+"""
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +25,42 @@ SESSION, PROCESSOR = "session", "processor"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A computer and what it was doing.
+
+    Args:
+        processor: model name.
+        cores: that this process may use.
+        system: name and architecture.
+        load_average: processes that were ready to run, over the minute before.
+    """
+
+    processor: str
+    cores: int
+    system: str
+    load_average: float | None
+
+
+def this_machine() -> Machine:
+    """Describe this computer as it is now."""
+    return Machine(
+        processor=_processor(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        system=f"{platform.system()} {platform.machine()}",
+        load_average=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Latency:
-    """How long something took, in milliseconds.
+    """Durations of something, in milliseconds.
 
     Args:
         p50: half of the times were at most this.
@@ -33,9 +74,22 @@ class Latency:
 
     @classmethod
     def of(cls, milliseconds: Sequence[float]) -> Latency:
-        """That of some times, at least one."""
+        """Return that of some times, at least one."""
         p50, p90 = np.quantile(milliseconds, (0.5, 0.9))
         return cls(p50=float(p50), p90=float(p90), samples=len(milliseconds))
+
+
+def check_repeats(repeats: int) -> None:
+    """Refuse to measure too few sessions.
+
+    Args:
+        repeats: sessions that count.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if repeats < 1:
+        raise ConfigError(f"{repeats} repeats measure nothing; use --repeats 1 or more, 50 for quantiles that hold.")
 
 
 def time_in_turn(
@@ -57,8 +111,7 @@ def time_in_turn(
     Raises:
         ConfigError: no session would count.
     """
-    if repeats < 1:
-        raise ConfigError(f"{repeats} repeats measure nothing; use --repeats 1 or more, 50 for quantiles that hold.")
+    check_repeats(repeats)
     times: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in contenders}
     for turn in range(repeats):
         history = histories[turn % len(histories)]
@@ -77,5 +130,5 @@ def time_in_turn(
 
 
 def part_name(graph: str) -> str:
-    """The part of a session that a graph is, of which there may be several: `block` for the graph `block_1`."""
+    """Return the part of a session that a graph is, of which there may be several: `block` for the graph `block_1`."""
     return graph.partition("_")[0]

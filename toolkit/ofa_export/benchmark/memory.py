@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.benchmark.protocol import Entry
-from ofa_export.mapped_memory import mapped_bytes
-from ofa_export.peak_memory import peak_bytes
-from ofa_export.support.processes import run_main
+from ofa_export.support.processes import mapped_bytes, peak_bytes, run_main
 from ofa_export.targets.process.measuring_runner import ChildMemory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a contender had in memory when it had run sessions.
+    """Memory of a contender that has run sessions.
 
     Args:
         peak_rss_bytes: the most that was resident in the process that runs the graphs, all of it: Python and numpy, or
@@ -69,7 +67,7 @@ def main() -> None:
 
 
 def with_child(own: Memory, child: ChildMemory) -> Memory:
-    """The memory of two processes: one that runs the graphs, and this one, which does the rest of the sessions.
+    """Return the memory of two processes: one that runs the graphs, and this one, which does the rest of the sessions.
 
     The graphs' file is in both, for this process hands it over; it counts where it runs.
 

@@ -1,4 +1,4 @@
-"""What is measured: contenders, which turn a history into scores, and how a process of its own makes one."""
+"""Protocol of the contenders that are measured: they turn a history into scores, in a process of their own."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.benchmark.child_meter import ChildMeter
-from ofa_export.benchmark.graph_meter import GraphMeter, HereMeter, MeteredGraphs
+from ofa_export.benchmark.graph_meter import ChildMeter, GraphMeter, HereMeter, MeteredGraphs
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.protocol import Converter
 from ofa_export.targets.process.measuring_runner import MeasuringRunner
 from ofa_export.targets.registry import get_target
 
 TARGETS = ("host", "android")
-"""Where graphs can be measured: not on a processor that is emulated, whose times say nothing."""
+"""Targets on which graphs can be measured; times on an emulated processor say nothing."""
 
 
 class Contender(Protocol):
@@ -34,35 +33,37 @@ class Contender(Protocol):
 
     @property
     def meter(self) -> GraphMeter:
-        """What its graphs cost."""
+        """Costs of its graphs."""
         ...
 
 
 class Entry(Protocol):
-    """How a contender is made, in this process or another: it can be pickled.
-
-    Attributes:
-        name: stable, without blanks.
-        label: for people.
-        path: the file that is shipped, None when there is none.
-        runtime: of its graphs, None when it has none.
-        libraries: modules that its runtime consists of: what is in memory before anything of the contender is.
-    """
+    """Maker of a contender, in this process or another: it can be pickled."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Stable name, without blanks."""
+        ...
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """Name for people."""
+        ...
 
     @property
-    def path(self) -> Path | None: ...
+    def path(self) -> Path | None:
+        """The file that is shipped, None when there is none."""
+        ...
 
     @property
-    def runtime(self) -> str | None: ...
+    def runtime(self) -> str | None:
+        """The runtime of its graphs, None when it has none."""
+        ...
 
     @property
-    def libraries(self) -> tuple[str, ...]: ...
+    def libraries(self) -> tuple[str, ...]:
+        """Modules that its runtime consists of: what is in memory before anything of the contender is."""
+        ...
 
     def open(self) -> AbstractContextManager[Contender]:
         """Load it."""
@@ -73,7 +74,7 @@ class Entry(Protocol):
 def metered(
     target: str, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]
 ) -> Iterator[MeteredGraphs]:
-    """Graphs on a target, loaded and with a meter.
+    """Return graphs on a target, loaded and with a meter.
 
     Args:
         target: one of `TARGETS`.
@@ -94,7 +95,7 @@ def metered(
 
 LIBRARIES = {
     ("host", "litert"): ("ai_edge_litert.interpreter",),
-    ("host", "executorch"): ("torch", "executorch.extension.pybindings._portable_lib"),
+    ("host", "executorch"): ("torch", "executorch.extension.pybindings._C"),
     ("android", "litert"): ("ai_edge_litert.interpreter", "ofa_export.targets.android.target"),
     ("android", "executorch"): ("ofa_export.targets.android.target",),
 }

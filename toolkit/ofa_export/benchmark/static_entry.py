@@ -74,7 +74,7 @@ class StaticContender:
         self.scores(history)
 
     def scores(self, history: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scores of all items for a history of item rows, `[1, V]`."""
+        """Return scores of all items for a history of item rows, `[1, V]`."""
         rows, length = self.inputs(history)
         scores: NDArray[np.float32] = self.meter.run(self._graph, {"history": rows, "length": length})["scores"]
         return scores

@@ -1,10 +1,16 @@
-"""What people ship without us: the static net with its full item table inside the graph, item rows in, scores out."""
+"""The static net that people ship without us: full item table inside the graph, item rows in, scores out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ofa_export.benchmark.static_entry import StaticContender
 from ofa_export.contract import GraphSpec, TensorSpec
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
@@ -12,8 +18,15 @@ from ofa_export.model.blocks.adaptive_layers import AdaptiveLayerNorm, AdaptiveL
 from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.reductions.without_adaptation import without_adaptation
+from ofa_export.validation.deviation import deviation
 
 GRAPH = "recommend"
+
+OTHER_NET_DB = 20.0
+"""Scores that are further off than this do not come from rounding to eight bits, which leaves 30 dB and more."""
+
+UTMOST_DB = 300.0
+"""Stands for equal, and minus it for scores that are not finite."""
 
 
 class StaticLinear(nn.Module):
@@ -89,7 +102,7 @@ class StaticNet(nn.Module):
 
 
 def static_graph(model: AdaptiveRecommender, table: Tensor) -> DeviceGraph:
-    """The static net as a graph that any converter converts.
+    """Return the static net as a graph that any converter converts.
 
     Args:
         model: the checkpoint's network; left as it is.
@@ -108,3 +121,23 @@ def _static(block: nn.Module) -> nn.Module:
     block.linears = nn.ModuleDict({name: StaticLinear(layer) for name, layer in block.linears.items()})
     block.norms = nn.ModuleDict({name: StaticLayerNorm(layer) for name, layer in block.norms.items()})
     return block
+
+
+def scores_snr_db(contender: StaticContender, graph: DeviceGraph, histories: Sequence[NDArray[np.int64]]) -> float:
+    """Return scores on the runtime against those of the same net in PyTorch, the worst history, in dB.
+
+    Args:
+        contender: the net on the runtime.
+        graph: the same net in PyTorch; `static_graph` makes it.
+        histories: item rows of users.
+
+    Returns:
+        Signal-to-noise ratio as in `deviation`, within +-`UTMOST_DB`.
+    """
+    found, expected = [], []
+    for history in histories:
+        found.append(contender.scores(history))
+        with torch.no_grad():
+            expected.append(graph.module(*(torch.from_numpy(value) for value in contender.inputs(history)))[0].numpy())
+    worst = deviation(np.stack(expected), np.stack(found)).snr_db.min()
+    return float(np.clip(worst, -UTMOST_DB, UTMOST_DB))

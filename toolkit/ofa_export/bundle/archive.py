@@ -44,7 +44,7 @@ Buffer = bytes | memoryview
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where one entry lies in the archive, in bytes from its start.
+    """Place of one entry in the archive, in bytes from its start.
 
     Args:
         name: name of the entry.
@@ -67,21 +67,21 @@ class Placement:
         return LOCAL.pack(LOCAL_SIGNATURE, *fields) + name + extra
 
     def central_record(self, crc: int) -> bytes:
-        """The entry's record in the central directory."""
+        """Return the entry's record in the central directory."""
         name = self.name.encode("ascii")
         fields = (_VERSION, _VERSION, _FLAGS, _STORED, _TIME, _DATE, crc, self.size, self.size, len(name))
         return CENTRAL.pack(CENTRAL_SIGNATURE, *fields, 0, 0, 0, 0, 0, self.header_start) + name
 
 
 def place(name: str, size: int, *, header_start: int) -> Placement:
-    """The entry that starts with its local header at `header_start`."""
+    """Return the entry that starts with its local header at `header_start`."""
     shortest = header_start + LOCAL.size + len(name) + _PADDING.size
     data_start = shortest + -shortest % ALIGNMENT
     return Placement(name=name, header_start=header_start, data_start=data_start, size=size)
 
 
 def end_record(*, entries: int, directory_start: int, directory_bytes: int) -> bytes:
-    """The last 22 bytes of an archive."""
+    """Return the last 22 bytes of an archive."""
     return END.pack(END_SIGNATURE, 0, 0, entries, entries, directory_bytes, directory_start, 0)
 
 

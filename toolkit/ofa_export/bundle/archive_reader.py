@@ -22,7 +22,7 @@ from ofa_export.bundle.archive import (
     end_record,
     place,
 )
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, RejectionCode
 
 MAX_ENTRIES = 64
 MAX_NAME = 64
@@ -33,7 +33,7 @@ _ZIP64 = 0xFFFFFFFF
 
 
 def claimed_first_name(file: memoryview) -> str:
-    """Name of the first entry as the file has it, unchecked: which reader to ask, and nothing to trust."""
+    """Return name of the first entry as the file has it, unchecked: which reader to ask, and nothing to trust."""
     if len(file) < LOCAL.size:
         return ""
     name_bytes = LOCAL.unpack_from(file)[-2]
@@ -59,89 +59,103 @@ def read_archive(file: memoryview) -> dict[str, memoryview]:
     for number in range(count):
         name, size, header_start, crc = _record(file, at, number)
         if name in entries:
-            raise BundleError("its name appears twice.", entry=name)
+            raise _rejected("its name appears twice.", code=RejectionCode.ENTRY_NAME, entry=name)
         placement = _place(file, name, size, header_start, end=end, limit=directory_start)
         if bytes(file[at : at + CENTRAL.size + len(name)]) != placement.central_record(crc):
-            raise BundleError("its directory record has fields that this format does not use.", entry=name)
+            raise _rejected("its directory record has fields that this format does not use.", entry=name)
         _check_local(file, placement, crc)
         end = placement.data_start + size
         entries[name] = file[placement.data_start : end]
         if zlib.crc32(entries[name]) != crc:
-            raise BundleError("its data does not agree with its CRC-32: the file was damaged.", entry=name)
+            raise _rejected(
+                "its data does not agree with its CRC-32: the file was damaged.", code=RejectionCode.DAMAGED, entry=name
+            )
         at += CENTRAL.size + len(name)
     if end != directory_start:
-        raise BundleError(f"{directory_start - end:,} bytes before the directory belong to no entry.")
+        raise _rejected(f"{directory_start - end:,} bytes before the directory belong to no entry.")
     if at + END.size != len(file):
-        raise BundleError(f"{len(file) - END.size - at:,} bytes after the directory belong to no entry.")
+        raise _rejected(f"{len(file) - END.size - at:,} bytes after the directory belong to no entry.")
     return entries
 
 
 def _end(file: memoryview) -> tuple[int, int]:
     if len(file) < END.size:
-        raise BundleError(f"it has {len(file)} bytes, fewer than the smallest archive: it was cut short.")
+        raise _rejected(
+            f"it has {len(file)} bytes, fewer than the smallest archive: it was cut short.",
+            code=RejectionCode.NO_ARCHIVE,
+        )
     if len(file) > MAX_BYTES:
-        raise BundleError(f"it has {len(file):,} bytes; {MAX_BYTES:,} are allowed.")
+        raise _rejected(f"it has {len(file):,} bytes; {MAX_BYTES:,} are allowed.")
     fields = END.unpack_from(file, len(file) - END.size)
     signature, _, _, _, count, directory_bytes, directory_start, _ = fields
     if signature != END_SIGNATURE:
         tail = bytes(file[-(2**16 + END.size) :])
         if END_SIGNATURE.to_bytes(4, "little") in tail:
-            raise BundleError("it has a comment or other bytes after the end of its directory.")
-        raise BundleError("it does not end with a directory: it was cut short, or it is not a file of ofa-export.")
+            raise _rejected("it has a comment or other bytes after the end of its directory.")
+        raise _rejected(
+            "it does not end with a directory: it was cut short, or it is not a file of ofa-export.",
+            code=RejectionCode.NO_ARCHIVE,
+        )
     if _ZIP64 in (directory_bytes, directory_start) or count == 0xFFFF:
-        raise BundleError("it uses ZIP64, which this format does not.")
+        raise _rejected("it uses ZIP64, which this format does not.")
     if not 1 <= count <= MAX_ENTRIES:
-        raise BundleError(f"its directory says {count} entries; 1 to {MAX_ENTRIES} are allowed.")
+        raise _rejected(f"its directory says {count} entries; 1 to {MAX_ENTRIES} are allowed.")
     if directory_start + directory_bytes != len(file) - END.size:
-        raise BundleError("its directory is not where the end of the file says.")
+        raise _rejected("its directory is not where the end of the file says.")
     canonical = end_record(entries=count, directory_start=directory_start, directory_bytes=directory_bytes)
     if bytes(file[-END.size :]) != canonical:
-        raise BundleError("the end of its directory has fields that this format does not use.")
+        raise _rejected("the end of its directory has fields that this format does not use.")
     return directory_start, count
 
 
 def _record(file: memoryview, at: int, number: int) -> tuple[str, int, int, int]:
     limit = len(file) - END.size
     if at + CENTRAL.size > limit:
-        raise BundleError(f"its directory ends before entry {number}.")
+        raise _rejected(f"its directory ends before entry {number}.")
     fields = CENTRAL.unpack_from(file, at)
     signature, _, _, flags, method, _, _, crc, stored, size, name_bytes = fields[:11]
     header_start = fields[-1]
     if signature != CENTRAL_SIGNATURE:
-        raise BundleError(f"its directory has no record for entry {number}.")
+        raise _rejected(f"its directory has no record for entry {number}.")
     if not 1 <= name_bytes <= MAX_NAME or at + CENTRAL.size + name_bytes > limit:
-        raise BundleError(f"the name of entry {number} has {name_bytes} bytes; 1 to {MAX_NAME} are allowed.")
+        raise _rejected(f"the name of entry {number} has {name_bytes} bytes; 1 to {MAX_NAME} are allowed.")
     name = bytes(file[at + CENTRAL.size : at + CENTRAL.size + name_bytes]).decode("ascii", "backslashreplace")
     if not _PLAIN_NAME.fullmatch(name):
-        raise BundleError("its name is not a plain file name, so it could escape the folder it is put in.", entry=name)
+        raise _rejected(
+            "its name is not a plain file name, so it could escape the folder it is put in.",
+            code=RejectionCode.ENTRY_NAME,
+            entry=name,
+        )
     if flags & _ENCRYPTED:
-        raise BundleError("it is encrypted.", entry=name)
+        raise _rejected("it is encrypted.", code=RejectionCode.NOT_STORED, entry=name)
     if flags & _DATA_DESCRIPTOR:
-        raise BundleError(
-            "its size follows its data (a data descriptor), which this format does not allow.", entry=name
+        raise _rejected(
+            "its size follows its data (a data descriptor), which this format does not allow.",
+            code=RejectionCode.NOT_STORED,
+            entry=name,
         )
     if method or stored != size:
-        raise BundleError("it is compressed; entries must be stored.", entry=name)
+        raise _rejected("it is compressed; entries must be stored.", code=RejectionCode.NOT_STORED, entry=name)
     if _ZIP64 in (size, header_start):
-        raise BundleError("it uses ZIP64, which this format does not.", entry=name)
+        raise _rejected("it uses ZIP64, which this format does not.", entry=name)
     return name, size, header_start, crc
 
 
 def _place(file: memoryview, name: str, size: int, header_start: int, *, end: int, limit: int) -> Placement:
-    """Where the entry must lie: directly after `end`, where the one before it ends."""
+    """Tell where the entry must lie: directly after `end`, where the one before it ends."""
     if header_start < end:
-        raise BundleError("it overlaps the entry before it.", entry=name)
+        raise _rejected("it overlaps the entry before it.", entry=name)
     if header_start > end:
-        raise BundleError(f"the {header_start - end:,} bytes before it belong to no entry.", entry=name)
+        raise _rejected(f"the {header_start - end:,} bytes before it belong to no entry.", entry=name)
     if header_start + LOCAL.size > limit:
-        raise BundleError("its header reaches into the directory.", entry=name)
+        raise _rejected("its header reaches into the directory.", entry=name)
     name_bytes, extra_bytes = LOCAL.unpack_from(file, header_start)[-2:]
     data_start = header_start + LOCAL.size + name_bytes + extra_bytes
     if data_start % ALIGNMENT:
-        raise BundleError(f"its data starts at byte {data_start:,}, not at a multiple of {ALIGNMENT}.", entry=name)
+        raise _rejected(f"its data starts at byte {data_start:,}, not at a multiple of {ALIGNMENT}.", entry=name)
     placement = place(name, size, header_start=header_start)
     if placement.data_start + size > limit:
-        raise BundleError("its data reaches into the directory.", entry=name)
+        raise _rejected("its data reaches into the directory.", entry=name)
     return placement
 
 
@@ -149,13 +163,17 @@ def _check_local(file: memoryview, placement: Placement, crc: int) -> None:
     header = bytes(file[placement.header_start : placement.data_start])
     canonical = placement.local_header(crc)
     if LOCAL.unpack_from(header)[0] != LOCAL_SIGNATURE:
-        raise BundleError("its local header is missing.", entry=placement.name)
+        raise _rejected("its local header is missing.", entry=placement.name)
     named = LOCAL.size + len(placement.name)
     # The length of the extra field is judged with the padding, below.
     if (
         header[: LOCAL.size - 2] + header[LOCAL.size : named]
         != canonical[: LOCAL.size - 2] + canonical[LOCAL.size : named]
     ):
-        raise BundleError("its local header disagrees with the directory.", entry=placement.name)
+        raise _rejected("its local header disagrees with the directory.", entry=placement.name)
     if header != canonical:
-        raise BundleError("the padding before its data is not what this format writes.", entry=placement.name)
+        raise _rejected("the padding before its data is not what this format writes.", entry=placement.name)
+
+
+def _rejected(reason: str, *, code: RejectionCode = RejectionCode.ARCHIVE, entry: str | None = None) -> BundleError:
+    return BundleError(reason, code=code, entry=entry)

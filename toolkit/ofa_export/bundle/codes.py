@@ -20,7 +20,7 @@ Source: our choice; the measurements behind it are in the design of the bundle (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import cache
@@ -28,8 +28,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.row_pieces import row_pieces
 from ofa_export.errors import ConfigError
+
+ROWS_AT_ONCE = 2**12
+"""Rows of a piece; the float64 values of all rows of a million items would need ten times the table."""
 
 BLOCK_WIDTH = 8
 PLANES = 8
@@ -38,6 +40,11 @@ CLIP = 3.0
 EXPONENT = 0.7
 _ARITHMETIC = Context(prec=30)
 """Of borders and centres: integers inside, and so alike everywhere; twice the digits of a float64."""
+
+
+def row_pieces(rows: int) -> Iterator[slice]:
+    """Return the rows 0 to `rows` - 1, `ROWS_AT_ONCE` at a time, both ends given."""
+    return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +62,7 @@ class CodeBook:
     values: NDArray[np.float32]
 
     def table(self, planes: int) -> NDArray[np.float32]:
-        """The `2^planes` values of the code that is left when `planes` (1..8) bits are present."""
+        """Return the `2^planes` values of the code that is left when `planes` (1..8) bits are present."""
         return self.values[2**planes - 2 : 2 ** (planes + 1) - 2]
 
 
@@ -110,7 +117,7 @@ def encode(
 
 
 def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The item table that a bundle with these planes holds.
+    """Return the item table that a bundle with these planes holds.
 
     Args:
         encoded: the coded table.
@@ -129,7 +136,7 @@ def decode(encoded: EncodedTable, planes: NDArray[np.uint8]) -> NDArray[np.float
 
 
 def products_are_finite(rms: NDArray[np.float32], values: NDArray[np.float32]) -> bool:
-    """Whether every embedding that scales and decoding tables can give is finite.
+    """Tell whether every embedding that scales and decoding tables can give is finite.
 
     Args:
         rms: scales, finite, of any shape.

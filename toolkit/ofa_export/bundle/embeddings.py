@@ -16,24 +16,25 @@ from __future__ import annotations
 import numpy as np
 
 from ofa_export.bundle.codes import TABLE_VALUES, CodeBook, products_are_finite
+from ofa_export.bundle.document import decimal_text
 from ofa_export.bundle.manifest import EmbeddingLayout
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import TileOrder, floor_tiles, prefix_bytes
-from ofa_export.errors import BundleError, ConfigError
+from ofa_export.errors import BundleError, ConfigError, RejectionCode
 
 ENTRY = "embeddings.bin"
 
 
 def layout_of(table: ElasticTable) -> EmbeddingLayout:
-    """The manifest's description of a table."""
+    """Return the manifest's description of a table."""
     return EmbeddingLayout(
         items=table.items,
         width=table.width,
         block_width=8,
         group_sizes=tuple(table.group_sizes.tolist()),
         planes=8,
-        clip=table.book.clip,
-        exponent=table.book.exponent,
+        clip=decimal_text(table.book.clip),
+        exponent=decimal_text(table.book.exponent),
         order=table.order.name,
         tiles_total=len(table.order),
         tiles_kept=table.tile_count,
@@ -42,12 +43,12 @@ def layout_of(table: ElasticTable) -> EmbeddingLayout:
 
 
 def embeddings_bytes(table: ElasticTable, tiles: int) -> int:
-    """Bytes of `embeddings.bin` with the first `tiles` tiles."""
+    """Return bytes of `embeddings.bin` with the first `tiles` tiles."""
     return _head_bytes(table.rms.size) + int(prefix_bytes(table.order, table.group_sizes)[tiles])
 
 
 def table_to_bytes(table: ElasticTable) -> bytes:
-    """The content of `embeddings.bin`."""
+    """Return the content of `embeddings.bin`."""
     parts = (table.rms.astype("<f4"), table.book.values.astype("<f4"), table.order.tiles.astype("<u2"), table.tiles)
     return b"".join(np.ascontiguousarray(part).data for part in parts)
 
@@ -68,28 +69,31 @@ def table_from_bytes(data: memoryview, layout: EmbeddingLayout) -> ElasticTable:
     groups, blocks = len(layout.group_sizes), layout.blocks
     if len(data) < _head_bytes(groups * blocks):
         raise _rejected(
-            f"it has {len(data):,} bytes, fewer than the {_head_bytes(groups * blocks):,} before its tiles."
+            f"it has {len(data):,} bytes, fewer than the {_head_bytes(groups * blocks):,} before its tiles.",
+            RejectionCode.TABLE_SIZE,
         )
     scales = np.frombuffer(data, "<f4", groups * blocks + TABLE_VALUES)
     if not np.isfinite(scales).all() or scales[: groups * blocks].min() < 0:
-        raise _rejected("a scale or table value is not finite, or a scale is negative.")
+        raise _rejected("a scale or table value is not finite, or a scale is negative.", RejectionCode.TABLE_VALUES)
     if not products_are_finite(scales[: groups * blocks], scales[groups * blocks :]):
-        raise _rejected("a scale times a table value is too large for a float32.")
+        raise _rejected("a scale times a table value is too large for a float32.", RejectionCode.TABLE_VALUES)
     tiles = np.frombuffer(data, "<u2", layout.tiles_total, offset=scales.nbytes)
     try:
         order = TileOrder(name=layout.order, groups=groups, blocks=blocks, tiles=tiles)
     except ConfigError as error:
-        raise _rejected(str(error)) from error
+        raise _rejected(str(error), RejectionCode.TILE_ORDER) from error
     if floor_tiles(order) != layout.floor_tiles:
-        raise _rejected(f"every group has a tile after {floor_tiles(order)} tiles, not {layout.floor_tiles}.")
+        reason = f"every group has a tile after {floor_tiles(order)} tiles, not {layout.floor_tiles}."
+        raise _rejected(reason, RejectionCode.TILE_ORDER)
     group_sizes = np.asarray(layout.group_sizes, np.int64)
     expected = _head_bytes(groups * blocks) + int(prefix_bytes(order, group_sizes)[layout.tiles_kept])
     if len(data) != expected:
-        raise _rejected(f"it has {len(data):,} bytes; {layout.tiles_kept} tiles of these groups need {expected:,}.")
+        reason = f"it has {len(data):,} bytes; {layout.tiles_kept} tiles of these groups need {expected:,}."
+        raise _rejected(reason, RejectionCode.TABLE_SIZE)
     return ElasticTable(
         group_sizes=group_sizes,
         rms=scales[: groups * blocks].reshape(groups, blocks),
-        book=CodeBook(clip=layout.clip, exponent=layout.exponent, values=scales[groups * blocks :]),
+        book=CodeBook(clip=float(layout.clip), exponent=float(layout.exponent), values=scales[groups * blocks :]),
         order=order,
         tile_count=layout.tiles_kept,
         tiles=np.frombuffer(data, np.uint8, offset=_head_bytes(groups * blocks)),
@@ -100,5 +104,5 @@ def _head_bytes(scales: int) -> int:
     return 4 * (scales + TABLE_VALUES) + 2 * 8 * scales
 
 
-def _rejected(reason: str) -> BundleError:
-    return BundleError(reason, entry=ENTRY)
+def _rejected(reason: str, code: RejectionCode) -> BundleError:
+    return BundleError(reason, code=code, entry=ENTRY)

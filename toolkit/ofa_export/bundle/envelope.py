@@ -11,8 +11,31 @@ from pathlib import Path
 
 from ofa_export.bundle.document import read_document
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.mapping import map_file
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, ConfigError, DeltaError, RejectionCode, SessionPackError
+
+
+def map_file(path: Path | str, *, kind: str, rejected: type[BundleError | DeltaError | SessionPackError]) -> mmap.mmap:
+    """Map a file.
+
+    Args:
+        path: the file.
+        kind: what it should be, for the sentence, such as "bundle".
+        rejected: the error of a file that is not one.
+
+    Returns:
+        The map; whoever asked closes it.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+        RejectedError: it is empty.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            if not file.seek(0, 2):
+                raise rejected(f"{path} is empty.", code=RejectionCode.EMPTY)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise ConfigError(f"The {kind} {path} cannot be read: {error.strerror or error}. Check the path.") from error
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +85,7 @@ def read_envelope(data: memoryview) -> Envelope:
     if len(data) > manifest.budget_bytes:
         raise BundleError(
             f"the file has {len(data):,} bytes, over its own budget of {manifest.budget_bytes:,}.",
+            code=RejectionCode.OVER_BUDGET,
             entry=Manifest.entry,
         )
     return Envelope(manifest=manifest, entries=entries, size=len(data))

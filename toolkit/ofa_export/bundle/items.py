@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ofa_export.errors import BundleError, ConfigError, HistoryError
+from ofa_export.errors import BundleError, ConfigError, HistoryError, RejectionCode
 
 ENTRY = "items.bin"
 MAX_ITEM_BYTES = 1024
@@ -72,11 +72,11 @@ class ItemCatalogue:
         return len(self.keys)
 
     def row_of(self, key: str) -> int | None:
-        """Row of an item, or None when the bundle does not have it."""
+        """Return row of an item, or None when the bundle does not have it."""
         return self._rows.get(key)
 
     def history(self, keys: Sequence[str]) -> KnownHistory:
-        """Rows of a shopper's history; unknown items are left out and listed.
+        """Return rows of a shopper's history; unknown items are left out and listed.
 
         Args:
             keys: item keys, oldest first.
@@ -97,7 +97,7 @@ class ItemCatalogue:
         return KnownHistory(rows=tuple(self._rows[key] for key in keys if key in self._rows), unknown=unknown)
 
     def to_bytes(self) -> bytes:
-        """The content of `items.bin`."""
+        """Return the content of `items.bin`."""
         return items_entry(self.keys, self.titles)
 
     @classmethod
@@ -113,11 +113,12 @@ class ItemCatalogue:
         """
         lines = _inflate(data[_HEADER.size :], check_header(data, items=items)).split("\n")
         if len(lines) != 2 * items:
-            raise _rejected(f"its text has {len(lines):,} lines; {items:,} keys and as many titles are needed.")
+            reason = f"its text has {len(lines):,} lines; {items:,} keys and as many titles are needed."
+            raise _rejected(reason, RejectionCode.ITEMS_TEXT)
         try:
             return cls(keys=tuple(lines[:items]), titles=tuple(lines[items:]))
         except ConfigError as error:
-            raise _rejected(str(error)) from error
+            raise _rejected(str(error), RejectionCode.ITEMS_KEYS) from error
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -125,7 +126,7 @@ class ItemCatalogue:
 
 
 def items_entry(keys: Sequence[str], titles: Sequence[str]) -> bytes:
-    """The content of `items.bin`; of many items no more than some are held as Python's texts.
+    """Return the content of `items.bin`; of many items no more than some are held as Python's texts.
 
     Args:
         keys: `[V]`, unique.
@@ -160,19 +161,21 @@ def check_header(data: memoryview | bytes, *, items: int) -> int:
         BundleError: it is of another layout, of another number of items, or claims more text than they may have.
     """
     if len(data) < _HEADER.size:
-        raise _rejected(f"it has {len(data)} bytes, fewer than its header.")
+        raise _rejected(f"it has {len(data)} bytes, fewer than its header.", RejectionCode.ITEMS_HEADER)
     magic, version, count, raw_length = _HEADER.unpack_from(data)
     if (magic, version) != (_MAGIC, _VERSION):
-        raise _rejected(f"it starts with {magic!r}, version {version}; needed is {_MAGIC!r}, version {_VERSION}.")
+        reason = f"it starts with {magic!r}, version {version}; needed is {_MAGIC!r}, version {_VERSION}."
+        raise _rejected(reason, RejectionCode.ITEMS_HEADER)
     if count != items:
-        raise _rejected(f"it holds {count:,} items, the manifest says {items:,}.")
+        raise _rejected(f"it holds {count:,} items, the manifest says {items:,}.", RejectionCode.ITEMS_HEADER)
     if raw_length > count * MAX_ITEM_BYTES:
-        raise _rejected(f"its text of {raw_length:,} bytes is over the limit of {MAX_ITEM_BYTES:,} for each item.")
+        reason = f"its text of {raw_length:,} bytes is over the limit of {MAX_ITEM_BYTES:,} for each item."
+        raise _rejected(reason, RejectionCode.ITEMS_HEADER)
     return int(raw_length)
 
 
 def _item_bytes(row: int, key: str, title: str) -> int:
-    """Bytes that an item takes in the text; a ConfigError where it cannot be written."""
+    """Return bytes that an item takes in the text; a ConfigError where it cannot be written."""
     if not key:
         raise ConfigError(f"The item of row {row} has an empty key.")
     if "\n" in key or "\n" in title:
@@ -194,13 +197,15 @@ def _inflate(stream: memoryview | bytes, raw_length: int) -> str:
         # One byte more than promised is enough to see that the stream goes on.
         text = inflater.decompress(stream, raw_length + 1)
         if len(text) != raw_length or not inflater.eof or inflater.unused_data:
-            raise _rejected(f"its text does not end after the {raw_length:,} bytes that its header says.")
+            reason = f"its text does not end after the {raw_length:,} bytes that its header says."
+            raise _rejected(reason, RejectionCode.ITEMS_TEXT)
         return text.decode()
     except zlib.error as error:
-        raise _rejected(f"its text cannot be decompressed ({error}).") from error
+        raise _rejected(f"its text cannot be decompressed ({error}).", RejectionCode.ITEMS_TEXT) from error
     except UnicodeDecodeError as error:
-        raise _rejected(f"its text is not UTF-8 ({error.reason} at byte {error.start}).") from error
+        reason = f"its text is not UTF-8 ({error.reason} at byte {error.start})."
+        raise _rejected(reason, RejectionCode.ITEMS_TEXT) from error
 
 
-def _rejected(reason: str) -> BundleError:
-    return BundleError(reason, entry=ENTRY)
+def _rejected(reason: str, code: RejectionCode) -> BundleError:
+    return BundleError(reason, code=code, entry=ENTRY)

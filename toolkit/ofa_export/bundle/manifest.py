@@ -1,7 +1,8 @@
 """`manifest.json`: everything a phone must know before it trusts a bundle, as compact JSON with sorted keys.
 
-The JSON is ASCII without white space, at most 1 MiB, and exactly what `Manifest.to_bytes` writes; its schema is in
-`docs/bundle-manifest.schema.json`. It lists every other entry with size and SHA-256, in file order. Digests and
+The JSON is canonical (RFC 8785), at most 1 MiB, and exactly what `Manifest.to_bytes` writes; its schema is in
+`docs/bundle-manifest.schema.json`. It lists every other entry with size and SHA-256, in file order. Its only numbers
+are integers: what is not whole is a decimal text, for which every language has the same characters. Digests and
 qualities have a fixed width, so the manifest's length (and with it the size of the bundle) does not depend on them.
 """
 
@@ -10,29 +11,31 @@ from __future__ import annotations
 import json
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
-from ofa_export.bundle.document import Bytes, Digest, Entry, JsonDocument, Name, StrictModel
-from ofa_export.bundle.layout import MAX_TILES, OrderName
+from ofa_export.bundle.document import MAX_TILES, Bytes, Digest, Entry, JsonDocument, Name, OrderName
 from ofa_export.contract import DeviceShapes, DType, GraphSpec, TensorSpec, device_contract
+from ofa_export.support.frozen_model import FiniteModel
 
 ENTRY = "manifest.json"
 MAX_MANIFEST_BYTES = 2**20
-SCHEMA_VERSION = "1.0"
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Count = Annotated[int, Field(ge=1, lt=2**40)]
 Score = Annotated[str, Field(pattern=r"^[01]\.[0-9]{4}$")]
+DecimalText = Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,20}$")]
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+RecipeText = Annotated[str, Field(min_length=2, max_length=2**16)]
 
 
-class Runtime(StrictModel):
+class Runtime(FiniteModel):
     """The runtime whose graphs the bundle holds, by name, and the oldest version of it that can run them."""
 
     name: Name
     minimum_version: Name
 
 
-class Shapes(StrictModel):
+class Shapes(FiniteModel):
     """The numbers that fix every tensor: T, d, L, C and P."""
 
     history_length: Annotated[int, Field(ge=1, le=4096)]
@@ -48,11 +51,11 @@ class Shapes(StrictModel):
         return self
 
     def contract(self) -> tuple[GraphSpec, ...]:
-        """The graphs, inputs and outputs that these shapes imply."""
+        """Return the graphs, inputs and outputs that these shapes imply."""
         return device_contract(DeviceShapes(**self.model_dump()))
 
 
-class Tensor(StrictModel):
+class Tensor(FiniteModel):
     """One input or output of a graph."""
 
     name: Name
@@ -60,7 +63,7 @@ class Tensor(StrictModel):
     dtype: DType
 
 
-class Graph(StrictModel):
+class Graph(FiniteModel):
     """One named graph: inputs and outputs in binding order."""
 
     name: Name
@@ -68,16 +71,16 @@ class Graph(StrictModel):
     outputs: Annotated[tuple[Tensor, ...], Field(max_length=128)]
 
 
-class EmbeddingLayout(StrictModel):
-    """How `embeddings.bin` is cut: groups of items, blocks of 8 dimensions, 8 bit planes, and the tiles it kept."""
+class EmbeddingLayout(FiniteModel):
+    """Layout of `embeddings.bin`: groups of items, blocks of 8 dimensions, 8 bit planes, and the tiles it kept."""
 
     items: Count
     width: Count
     block_width: Literal[8]
     group_sizes: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_TILES // 8)]
     planes: Literal[8]
-    clip: Annotated[float, Field(gt=0, le=100)]
-    exponent: Annotated[float, Field(ge=0.1, le=1)]
+    clip: DecimalText
+    exponent: DecimalText
     order: OrderName
     tiles_total: Annotated[int, Field(ge=1, le=MAX_TILES)]
     tiles_kept: Annotated[int, Field(ge=1, le=MAX_TILES)]
@@ -96,61 +99,78 @@ class EmbeddingLayout(StrictModel):
             raise ValueError(f"the group sizes add up to {sum(self.group_sizes):,} items, not to {self.items:,}")
         if self.tiles_total != len(self.group_sizes) * self.blocks * self.planes:
             raise ValueError(f"{self.tiles_total} tiles are not groups x blocks x planes")
+        if not 0 < float(self.clip) <= 100:
+            raise ValueError(f"clip {self.clip} is not above 0 and at most 100")
+        if not 0.1 <= float(self.exponent) <= 1:
+            raise ValueError(f"exponent {self.exponent} is not in 0.1..1")
         if not self.floor_tiles <= self.tiles_kept <= self.tiles_total:
             raise ValueError(f"{self.tiles_kept} kept tiles are not in {self.floor_tiles}..{self.tiles_total}")
         return self
 
 
-class NdcgAt10(StrictModel):
+class TilesQuality(FiniteModel):
+    """NDCG@10 with the first `tiles` tiles only."""
+
+    tiles: Count
+    ndcg_at_10: Score
+
+
+class NdcgAt10(FiniteModel):
     """NDCG@10 of the PyTorch reference over all items, four decimals.
 
-    `full_table` is measured with the unquantised item table, each pair of `by_tiles` with the first so many tiles,
-    ascending. The pairs are the same at every budget: a phone that drops tiles reads there what that costs.
+    `full_table` is measured with the unquantised item table, each element of `by_tiles` with the first so many tiles,
+    ascending. They are the same at every budget: a phone that drops tiles reads there what that costs.
     """
 
     full_table: Score
-    by_tiles: Annotated[tuple[tuple[Count, Score], ...], Field(max_length=256)]
+    by_tiles: Annotated[tuple[TilesQuality, ...], Field(max_length=256)]
 
     @model_validator(mode="after")
     def _ascends(self) -> NdcgAt10:
-        counts = [tiles for tiles, _ in self.by_tiles]
+        counts = [each.tiles for each in self.by_tiles]
         if counts != sorted(set(counts)):
             raise ValueError("by_tiles must name each number of tiles once, in ascending order")
         return self
 
     def expected(self, tiles: int) -> str | None:
-        """What to expect at least of the first `tiles` tiles: the value of the largest measured prefix in them."""
-        return next((value for count, value in reversed(self.by_tiles) if count <= tiles), None)
+        """Return what to expect at least of the first `tiles` tiles: the value of their largest measured prefix."""
+        return next((each.ndcg_at_10 for each in reversed(self.by_tiles) if each.tiles <= tiles), None)
 
 
-class Quality(StrictModel):
-    """What tiles are worth, measured on the validation histories of `users` users."""
+class Quality(FiniteModel):
+    """Quality by tiles, measured on the validation histories of `users` users."""
 
     ndcg_at_10: NdcgAt10
     users: Bytes
 
 
-class Ranking(StrictModel):
-    """How candidates become a ranking."""
+class Ranking(FiniteModel):
+    """Rules by which candidates become a ranking."""
 
     exclude_history: bool
 
 
-class SelfTestFields(StrictModel):
-    """What `selftest.bin` holds and how close the phone must come to it."""
+class SelfTestFields(FiniteModel):
+    """Contents of `selftest.bin`, and the distance that the phone may keep from it."""
 
-    min_snr_db: Annotated[float, Field(ge=0, le=300)]
+    min_snr_db: DecimalText
     cases: Count
 
+    @model_validator(mode="after")
+    def _is_in_range(self) -> SelfTestFields:
+        if float(self.min_snr_db) > 300:
+            raise ValueError(f"min_snr_db {self.min_snr_db} is not in 0..300")
+        return self
 
-class DataSource(StrictModel):
+
+class DataSource(FiniteModel):
     """The data the model was trained on; the model card carries the attribution."""
 
     name: Name
     licence: Text
 
 
-class ManifestFields(StrictModel):
+class ManifestFields(FiniteModel):
     """The fields that do not follow from the content of the bundle.
 
     Args:
@@ -161,7 +181,7 @@ class ManifestFields(StrictModel):
         shapes: T, d, L, C and P.
         quality: expected quality; the same texts with other digits do not change the size of the bundle.
         ranking: how candidates become a ranking.
-        recipe: the resolved recipe.
+        recipe: the resolved recipe, as JSON text: a phone does not look into it.
         tools: version of each tool that took part.
         checkpoint_sha256: digest of the source checkpoint.
         data: what the model was trained on.
@@ -174,8 +194,8 @@ class ManifestFields(StrictModel):
     shapes: Shapes
     quality: Quality
     ranking: Ranking
-    recipe: dict[str, JsonValue]
-    tools: Annotated[dict[Name, Name], Field(max_length=100)]
+    recipe: RecipeText
+    tools: Annotated[dict[ToolName, Name], Field(max_length=100)]
     checkpoint_sha256: Digest
     data: DataSource
 
@@ -209,7 +229,7 @@ class Manifest(JsonDocument, ManifestFields):
         return self.entries
 
     def parts(self, size: int) -> list[tuple[str, int]]:
-        """Names and bytes of what a bundle file of `size` bytes consists of."""
+        """Return names and bytes of what a bundle file of `size` bytes consists of."""
         listed = [(entry.name, entry.bytes) for entry in self.entries]
         return [*listed, ("manifest and archive", size - sum(count for _, count in listed))]
 
@@ -219,7 +239,7 @@ FOLLOWING_ENTRIES = ("embeddings.bin", "items.bin", "selftest.bin", "MODEL_CARD.
 
 
 def contract_graphs(shapes: Shapes) -> tuple[Graph, ...]:
-    """The tensor contract as the manifest lists it."""
+    """Return the tensor contract as the manifest lists it."""
 
     def tensors(specs: tuple[TensorSpec, ...]) -> tuple[Tensor, ...]:
         return tuple(Tensor(name=spec.name, shape=spec.shape, dtype=spec.dtype) for spec in specs)
@@ -230,6 +250,6 @@ def contract_graphs(shapes: Shapes) -> tuple[Graph, ...]:
 
 
 def manifest_schema() -> str:
-    """The JSON Schema of the manifest, as `docs/bundle-manifest.schema.json` holds it."""
+    """Return the JSON Schema of the manifest, as `docs/bundle-manifest.schema.json` holds it."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

@@ -20,7 +20,8 @@ from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
-from ofa_export.errors import BundleError
+from ofa_export.errors import BundleError, RejectionCode
+from ofa_export.support.output import check_output
 
 MODEL_CARD = "MODEL_CARD.md"
 
@@ -42,9 +43,12 @@ class Bundle:
     model_card: str
     graphs: memoryview
     size: int
+    path: Path | None
+    """The file that it was opened from."""
 
     def __init__(self, data: memoryview) -> None:
         self._map: mmap.mmap | None = None
+        self.path = None
         self.size = len(data)
         envelope = read_envelope(data)
         self.manifest, entries = envelope.manifest, envelope.entries
@@ -55,11 +59,13 @@ class Bundle:
         items.check_header(self.items_entry, items=layout.items)
         self.selftest = SelfTest.from_bytes(entries[selftest.ENTRY], self.manifest.shapes, items=layout.items)
         if self.selftest.cases != self.manifest.selftest.cases:
-            raise BundleError(f"it has {self.selftest.cases} cases, the manifest says otherwise.", entry=selftest.ENTRY)
+            reason = f"it has {self.selftest.cases} cases, the manifest says otherwise."
+            raise BundleError(reason, code=RejectionCode.SELFTEST_TENSORS, entry=selftest.ENTRY)
         try:
             self.model_card = bytes(entries[MODEL_CARD]).decode()
         except UnicodeDecodeError as error:
-            raise BundleError(f"it is not UTF-8 ({error.reason}).", entry=MODEL_CARD) from error
+            reason = f"it is not UTF-8 ({error.reason})."
+            raise BundleError(reason, code=RejectionCode.MODEL_CARD, entry=MODEL_CARD) from error
 
     @classmethod
     def open(cls, path: Path | str) -> Bundle:
@@ -71,7 +77,7 @@ class Bundle:
         """
         mapped = map_bundle(path)
         bundle = cls(memoryview(mapped))
-        bundle._map = mapped
+        bundle._map, bundle.path = mapped, Path(path)
         return bundle
 
     @cached_property
@@ -82,6 +88,31 @@ class Bundle:
             BundleError: their text is not what the format says.
         """
         return ItemCatalogue.from_bytes(self.items_entry, items=self.manifest.embeddings.items)
+
+    def resize(self, *, budget: int, path: Path | str, force: bool = False) -> Bundle:
+        """Write the bundle of a smaller budget, without the checkpoint.
+
+        Args:
+            budget: most bytes of the whole file.
+            path: the file to write.
+            force: whether an existing file may be replaced.
+
+        Returns:
+            The bundle that was written, open: the same bytes as planning for that budget gives.
+
+        Raises:
+            BudgetError: no bundle of these graphs is that small.
+            ConfigError: the budget would keep tiles that this bundle does not have.
+            OutputError: the file cannot be written.
+        """
+        # Imported here: the writer reads bundles.
+        from ofa_export.bundle.resize import resized_tiles
+        from ofa_export.bundle.writer import contents_of, write_bundle
+
+        check_output(Path(path), force=force)
+        contents = contents_of(self)
+        write_bundle(Path(path), contents, tiles=resized_tiles(contents, budget), budget=budget, force=force)
+        return Bundle.open(path)
 
     def close(self) -> None:
         """Give the file back. Tables and graphs taken from the bundle keep the map alive until they are gone too."""

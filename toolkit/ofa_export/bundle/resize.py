@@ -15,7 +15,7 @@ from ofa_export.errors import ConfigError
 
 
 def resized_tiles(contents: BundleContents, budget: int) -> int:
-    """The tiles that a bundle of these contents keeps at another budget.
+    """Return the tiles that a bundle of these contents keeps at another budget.
 
     Args:
         contents: of an open bundle, see `contents_of`.
@@ -36,12 +36,12 @@ def resized_tiles(contents: BundleContents, budget: int) -> int:
 
 
 def _with_every_tile(contents: BundleContents) -> BundleContents:
-    """The same contents as if no tile were missing; only sizes may be asked of them, which the tile order tells."""
+    """Return the contents as if no tile were missing; only sizes may be asked of them, which the tile order tells."""
     return replace(contents, table=replace(contents.table, tile_count=len(contents.table.order)))
 
 
 def _serves(complete: BundleContents, held: int, budget: int) -> bool:
-    """Whether the tiles at hand are enough for all that a budget, which holds the floor, would keep."""
+    """Tell whether the tiles at hand are enough for all that a budget, which holds the floor, would keep."""
     return fit_tiles(complete, budget) <= held
 
 
@@ -52,10 +52,10 @@ def _ways_out(complete: BundleContents, held: int) -> Iterator[str]:
         yield f"Use --budget {rounded}KB, the smallest that works for this bundle."
     elif _serves(complete, held, needed):
         yield f"Use --budget {needed}, the smallest that works for this bundle."
-    for count, value in complete.fields.quality.ndcg_at_10.by_tiles[1:]:
-        useful = smallest_budget(complete, count)
-        if count <= held and _serves(complete, held, useful):
-            yield f"Use --budget {useful}: {count} tiles, NDCG@10 {value}."
+    for each in complete.fields.quality.ndcg_at_10.by_tiles[1:]:
+        useful = smallest_budget(complete, each.tiles)
+        if each.tiles <= held and _serves(complete, held, useful):
+            yield f"Use --budget {useful}: {each.tiles} tiles, NDCG@10 {each.ndcg_at_10}."
             break
     yield (
         "Make the bundle from a checkpoint with a smaller mapper (rank, depth or width in the train recipe), or with "

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from ofa_export.bundle.manifest import Shapes
-from ofa_export.errors import BundleError, ConfigError
+from ofa_export.errors import BundleError, ConfigError, RejectionCode
 
 ENTRY = "selftest.bin"
 
@@ -107,7 +107,7 @@ class SelfTest:
                 raise ConfigError(f"{name} has shape {getattr(self, name).shape}; needed is {shape}.")
 
     def to_bytes(self) -> bytes:
-        """The content of `selftest.bin`; of vectors that were read, what they were read from."""
+        """Return the content of `selftest.bin`; of vectors that were read, what they were read from."""
         return self._encoded
 
     @classmethod
@@ -125,14 +125,15 @@ class SelfTest:
         try:
             tensors = safetensors.numpy.load(bytes(data))
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise _rejected(f"it is not a safetensors file ({error}).") from error
+            raise _rejected(f"it is not a safetensors file ({error}).", RejectionCode.SELFTEST_FILE) from error
         if tensors.keys() != _TENSORS.keys():
-            raise _rejected(f"it holds {', '.join(sorted(tensors))}; needed are {', '.join(sorted(_TENSORS))}.")
+            reason = f"it holds {', '.join(sorted(tensors))}; needed are {', '.join(sorted(_TENSORS))}."
+            raise _rejected(reason, RejectionCode.SELFTEST_TENSORS)
         selftest = cls(**tensors)
         try:
             selftest.check(shapes, items=items)
         except ConfigError as error:
-            raise _rejected(str(error)) from error
+            raise _rejected(str(error), RejectionCode.SELFTEST_TENSORS) from error
         # Another safetensors may write the same tensors in other bytes, and a resized bundle must not change.
         vars(selftest)["_encoded"] = bytes(data)
         return selftest
@@ -142,5 +143,5 @@ class SelfTest:
         return safetensors.numpy.save({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS})
 
 
-def _rejected(reason: str) -> BundleError:
-    return BundleError(reason, entry=ENTRY)
+def _rejected(reason: str, code: RejectionCode) -> BundleError:
+    return BundleError(reason, code=code, entry=ENTRY)

@@ -10,12 +10,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from ofa_export.bundle.archive_reader import claimed_first_name
-from ofa_export.bundle.document import Digest, Entry, JsonDocument, Name, StrictModel, read_document
-from ofa_export.bundle.layout import MAX_TILES
+from ofa_export.bundle.document import MAX_TILES, Digest, Entry, JsonDocument, Name, read_document
 from ofa_export.errors import SessionPackError, rejected_as
+from ofa_export.support.frozen_model import FiniteModel
 
 ENTRY = "session.json"
-SCHEMA_VERSION = "1.0"
 MAX_SESSION_JSON_BYTES = 2**17
 MAX_SESSION_ITEMS = 2**16
 """More than any session asks for; what it bounds is the memory of a phone that reads a forged pack."""
@@ -27,8 +26,8 @@ FOLLOWING_ENTRIES = (CANDIDATES, "items.bin")
 ItemCount = Annotated[int, Field(ge=1, le=MAX_SESSION_ITEMS)]
 
 
-class CandidateLayout(StrictModel):
-    """How `candidates.bin` is cut: items of each item group that occurs, in row order, and values of a row."""
+class CandidateLayout(FiniteModel):
+    """Layout of `candidates.bin`: items of each item group that occurs, in row order, and values of a row."""
 
     items: ItemCount
     width: Annotated[int, Field(ge=8, le=4096, multiple_of=8)]
@@ -66,7 +65,7 @@ class SessionFields(JsonDocument):
 
 
 def claims_session_pack(data: memoryview) -> bool:
-    """Whether a file wants to be read as a session pack; nothing of it is checked."""
+    """Tell whether a file wants to be read as a session pack; nothing of it is checked."""
     return claimed_first_name(data) == ENTRY
 
 

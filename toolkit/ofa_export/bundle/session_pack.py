@@ -28,20 +28,19 @@ from numpy.typing import NDArray
 from ofa_export.bundle import items as item_lists
 from ofa_export.bundle.archive import Buffer, archive_bytes
 from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable, products_are_finite
-from ofa_export.bundle.document import Entry
+from ofa_export.bundle.document import SCHEMA_VERSION, Entry
+from ofa_export.bundle.envelope import map_file
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
-from ofa_export.bundle.mapping import map_file
 from ofa_export.bundle.session_fields import (
     CANDIDATES,
     MAX_SESSION_ITEMS,
-    SCHEMA_VERSION,
     CandidateLayout,
     SessionFields,
     read_session_fields,
 )
 from ofa_export.bundle.table import Rows
-from ofa_export.errors import BundleError, ConfigError, SessionPackError, rejected_as
+from ofa_export.errors import BundleError, ConfigError, RejectionCode, SessionPackError, rejected_as
 
 TABLE_VALUES = 2**PLANES
 
@@ -68,7 +67,7 @@ class SessionPack:
     def of_rows(
         cls, encoded: EncodedTable, rows: Rows, items: ItemCatalogue, *, checkpoint_sha256: str, group: str
     ) -> SessionPack:
-        """The pack of some rows of an item table.
+        """Return the pack of some rows of an item table.
 
         Args:
             encoded: the complete table of a user group.
@@ -130,7 +129,7 @@ class SessionPack:
         return len(self.codes)
 
     def entries(self) -> list[tuple[str, Buffer]]:
-        """Names and contents of the archive."""
+        """Return names and contents of the archive."""
         candidates = _candidates_to_bytes(self.rms, self.table, self.codes)
         return [
             (SessionFields.entry, self.fields.to_bytes()),
@@ -144,7 +143,7 @@ class SessionPack:
         return archive_bytes((name, len(data)) for name, data in self.entries())
 
     def lookup(self, rows: Rows) -> NDArray[np.float32]:
-        """Embeddings of some items of the pack.
+        """Return embeddings of some items of the pack.
 
         Args:
             rows: their places in the pack, `[m]`, each in 0..n-1.
@@ -172,16 +171,19 @@ class SessionPack:
             raise SessionPackError(
                 f"its items are of checkpoint {fields.checkpoint_sha256}, the bundle is of checkpoint "
                 f"{manifest.checkpoint_sha256}: scores of one mean nothing to the other. Have a pack made from the "
-                "bundle's checkpoint (ofa-export session --for BUNDLE)."
+                "bundle's checkpoint (ofa-export session --for BUNDLE).",
+                code=RejectionCode.OTHER_CHECKPOINT,
             )
         if fields.group != manifest.group:
             raise SessionPackError(
                 f"its items are of user group {fields.group}, the bundle is for user group {manifest.group}: have a "
-                f"pack made with --group {manifest.group}."
+                f"pack made with --group {manifest.group}.",
+                code=RejectionCode.OTHER_GROUP,
             )
         if fields.candidates.width != manifest.embeddings.width:
             raise SessionPackError(
                 f"its embeddings are {fields.candidates.width} wide, those of the bundle {manifest.embeddings.width}.",
+                code=RejectionCode.OTHER_WIDTH,
                 entry=SessionFields.entry,
             )
 
@@ -211,15 +213,16 @@ def _candidates_from_bytes(
     head = 4 * (groups * blocks + TABLE_VALUES)
     expected = head + layout.items * layout.width
     if len(data) != expected:
-        raise _rejected(f"it has {len(data):,} bytes; {layout.items:,} items of this layout need {expected:,}.")
+        reason = f"it has {len(data):,} bytes; {layout.items:,} items of this layout need {expected:,}."
+        raise _rejected(reason, RejectionCode.TABLE_SIZE)
     values = np.frombuffer(data, "<f4", groups * blocks + TABLE_VALUES)
     rms, table = values[: groups * blocks].reshape(groups, blocks), values[groups * blocks :]
     if not np.isfinite(values).all() or rms.min() < 0:
-        raise _rejected("a scale or table value is not finite, or a scale is negative.")
+        raise _rejected("a scale or table value is not finite, or a scale is negative.", RejectionCode.TABLE_VALUES)
     if not products_are_finite(rms, table):
-        raise _rejected("a scale times a table value is too large for a float32.")
+        raise _rejected("a scale times a table value is too large for a float32.", RejectionCode.TABLE_VALUES)
     return rms, table, np.frombuffer(data, np.uint8, offset=head).reshape(layout.items, layout.width)
 
 
-def _rejected(reason: str) -> BundleError:
-    return BundleError(reason, entry=CANDIDATES)
+def _rejected(reason: str, code: RejectionCode) -> BundleError:
+    return BundleError(reason, code=code, entry=CANDIDATES)

@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, CodeBook, EncodedTable
-from ofa_export.bundle.row_pieces import row_pieces
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, CodeBook, EncodedTable, row_pieces
 from ofa_export.bundle.tile_order import TileOrder, planes_of_prefix, prefix_bytes
 from ofa_export.bundle.tiles import codes_of_bytes, pack_tiles, unpack_tiles
 from ofa_export.errors import ConfigError
@@ -40,7 +39,7 @@ class ElasticTable:
 
     @classmethod
     def from_encoded(cls, encoded: EncodedTable, order: TileOrder) -> ElasticTable:
-        """The table with all of its tiles.
+        """Return the table with all of its tiles.
 
         Raises:
             ConfigError: the order is one of another number of groups or blocks.
@@ -75,7 +74,7 @@ class ElasticTable:
         return planes_of_prefix(self.order, self.tile_count)
 
     def with_tiles(self, count: int) -> ElasticTable:
-        """The same table with a shorter prefix: what a phone under memory pressure keeps. Nothing is copied.
+        """Return the same table with a shorter prefix: what a phone under memory pressure keeps. Nothing is copied.
 
         Raises:
             ConfigError: `count` is negative or more than is present.
@@ -85,7 +84,7 @@ class ElasticTable:
         return replace(self, tile_count=count, tiles=self.tiles[: self._starts[count]])
 
     def lookup(self, rows: Rows) -> NDArray[np.float32]:
-        """Embeddings of some items; reads one byte per present tile and item, and no others.
+        """Return embeddings of some items; reads one byte per present tile and item, and no others.
 
         Args:
             rows: item rows, `[n]`, each in 0..V-1.
@@ -100,7 +99,7 @@ class ElasticTable:
         return self._values(self._codes(rows, group), group)
 
     def codes(self, rows: Rows) -> NDArray[np.uint8]:
-        """Codes of some items, uint8 `[n, d]`; absent bits are 0.
+        """Return codes of some items, uint8 `[n, d]`; absent bits are 0.
 
         Raises:
             ConfigError: a row is out of range.
@@ -124,7 +123,7 @@ class ElasticTable:
         return codes_of_bytes(packed.reshape(len(packed), self.order.blocks, PLANES))
 
     def rows(self, rows: range) -> NDArray[np.float32]:
-        """Embeddings of consecutive items: the same as `lookup` gives, in a fraction of its time.
+        """Return embeddings of consecutive items: the same as `lookup` gives, in a fraction of its time.
 
         Args:
             rows: n item rows, without gaps.
@@ -136,7 +135,7 @@ class ElasticTable:
         return self._values(codes, self._groups_of(rows))
 
     def all_rows(self) -> NDArray[np.float32]:
-        """The whole table, float32 `[V, d]`."""
+        """Return the whole table, float32 `[V, d]`."""
         values = np.empty((self.items, self.width), np.float32)
         for piece in row_pieces(self.items):
             values[piece] = self.rows(range(piece.start, piece.stop))
@@ -152,7 +151,7 @@ class ElasticTable:
 
     @cached_property
     def _tile_starts(self) -> NDArray[np.int64]:
-        """Where each tile starts, 0 if absent, `[G, N * 8]`."""
+        """Start of each tile in bytes, 0 if absent, `[G, N * 8]`."""
         starts = np.zeros(len(self.order), np.int64)
         starts[self.order.tiles[: self.tile_count]] = self._starts[: self.tile_count]
         return starts.reshape(self.order.groups, -1)
@@ -171,7 +170,7 @@ class ElasticTable:
 
     @cached_property
     def _value_starts(self) -> NDArray[np.int32]:
-        """Where the table for each value's planes starts in the code book, `[G, d]`."""
+        """Start of the table for each value's planes in the code book, `[G, d]`."""
         present = PLANES - self._absent_bits.astype(np.int32)
         starts: NDArray[np.int32] = np.maximum((1 << present) - 2, 0)
         return starts

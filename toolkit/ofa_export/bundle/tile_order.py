@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ofa_export.bundle.codes import PLANES
-from ofa_export.bundle.layout import MAX_TILES, OrderName
+from ofa_export.bundle.document import MAX_TILES, OrderName
 from ofa_export.errors import ConfigError
 
 
@@ -109,7 +109,7 @@ def check_order(tiles: NDArray[np.uint16], *, groups: int, blocks: int) -> None:
 
 
 def floor_tiles(order: TileOrder) -> int:
-    """Tiles of the shortest prefix in which every item group has at least one tile."""
+    """Return tiles of the shortest prefix in which every item group has at least one tile."""
     return int(np.unique(order.tile_groups, return_index=True)[1].max()) + 1
 
 
@@ -121,7 +121,7 @@ def planes_of_prefix(order: TileOrder, count: int) -> NDArray[np.uint8]:
 
 
 def prefix_bytes(order: TileOrder, group_sizes: ArrayLike) -> NDArray[np.int64]:
-    """Bytes of every prefix of the order: element t is the size of the first t tiles.
+    """Return bytes of every prefix of the order: element t is the size of the first t tiles.
 
     Args:
         order: the order of the tiles.

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable
-from ofa_export.bundle.row_pieces import row_pieces
+from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable, row_pieces
 from ofa_export.bundle.tile_order import TileOrder, prefix_bytes
 
 
 def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:
-    """All tiles of a table, in order.
+    """Return all tiles of a table, in order.
 
     Args:
         encoded: the coded table, G groups of V items.
@@ -46,7 +45,7 @@ def pack_tiles(encoded: EncodedTable, order: TileOrder) -> NDArray[np.uint8]:
 def unpack_tiles(
     tiles: NDArray[np.uint8], order: TileOrder, group_sizes: NDArray[np.int64], count: int, *, rows: range
 ) -> NDArray[np.uint8]:
-    """The codes of consecutive items as far as the first `count` tiles hold them; absent bits are 0.
+    """Return the codes of consecutive items as far as the first `count` tiles hold them; absent bits are 0.
 
     Args:
         tiles: packed tiles; only those of the prefix are read, and of these only the bytes of the rows.
@@ -69,7 +68,7 @@ def unpack_tiles(
 
 
 def codes_of_bytes(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Codes of some items from the bytes of their tiles.
+    """Return codes of some items from the bytes of their tiles.
 
     Args:
         packed: byte of each block and plane, uint8 `[n, N, 8]`; 0 where a tile is absent.
@@ -95,7 +94,7 @@ _TRANSPOSE = tuple(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Places:
-    """Where each tile of an order belongs, `[G * N * 8]` each: block, plane and the rows of its group."""
+    """Places of an order's tiles, `[G * N * 8]` each: block, plane and the rows of its group."""
 
     blocks: NDArray[np.int64]
     planes: NDArray[np.int64]

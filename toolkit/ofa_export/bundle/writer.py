@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ofa_export.bundle import embeddings, items, manifest, reader, selftest
 from ofa_export.bundle.archive import Buffer, archive_bytes, write_archive
-from ofa_export.bundle.document import Entry, first_problem
+from ofa_export.bundle.document import SCHEMA_VERSION, Entry, decimal_text, first_problem
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest, ManifestFields, SelfTestFields, contract_graphs
 from ofa_export.bundle.reader import Bundle
@@ -74,12 +74,12 @@ class BundleContents:
         return ItemCatalogue.from_bytes(self.items_entry, items=self.table.items)
 
     def entries(self, tiles: int) -> list[tuple[str, Buffer]]:
-        """Names and contents after the manifest, with the first `tiles` tiles."""
+        """Return names and contents after the manifest, with the first `tiles` tiles."""
         table = self.table.with_tiles(tiles)
         return [(name, data if data is not None else embeddings.table_to_bytes(table)) for name, data in self._parts]
 
     def sizes(self, tiles: int) -> list[tuple[str, int]]:
-        """Names and sizes after the manifest, in bytes, with the first `tiles` tiles."""
+        """Return names and sizes after the manifest, in bytes, with the first `tiles` tiles."""
         return [
             (name, len(data) if data is not None else embeddings.embeddings_bytes(self.table, tiles))
             for name, data in self._parts
@@ -98,7 +98,7 @@ class BundleContents:
 
 
 def contents_of(bundle: Bundle) -> BundleContents:
-    """The contents of an open bundle, from which smaller ones can be made without a checkpoint."""
+    """Return the contents of an open bundle, from which smaller ones can be made without a checkpoint."""
     fields = {name: getattr(bundle.manifest, name) for name in ManifestFields.model_fields}
     return BundleContents(
         graph_entry=bundle.manifest.entries[0].name,
@@ -106,7 +106,7 @@ def contents_of(bundle: Bundle) -> BundleContents:
         table=bundle.table,
         items_entry=bundle.items_entry,
         selftest=bundle.selftest,
-        min_snr_db=bundle.manifest.selftest.min_snr_db,
+        min_snr_db=float(bundle.manifest.selftest.min_snr_db),
         model_card=bundle.model_card,
         fields=ManifestFields(**fields),
     )
@@ -127,7 +127,7 @@ def bundle_bytes(contents: BundleContents, *, tiles: int, budget: int) -> int:
 
 
 def smallest_budget(contents: BundleContents, tiles: int) -> int:
-    """The smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
+    """Return the smallest budget that holds these tiles; the digits of the budget in the manifest count too."""
     needed = 1
     while (size := bundle_bytes(contents, tiles=tiles, budget=needed)) > needed:
         needed = size
@@ -135,7 +135,7 @@ def smallest_budget(contents: BundleContents, tiles: int) -> int:
 
 
 def fit_tiles(contents: BundleContents, budget: int, *, ways_out: Callable[[], Iterable[str]] = tuple) -> int:
-    """The largest number of tiles whose bundle fits a budget.
+    """Return the largest number of tiles whose bundle fits a budget.
 
     Args:
         contents: what goes in.
@@ -186,7 +186,7 @@ def write_bundle(path: Path, contents: BundleContents, *, tiles: int, budget: in
 
 
 def bundle_entries(contents: BundleContents, *, tiles: int, budget: int) -> list[tuple[str, Buffer]]:
-    """Names and contents of everything in a bundle, in file order, the manifest first.
+    """Return names and contents of everything in a bundle, in file order, the manifest first.
 
     Args:
         contents: what goes in.
@@ -210,12 +210,12 @@ def _manifest(contents: BundleContents, tiles: int, budget: int, entries: Iterat
     try:
         return Manifest(
             **dict(contents.fields),
-            schema_version=manifest.SCHEMA_VERSION,
+            schema_version=SCHEMA_VERSION,
             budget_bytes=budget,
             graphs=contract_graphs(contents.fields.shapes),
             entries=tuple(Entry(name=name, bytes=size, sha256=digest) for name, size, digest in entries),
             embeddings=embeddings.layout_of(contents.table.with_tiles(tiles)),
-            selftest=SelfTestFields(min_snr_db=contents.min_snr_db, cases=contents.selftest.cases),
+            selftest=SelfTestFields(min_snr_db=decimal_text(contents.min_snr_db), cases=contents.selftest.cases),
         )
     except ValidationError as error:
         raise ConfigError(f"The manifest of the bundle cannot be made: {first_problem(error)}") from error

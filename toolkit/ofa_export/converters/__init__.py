@@ -1,1 +1,1 @@
-"""Runtimes of a phone: device graphs to bytes, bytes to a runner on this computer."""
+"""Converters: device graphs to the bytes of a runtime, and those bytes to a graph runner on this computer."""

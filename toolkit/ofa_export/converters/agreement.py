@@ -1,4 +1,4 @@
-"""Checks that a converted file, and the arrays given to it, agree with the tensor contract."""
+"""Agreement of a converted file, and of the arrays given to it, with the tensor contract."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec, TensorSpec
-from ofa_export.errors import BundleError, ConfigError
+from ofa_export.errors import BundleError, ConfigError, RejectionCode
 
 
 def check_agreement(found: Iterable[GraphSpec], contract: Sequence[GraphSpec], *, entry: str) -> None:
@@ -27,6 +27,7 @@ def check_agreement(found: Iterable[GraphSpec], contract: Sequence[GraphSpec], *
     if found_graphs.keys() != expected_graphs.keys():
         raise BundleError(
             f"the file holds the graphs {_names(found_graphs)}, the contract asks for {_names(expected_graphs)}.",
+            code=RejectionCode.GRAPHS,
             entry=entry,
         )
     for name, graph in expected_graphs.items():
@@ -61,7 +62,9 @@ def _check_tensors(found: Sequence[TensorSpec], expected: Sequence[TensorSpec], 
     expected_names = [tensor.name for tensor in expected]
     if sorted(found_names) != sorted(expected_names):
         raise BundleError(
-            f"the {where} are {_names(found_names)}, the contract asks for {_names(expected_names)}.", entry=entry
+            f"the {where} are {_names(found_names)}, the contract asks for {_names(expected_names)}.",
+            code=RejectionCode.GRAPHS,
+            entry=entry,
         )
     by_name = {tensor.name: tensor for tensor in found}
     for tensor in expected:
@@ -70,6 +73,7 @@ def _check_tensors(found: Sequence[TensorSpec], expected: Sequence[TensorSpec], 
             raise BundleError(
                 f"{tensor.name} of the {where} is {other.dtype} {list(other.shape)}, "
                 f"the contract asks for {tensor.dtype} {list(tensor.shape)}.",
+                code=RejectionCode.GRAPHS,
                 entry=entry,
             )
 

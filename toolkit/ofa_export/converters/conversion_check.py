@@ -1,4 +1,4 @@
-"""Runs what a converter made beside PyTorch: a wrong guess ends the conversion, instead of spoiling rankings."""
+"""A check of converted graphs against PyTorch: a wrong guess of a converter ends the conversion."""
 
 from __future__ import annotations
 

@@ -1,66 +1,39 @@
-"""What a runtime has to offer; a new one is a class of this shape, registered as an entry point."""
+"""Protocol of a converter; a new one is a class of this shape, registered as an entry point."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from numpy.typing import NDArray
-
-from ofa_export.contract import GraphSpec
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import QuantisationRules
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.precision import Precision, QuantisationRules, Scheme
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
 
-class GraphRunner(Protocol):
-    """Loaded graphs on the host build of a runtime; one thread, one caller at a time."""
-
-    def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one graph.
-
-        Args:
-            graph: its name.
-            inputs: one array for each input of the contract, by name, in its exact shape and element type.
-
-        Returns:
-            One array for each output, by name; the caller owns them.
-
-        Raises:
-            ConfigError: the graph is unknown, or the inputs are not those of the contract.
-            BundleError: the runtime loaded the graph and cannot run it.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free the runtime's memory; the runner cannot be used afterwards."""
-        ...
-
-
 class Converter(Protocol):
-    """One runtime: converts device graphs for it and runs them on this computer.
-
-    Attributes:
-        name: what the user calls it.
-        entry_name: the bundle entry that holds its graphs.
-        schemes: what `convert` can do with a linear layer, each with the oldest version of the runtime on a phone that
-            loads it.
-        rules: how it stores and computes quantised layers.
-    """
+    """One runtime: converts device graphs for it and runs them on this computer."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name that a user gives."""
+        ...
 
     @property
-    def entry_name(self) -> str: ...
+    def entry_name(self) -> str:
+        """The bundle entry that holds its graphs."""
+        ...
 
     @property
-    def schemes(self) -> Mapping[Scheme, str]: ...
+    def schemes(self) -> Mapping[Scheme, str]:
+        """Schemes that `convert` has for a linear layer, each with the phone's oldest runtime that loads it."""
+        ...
 
     @property
-    def rules(self) -> QuantisationRules: ...
+    def rules(self) -> QuantisationRules:
+        """Rules by which it stores and computes quantised layers."""
+        ...
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         """Convert graphs to one file of the runtime; the same graphs give the same bytes.
@@ -89,5 +62,5 @@ class Converter(Protocol):
         ...
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of everything that has a say in what `convert` returns, by distribution name."""
+        """Return versions of everything that has a say in what `convert` returns, by distribution name."""
         ...

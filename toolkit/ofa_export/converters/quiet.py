@@ -1,4 +1,4 @@
-"""Keeps what converters and runtimes print about themselves away from the user's terminal and pipes."""
+"""Silence for converters and runtimes: their own messages stay away from the user's terminal and pipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a converter can do with the weights of linear layers, and which runtime a phone needs for it (no torch here)."""
+"""Schemes of a converter for the weights of linear layers, and the runtime a phone needs for them (no torch here)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_schemes(converter: Converter, precision: Precision) -> None:
 
 
 def minimum_runtime(converter: Converter, precision: Precision) -> str:
-    """The oldest version of the runtime that loads every scheme of a precision.
+    """Return the oldest version of the runtime that loads every scheme of a precision.
 
     Raises:
         UnknownNameError: a scheme is none of `converter.schemes`.

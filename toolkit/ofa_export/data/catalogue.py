@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from ofa_export.data.data_recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.histories import Histories
-from ofa_export.data.recipe import DataRecipe, HistoryRecipe
 from ofa_export.errors import InteractionsError
 
 SOURCE_HISTORIES = DataRecipe(histories=HistoryRecipe(min_count=1, repeats="all"))
-"""How interactions become histories for an imported net: its source has chosen users and items already."""
+"""Rules for the histories of an imported net, whose source has chosen users and items already."""
 
 
 def known_interactions(frame: pl.DataFrame, item_keys: Sequence[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
@@ -46,7 +46,7 @@ def known_interactions(frame: pl.DataFrame, item_keys: Sequence[str]) -> tuple[p
 
 
 def by_popularity(histories: Histories, item_keys: Sequence[str]) -> tuple[str, ...]:
-    """The catalogue in the order of rows: items of the histories as they are there, the others after them.
+    """Return the catalogue in the order of rows: items of the histories as they are there, the others after them.
 
     Args:
         histories: over a part of the catalogue.
@@ -57,7 +57,7 @@ def by_popularity(histories: Histories, item_keys: Sequence[str]) -> tuple[str, 
 
 
 def over_catalogue(histories: Histories, item_keys: Sequence[str]) -> Histories:
-    """The same histories with the rows of a catalogue.
+    """Return the same histories with the rows of a catalogue.
 
     Args:
         histories: over a part of the catalogue.

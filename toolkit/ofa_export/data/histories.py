@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ofa_export.data.recipe import HistoryRecipe, shortest_history
+from ofa_export.data.data_recipe import HistoryRecipe, shortest_history
 from ofa_export.data.sorted_interactions import SortedInteractions, sort_interactions
 from ofa_export.errors import HistoryError, InteractionsError
 
@@ -61,7 +61,7 @@ class Histories:
 
     @cached_property
     def cold(self) -> NDArray[np.bool_]:
-        """Whether each user is kept out of training, `[U]`."""
+        """True for each user who is kept out of training, `[U]`."""
         return np.isin(np.arange(self.users), self.cold_users)
 
     @property
@@ -90,11 +90,11 @@ class Histories:
         return np.flatnonzero(np.diff(self.offsets) >= self.shortest)
 
     def sequence(self, user: int) -> NDArray[np.int32]:
-        """The whole history of a user, oldest item first."""
+        """Return the whole history of a user, oldest item first."""
         return self.rows[self.offsets[user] : self.offsets[user + 1]]
 
     def training_rows(self, user: int) -> NDArray[np.int32]:
-        """The part of a user's history that may be trained on, oldest item first; nothing of a cold user's."""
+        """Return the part of a user's history that may be trained on, oldest item first; nothing of a cold user's."""
         return self.sequence(user)[: self.training_lengths[user]]
 
 
@@ -108,7 +108,7 @@ def _training_lengths(lengths: NDArray[np.int64], *, held_out: int, cold_users: 
 def build_histories(
     interactions: pl.DataFrame | pl.LazyFrame, *, recipe: HistoryRecipe, seed: int, folder: Path | None = None
 ) -> Histories:
-    """Cuts interactions into histories.
+    """Cut interactions into histories.
 
     Args:
         interactions: `user_id`, `item_id` and `timestamp`, as `load_dataset` gives them; exact repetitions of an
@@ -149,7 +149,7 @@ def mapped_rows(folder: Path) -> NDArray[np.int32]:
 
 
 def _core(ordered: SortedInteractions, min_count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of each user and item in the largest part in which each has none or at least `min_count`."""
+    """Return rows of each user and item in the largest part in which each has none or at least `min_count`."""
     kept_users, kept_items = np.ones(len(ordered.user_keys), bool), np.ones(len(ordered.item_keys), bool)
     while True:
         users, items = np.zeros(len(kept_users), np.int64), np.zeros(len(kept_items), np.int64)
@@ -205,13 +205,13 @@ def _assemble(
 def _kept(
     ordered: SortedInteractions, users: NDArray[np.int64], items: NDArray[np.int64]
 ) -> Iterator[NDArray[np.void]]:
-    """The rows of users and items that have any, some at a time."""
+    """Return the rows of users and items that have any, some at a time."""
     for block in ordered.blocks():
         yield block[(users[block["user"]] > 0) & (items[block["item"]] > 0)]
 
 
 def left_pad(rows: NDArray[np.int32], history_length: int) -> NDArray[np.int32]:
-    """The newest `history_length` rows, with `PAD` before them where there are fewer.
+    """Return the newest `history_length` rows, with `PAD` before them where there are fewer.
 
     Args:
         rows: `[n]` item rows, oldest first.
@@ -247,13 +247,13 @@ class HeldOut:
         return lengths
 
     def of_users(self, users: NDArray[np.int64]) -> HeldOut:
-        """The positions of some users only, in the same order."""
+        """Return the positions of some users only, in the same order."""
         mine = np.isin(self.users, users)
         return HeldOut(users=self.users[mine], history=self.history[mine], targets=self.targets[mine])
 
 
 def held_out_items(histories: Histories, users: NDArray[np.int64], *, split: Split, history_length: int) -> HeldOut:
-    """What users had seen before each of their held-out items, and that item.
+    """Return what users had seen before each of their held-out items, and that item.
 
     Args:
         histories: the data set.

@@ -35,7 +35,7 @@ class InteractionsFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadReport:
-    """What was left out while reading; nothing here stops the training.
+    """Counts of what was left out while reading; nothing here stops the training.
 
     Args:
         rows: interactions kept.
@@ -48,28 +48,28 @@ class ReadReport:
     duplicate_rows: int
 
     def warnings(self) -> tuple[str, ...]:
-        """One sentence for each thing that was left out."""
+        """Return one sentence for each thing that was left out."""
         return (*blank_warning(self.blank_rows), *repetition_warning(self.duplicate_rows))
 
 
 def blank_warning(count: int) -> tuple[str, ...]:
-    """A sentence about blank rows, or none where there were none."""
+    """Return a sentence about blank rows, or none where there were none."""
     return (f"Blank rows skipped: {count:,}.",) if count else ()
 
 
 def repetition_warning(count: int) -> tuple[str, ...]:
-    """A sentence about rows that repeat an earlier one, or none where there were none."""
+    """Return a sentence about rows that repeat an earlier one, or none where there were none."""
     message = f"Rows dropped that repeat an earlier row exactly (same user, item and time): {count:,}."
     return (message,) if count else ()
 
 
 def read_interactions(path: Path) -> pl.DataFrame:
-    """Reads an interactions file; see `read_interactions_with_report`, of which this is the first result."""
+    """Read an interactions file; see `read_interactions_with_report`, of which this is the first result."""
     return read_interactions_with_report(path)[0]
 
 
 def read_interactions_with_report(path: Path) -> tuple[pl.DataFrame, ReadReport]:
-    """Reads and checks an interactions file into memory.
+    """Read and check an interactions file into memory.
 
     Args:
         path: as for `scan_interactions`, which also says what is raised.
@@ -85,7 +85,7 @@ def read_interactions_with_report(path: Path) -> tuple[pl.DataFrame, ReadReport]
 
 
 def scan_interactions(path: Path, *, columns: Mapping[str, str] | None = None) -> InteractionsFile:
-    """Checks a CSV or Parquet file with the columns `user_id`, `item_id` and `timestamp`, reading it row by row.
+    """Check a CSV or Parquet file with the columns `user_id`, `item_id` and `timestamp`, reading it row by row.
 
     Args:
         path: the file; other columns are ignored. Times are numbers, in seconds.

@@ -11,7 +11,7 @@ HEADING = "item_id"
 
 
 def read_item_keys(path: Path) -> tuple[str, ...]:
-    """Reads item keys.
+    """Read item keys.
 
     Args:
         path: a `.csv` or `.parquet` file with the column `item_id`, other columns ignored; or a `.txt` file (UTF-8)

@@ -14,14 +14,13 @@ _STEP = 60
 def planted_interactions(
     *, users: int = 3000, items: int = 200, types: int = 9, follow: float = 0.75, length: int = 80, seed: int
 ) -> pl.DataFrame:
-    """Draws histories in which adaptation to the user pays, and nothing else does.
+    """Draw histories in which adaptation to the user pays, and nothing else does.
 
     Every user has one of `types` hidden types, every type a permutation of the items. The next item is the
     permutation's successor of the present one with probability `follow`, else any item, all equally likely: whoever
     knows the type ranks the target first in `follow` of the cases; who does not sees `types` equally good successors.
 
-    Source: our choice (algorithms.md, section 2). Each permutation is one cycle through all items, so that no user is
-    caught in a short one.
+    Source: our choice. Each permutation is one cycle through all items, so that no user is caught in a short one.
 
     Args:
         users: number of users.

@@ -14,7 +14,7 @@ _STEP = 60
 def mixed_interactions(
     *, users: int = 3000, items: int = 200, follow: float = 0.75, length: int = 80, back: int = 3, seed: int
 ) -> pl.DataFrame:
-    """Draws histories of two kinds of users; a net that spends alike on both wastes depth on the easy ones.
+    """Draw histories of two kinds of users; a net that spends alike on both wastes depth on the easy ones.
 
     With probability `follow` the next item of an easy user is the successor of the newest item, that of a hard user
     the successor of the item `back` steps ago, which has to be fetched by attention first; else it is any item. The

@@ -1,4 +1,4 @@
-"""Data sets by name or path: the packaged samples, and a user's own interactions file."""
+"""Data sets by name or path, with titles: the packaged samples, and a user's own interactions file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import polars as pl
 
+from ofa_export.data.data_recipe import DataRecipe, HistoryRecipe
 from ofa_export.data.interactions import blank_warning, read_interactions_with_report, scan_interactions
 from ofa_export.data.planted import planted_interactions
 from ofa_export.data.planted_mixed import mixed_interactions
-from ofa_export.data.recipe import DataRecipe, HistoryRecipe
-from ofa_export.data.titles import read_titles
-from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
 
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
 INTERACTIONS_FILE = "online_retail.parquet"
@@ -82,7 +82,7 @@ SAMPLES: Mapping[str, Callable[[], DataSet]] = {
 
 
 def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe: DataRecipe | None = None) -> DataSet:
-    """Loads a packaged sample, or checks an interactions file, which may be larger than memory.
+    """Load a packaged sample, or checks an interactions file, which may be larger than memory.
 
     Args:
         name_or_path: a name of `SAMPLES`, or a CSV or Parquet file (write `./planted` for a file of a sample's name).
@@ -118,3 +118,25 @@ def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe
         recipe=recipe.histories,
         warnings=blank_warning(file.blank_rows),
     )
+
+
+def read_titles(path: Path, *, columns: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Read a CSV or Parquet file with the columns `item_id` and `title`.
+
+    Args:
+        path: the file; rows without a title are skipped, other columns ignored.
+        columns: our name of a column -> its name in the file, where that differs.
+
+    Returns:
+        Item key -> title, in file order.
+
+    Raises:
+        InteractionsError: the file cannot be read, or gives two titles for one item.
+    """
+    rows = scan_columns(path, ("item_id", "title"), named=columns)
+    titles = rows.select(as_text(path, rows, "item_id"), as_text(path, rows, "title"))
+    table = collect(path, titles).drop_nulls().unique(maintain_order=True)
+    twice = table.filter(pl.col("item_id").is_duplicated())["item_id"]
+    if len(twice):
+        raise InteractionsError(f"{path} has more than one title for item {twice[0]!r}. Keep one row per item.")
+    return dict(table.rows())

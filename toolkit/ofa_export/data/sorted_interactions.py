@@ -1,4 +1,4 @@
-"""Interactions as numbers on the disk, in the order of histories: what fits in no memory is sorted in pieces.
+"""Interactions as numbers on the disk, in the order of histories; more than fits in memory is sorted in pieces.
 
 Keys become codes, rows are dealt into pieces of whole users, and each piece is sorted in memory. Memory grows with
 users and items, by their keys and a few bytes each, and hardly with interactions.
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ofa_export.data.recipe import HistoryRecipe
+from ofa_export.data.data_recipe import HistoryRecipe
 
 BLOCK = 2**20
 """Rows that are in memory at a time; those of one user are, however many."""
@@ -40,7 +40,7 @@ class SortedInteractions:
     repeated_rows: int
 
     def blocks(self) -> Iterator[NDArray[np.void]]:
-        """All rows in order, some at a time."""
+        """Return all rows in order, some at a time."""
         with self.path.open("rb") as file:
             while len(block := np.fromfile(file, PAIR, BLOCK)):
                 yield block
@@ -112,7 +112,7 @@ def _deal(folder: Path, row: np.dtype[np.void], *, users: int) -> list[Path]:
 
 
 def _repetitions(rows: NDArray[np.void]) -> NDArray[np.int64]:
-    """Numbers of the rows that repeat an earlier one of the piece exactly."""
+    """Return numbers of the rows that repeat an earlier one of the piece exactly."""
     ordered = rows[np.lexsort((rows["time"], rows["item"], rows["user"]))]
     same = np.ones(max(0, len(ordered) - 1), bool)
     for name in ("user", "item", "time"):
@@ -122,7 +122,7 @@ def _repetitions(rows: NDArray[np.void]) -> NDArray[np.int64]:
 
 
 def _ties(count: int, seed: int, folder: Path) -> NDArray[np.int64]:
-    """A permutation of all rows, in a mapped file: what `default_rng(seed).permutation(count)` is in memory."""
+    """Return a permutation of all rows, in a mapped file: what `default_rng(seed).permutation(count)` is in memory."""
     ties = np.asarray(np.memmap(folder / "ties", np.int64, "w+", shape=(max(count, 1),)))[:count]
     for first in range(0, count, BLOCK):
         ties[first : first + BLOCK] = np.arange(first, min(first + BLOCK, count))
@@ -133,7 +133,7 @@ def _ties(count: int, seed: int, folder: Path) -> NDArray[np.int64]:
 def _sorted(
     rows: NDArray[np.void], repeated: NDArray[np.int64], ties: NDArray[np.int64] | None, *, once: bool
 ) -> NDArray[np.void]:
-    """The piece's users and items in the order of histories."""
+    """Return the piece's users and items in the order of histories."""
     before = np.searchsorted(repeated, rows["row"])
     unique = np.append(repeated, -1)[before] != rows["row"]
     rows, position = rows[unique], (rows["row"] - before)[unique]

@@ -1,4 +1,4 @@
-"""Named columns out of a CSV or Parquet file, or a sentence that says why not."""
+"""Named columns of a CSV or Parquet file, or an error that says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALIASES = {
 
 
 def scan_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None) -> pl.LazyFrame:
-    """The named columns, to be read when they are needed; all others are ignored.
+    """Return the named columns, to be read when they are needed; all others are ignored.
 
     Args:
         path: a `.csv` file (UTF-8, commas, a header line) or a `.parquet` file.
@@ -55,7 +55,7 @@ def scan_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str]
 
 
 def collect(path: Path, query: pl.LazyFrame) -> pl.DataFrame:
-    """The result of a query on a file, of which no more is in memory at a time than the query needs.
+    """Return the result of a query on a file, of which no more is in memory at a time than the query needs.
 
     Args:
         path: the file, for the message.
@@ -69,7 +69,7 @@ def collect(path: Path, query: pl.LazyFrame) -> pl.DataFrame:
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """What `scan_columns` promises, in memory; raises the same."""
+    """Return what `scan_columns` promises, in memory; raises the same."""
     return collect(path, scan_columns(path, columns))
 
 
@@ -101,7 +101,7 @@ def as_text(path: Path, rows: pl.LazyFrame, column: str) -> pl.Expr:
 
 @contextmanager
 def _sentences(path: Path) -> Iterator[None]:
-    """What goes wrong with a file inside the block, as a sentence that names it."""
+    """Return what goes wrong with a file inside the block, as a sentence that names it."""
     try:
         yield
     except OSError as error:

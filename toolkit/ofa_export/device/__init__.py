@@ -1,1 +1,1 @@
-"""The loop that a phone runs, in numpy and a graph runner."""
+"""The loop that a phone runs: numpy and a graph runner, no torch."""

@@ -34,7 +34,7 @@ class DeviceItems:
         return len(self.catalogue) + len(self._added)
 
     def key(self, row: int) -> str:
-        """Key of a row."""
+        """Return key of a row."""
         held = len(self.catalogue)
         return self.catalogue.keys[row] if row < held else self._added[row - held][0]
 
@@ -44,12 +44,12 @@ class DeviceItems:
         return self.catalogue.titles[row] if row < held else self._added[row - held][1]
 
     def row_of(self, key: str) -> int | None:
-        """Row of an item, or None when neither bundle nor pack has it."""
+        """Return row of an item, or None when neither bundle nor pack has it."""
         row = self.catalogue.row_of(key)
         return self._added_rows.get(key) if row is None else row
 
     def history(self, keys: Sequence[str]) -> KnownHistory:
-        """Rows of a shopper's history; unknown items are left out and listed.
+        """Return rows of a shopper's history; unknown items are left out and listed.
 
         Args:
             keys: item keys, oldest first.
@@ -73,11 +73,11 @@ class DeviceItems:
         return np.array([self.row_of(key) for key in keys], np.int64)
 
     def from_pack(self, rows: Rows) -> NDArray[np.bool_]:
-        """Whether the embeddings of some rows come from the pack, `[m]`."""
+        """Tell whether the embeddings of some rows come from the pack, `[m]`."""
         return np.isin(np.asarray(rows, np.int64), self.pack_rows)
 
     def lookup(self, table: ElasticTable, rows: Rows) -> NDArray[np.float32]:
-        """Embeddings of some items.
+        """Return embeddings of some items.
 
         Args:
             table: of the bundle, with the tiles that are present.

@@ -12,8 +12,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +23,20 @@ from ofa_export.bundle.items import KnownHistory
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.bundle.table import ElasticTable, Rows
-from ofa_export.contract import GraphSpec, block_name, theta_name
+from ofa_export.contract import GraphRunner, GraphSpec, block_name, theta_name
 from ofa_export.device.items import DeviceItems
-from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError
-
-if TYPE_CHECKING:
-    from ofa_export.converters.protocol import GraphRunner
-
+from ofa_export.errors import BundleError, ConfigError, HistoryError, NumericsError, RejectionCode
 
 CALLS_PER_LOOKUP = 32
 """Calls of `score` whose candidates are looked up together."""
 
+TIMED_RUNS = 5
+"""Rankings of which `median_ranking` returns one."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Adaptation:
-    """What one forward pass made of a history.
+    """Result of one forward pass over a history.
 
     Args:
         hidden: state after the blocks that ran, `[1, T, d]`.
@@ -62,20 +62,34 @@ class Ranking:
         scores: their scores, `[k]`.
         adaptation: what the history was adapted to.
         milliseconds: time spent in `lookup`, `adapt`, `blocks`, `score` and `sort`.
+        items: the items that the rows are of.
+        unknown: keys of the history that neither bundle nor session has; they were left out.
     """
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
     adaptation: Adaptation
     milliseconds: Mapping[str, float]
+    items: DeviceItems
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Key of each item, best first."""
+        return tuple(self.items.key(int(row)) for row in self.rows)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Title of each item, best first; "" where nobody gave one."""
+        return tuple(self.items.title(int(row)) for row in self.rows)
 
 
 class Device:
-    """A bundle on a runtime.
+    """A bundle on a runtime. Use it as a context manager, or call `close`.
 
     Args:
         bundle: an open bundle.
-        runner: its graphs, loaded; closed by whoever made it.
+        runner: its graphs, loaded.
     """
 
     def __init__(self, bundle: Bundle, runner: GraphRunner) -> None:
@@ -110,7 +124,7 @@ class Device:
         self.items, self._adaptation = DeviceItems(catalogue=self.bundle.items, pack=pack), None
 
     def history_rows(self, keys: Sequence[str]) -> KnownHistory:
-        """Rows of a history given by keys, oldest first; unknown keys are listed.
+        """Return rows of a history given by keys, oldest first; unknown keys are listed.
 
         Raises:
             HistoryError: no key is given, or none is known.
@@ -168,7 +182,7 @@ class Device:
         return self._adaptation
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
-        """Scores of items of the bundle or of the session for the history adapted to last.
+        """Return scores of items of the bundle or of the session for the history adapted to last.
 
         Args:
             rows: item rows, `[n]`.
@@ -184,7 +198,7 @@ class Device:
         return np.concatenate(scores)
 
     def score_embeddings(self, candidates: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of any items, also ones that are not in the bundle, for the history adapted to last.
+        """Return scores of any items, also ones that are not in the bundle, for the history adapted to last.
 
         Args:
             candidates: item embeddings `[n, d]`.
@@ -209,8 +223,25 @@ class Device:
             scores.append(outputs["scores"][0, : len(chunk)])
         return np.concatenate(scores)
 
-    def rank(self, history_rows: Rows, k: int) -> Ranking:
-        """The k best items for a history, out of all items of the bundle and of the session.
+    def rank(self, history: Sequence[str], *, k: int = 10) -> Ranking:
+        """Adapt to a history and find the best items for it, of the bundle and of the session.
+
+        Args:
+            history: item keys, oldest first; the last T count. They are not ranked if the manifest says so.
+            k: how many; fewer come back when fewer are left.
+
+        Returns:
+            The ranking; its `unknown` are the keys that had to be left out.
+
+        Raises:
+            ConfigError: k is less than 1.
+            HistoryError: no key is given, or none is known.
+        """
+        known = self.history_rows(history)
+        return replace(self.rank_rows(known.rows, k), unknown=known.unknown)
+
+    def rank_rows(self, history_rows: Rows, k: int) -> Ranking:
+        """Find the k best items for a history of rows; see `rank`.
 
         Args:
             history_rows: item rows, oldest first; the last T count. They are not ranked if the manifest says so.
@@ -236,7 +267,20 @@ class Device:
             scores=scores[best],
             adaptation=adaptation,
             milliseconds=self.take_milliseconds(),
+            items=self.items,
         )
+
+    def close(self) -> None:
+        """Free the runtime's memory; the device cannot be used afterwards."""
+        self._runner.close()
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def take_milliseconds(self) -> dict[str, float]:
         """Time spent in `lookup`, `adapt`, `blocks`, `score` and `sort` since this was asked last."""
@@ -264,11 +308,30 @@ class Device:
         if name not in outputs or outputs[name].shape != shape:
             found = outputs[name].shape if name in outputs else "nothing"
             reason = f"graph {graph.name} returned {found} for {name}; the manifest says {shape}."
-            raise BundleError(reason, entry=self.bundle.manifest.entries[0].name)
+            raise BundleError(reason, code=RejectionCode.GRAPHS, entry=self.bundle.manifest.entries[0].name)
         value = np.asarray(outputs[name], np.float32)
         if not np.isfinite(value).all():
             raise NumericsError(f"Graph {graph.name} returned values in {name} that are not finite.")
         return value
+
+
+def median_ranking(device: Device, history_rows: Rows, k: int) -> Ranking:
+    """Rank several times, and return the ranking whose time is the median.
+
+    The first run pays for cold caches and does not count; the median of the others is what a user of a phone would
+    feel.
+
+    Args:
+        device: on which the ranking runs.
+        history_rows: item rows, oldest first; the last T count.
+        k: how many items.
+
+    Raises:
+        ConfigError: k is less than 1.
+        HistoryError: the history is empty, or a row is not one of the device's items.
+    """
+    rankings = [device.rank_rows(history_rows, k) for _ in range(1 + TIMED_RUNS)][1:]
+    return sorted(rankings, key=lambda ranking: sum(ranking.milliseconds.values()))[TIMED_RUNS // 2]
 
 
 class _Clock:

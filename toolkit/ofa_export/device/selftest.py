@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.device.loop import Device
+from ofa_export.support.decibels import decibels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class FlippedGate:
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTestReport:
-    """What the self-test found.
+    """Findings of a self-test.
 
     Args:
         flipped_gates: gates that differ from the reference; none may.
@@ -46,7 +46,7 @@ class SelfTestReport:
 
     @property
     def passed(self) -> bool:
-        """Whether the bundle may be used on this device."""
+        """True if the bundle may be used on this device."""
         return not self.flipped_gates and not self.wrong_tile_items and min(self.score_snr_db) >= self.min_snr_db
 
 
@@ -70,18 +70,15 @@ def run_selftest(device: Device) -> SelfTestReport:
     return SelfTestReport(
         flipped_gates=tuple(flipped),
         score_snr_db=tuple(snr_db),
-        min_snr_db=device.bundle.manifest.selftest.min_snr_db,
+        min_snr_db=float(device.bundle.manifest.selftest.min_snr_db),
         wrong_tile_items=_wrong_items(test, device.table),
     )
 
 
 def signal_to_noise_db(reference: NDArray[np.float32], value: NDArray[np.float32]) -> float:
-    """10 log10(sum reference^2 / sum (value - reference)^2), in decibels; infinite when the two are equal."""
-    noise = float(np.square(value.astype(np.float64) - reference).sum())
-    signal = float(np.square(reference.astype(np.float64)).sum())
-    if noise == 0:
-        return math.inf
-    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+    """Compute 10 log10(sum reference^2 / sum (value - reference)^2), in decibels; infinite when the two are equal."""
+    noise = np.square(value.astype(np.float64) - reference).sum()
+    return float(decibels(np.square(reference.astype(np.float64)).sum(), noise))
 
 
 def _wrong_items(test: SelfTest, table: ElasticTable) -> tuple[int, ...]:

@@ -1,1 +1,1 @@
-"""How good a checkpoint is: against baselines, controls and other ways to spend the same bytes."""
+"""Quality of a checkpoint beside baselines, controls and other ways to spend the same bytes."""

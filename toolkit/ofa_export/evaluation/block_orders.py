@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ofa_export.model.elastic_table import block_rms
 from ofa_export.model.importance import weigh
-from ofa_export.training.loop import Task, optimise, stage_seed
-from ofa_export.training.static import static_loss
+from ofa_export.training.static_stage import static_loss
+from ofa_export.training.training_loop import Task, optimise, stage_seed
 from ofa_export.training.training_run import TrainingRun
 
 MASK_RATE = 0.02
@@ -75,7 +75,7 @@ def _magnitude(run: TrainingRun) -> NDArray[np.float32]:
 
 
 def _scaled(run: TrainingRun) -> NDArray[np.float32]:
-    """What a weight means depends on how large the block is that it multiplies."""
+    """Return what a weight means depends on how large the block is that it multiplies."""
     weights: NDArray[np.float32] = run.importance[0] * _magnitude(run)
     return weights
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ofa_export.data.histories import HeldOut
 from ofa_export.evaluation.quality import Score
-from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
+from ofa_export.model.network import Adaptation, AdaptiveRecommender
 from ofa_export.ranking.scoring import Adapt, score_histories, static_adapt
-from ofa_export.training.loop import stage_seed
+from ofa_export.training.training_loop import stage_seed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class Contender:
 
 
 def network_score(model: AdaptiveRecommender, adapt: Adapt, table: Tensor) -> Score:
-    """Scores of a network with one item table.
+    """Return scores of a network with one item table.
 
     Args:
         model: the network.
@@ -43,7 +43,7 @@ def network_score(model: AdaptiveRecommender, adapt: Adapt, table: Tensor) -> Sc
 
 
 def own_variants(model: AdaptiveRecommender, table: Tensor, held_out: HeldOut, *, seed: int) -> tuple[Contender, ...]:
-    """The adapted net, and the same weights with one part of the adaptation taken away.
+    """Return the adapted net, and the same weights with one part of the adaptation taken away.
 
     Args:
         model: the network.
@@ -81,8 +81,7 @@ def own_variants(model: AdaptiveRecommender, table: Tensor, held_out: HeldOut, *
 @torch.no_grad()
 def _adaptation(model: AdaptiveRecommender, table: Tensor, histories: NDArray[np.int32]) -> Adaptation:
     rows = torch.from_numpy(histories.astype(np.int64))
-    valid = model.valid((rows >= 0).sum(dim=1))
-    return model.adapt(model.embed(lookup(table, rows), valid), valid)
+    return model.adapt(*model.embed_rows(table, rows))
 
 
 def _someone_elses(held_out: HeldOut, seed: int) -> NDArray[np.int32]:

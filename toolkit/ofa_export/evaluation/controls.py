@@ -6,9 +6,7 @@ recipe trains nothing.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,16 +18,15 @@ from torch import Tensor, nn
 
 from ofa_export.evaluation.subject import Subject
 from ofa_export.model.network import Adaptation, AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
 from ofa_export.ranking.scoring import Adapt, static_adapt
-from ofa_export.source_digest import source_digest
 from ofa_export.support.content_cache import ContentCache
-from ofa_export.training.mapper import fit_adaptive
-from ofa_export.training.progress import Progress
-from ofa_export.training.recipe import TilesStage, TrainRecipe
-from ofa_export.training.run import STAGES
+from ofa_export.support.processes import one_torch_thread
+from ofa_export.training.mapper_stage import fit_adaptive
 from ofa_export.training.state import job_of, restore_state, stored_state
-from ofa_export.training.tiles import fit_compressed, random_prefix_table
+from ofa_export.training.tiles_stage import fit_compressed, random_prefix_table
+from ofa_export.training.train import STAGES
+from ofa_export.training.train_recipe import TilesStage, TrainRecipe
+from ofa_export.training.training_progress import Progress
 from ofa_export.training.training_run import TrainingRun, initial_run
 
 LEARNING_RATES = (3e-4, 1e-3)
@@ -80,11 +77,18 @@ class ControlRuns:
     progress: Progress
 
     def run(self, control: Control) -> TrainingRun:
-        """A run with the control's net, trained."""
+        """Return a run with the control's net, trained."""
         recipe = control.recipe(self.subject.recipe)
         job = job_of(self.subject.histories, recipe, seed=self.subject.seed)
-        digest = hashlib.sha256(source_digest() + json.dumps([job, _lineage(control)]).encode())
-        content = self.store.get_or_make(f"control-{digest.hexdigest()}", lambda: self._trained(control))
+        lineage = _lineage(control)
+        content = self.store.get(
+            "control",
+            [job, [each.name for each in lineage]],
+            lambda: self._trained(control),
+            made_with=[
+                step for each in lineage for step in (each.train, each.adapt, each.prepare, each.recipe, each.begin)
+            ],
+        )
         run = self._new(control)
         restore_state(run, torch.load(io.BytesIO(content), weights_only=True))
         run.model.eval()
@@ -108,8 +112,8 @@ class ControlRuns:
         return run
 
 
-def _lineage(control: Control) -> list[str]:
-    return [control.name, *(_lineage(control.start) if control.start else [])]
+def _lineage(control: Control) -> list[Control]:
+    return [control, *(_lineage(control.start) if control.start else [])]
 
 
 def _stages() -> dict[str, Control]:
@@ -154,7 +158,7 @@ def mapper_controls() -> tuple[Control, ...]:
 
 
 def depth_control(depth: int) -> Control:
-    """The static net with another number of blocks.
+    """Return the static net with another number of blocks.
 
     Args:
         depth: L.
@@ -186,7 +190,7 @@ def at_the_better_rate(run: TrainingRun, fit: Callable[[float], None]) -> None:
 
 
 def _longer(run: TrainingRun) -> None:
-    """Static steps under the mapper stage's prefixes of tiles."""
+    """Train static steps under the mapper stage's prefixes of tiles."""
     recipe = run.recipe.mapper
 
     def fit(rate: float) -> None:
@@ -215,7 +219,7 @@ def _adaptively(run: TrainingRun, stage: str, adapt: Callable[[AdaptiveRecommend
 
 
 def _without_gates(model: AdaptiveRecommender) -> Adapt:
-    """Every block runs, and the mapper is told nothing of structure."""
+    """Return every block runs, and the mapper is told nothing of structure."""
 
     def adapt(x: Tensor, valid: Tensor) -> Adaptation:
         static = model.static_adaptation(len(x))
@@ -225,7 +229,7 @@ def _without_gates(model: AdaptiveRecommender) -> Adapt:
 
 
 def _without_structure(model: AdaptiveRecommender) -> Adapt:
-    """Gates as ever, but the mapper does not see them."""
+    """Return gates as ever, but the mapper does not see them."""
 
     def adapt(x: Tensor, valid: Tensor) -> Adaptation:
         own = model.adapt(x, valid)

@@ -20,7 +20,7 @@ from ofa_export.evaluation.table_methods import table_methods
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.training.baselines import MarkovChain, popularity_scores
-from ofa_export.training.loop import stage_seed
+from ofa_export.training.training_loop import stage_seed
 
 FINE_TUNED_STEPS = (1, 5, 10)
 FINE_TUNED_RATES = (1e-4, 3e-4, 1e-3, 3e-3)
@@ -69,7 +69,7 @@ class FineTuned:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
-    """What was measured for one checkpoint.
+    """Measurements of one checkpoint.
 
     Args:
         subject: checkpoint and data.
@@ -90,7 +90,7 @@ class Evaluation:
     group_points: tuple[GroupedQuality, ...]
 
     def entry(self, name: str) -> Entry:
-        """The entry of a name."""
+        """Return the entry of a name."""
         return next(entry for entry in self.entries if entry.name == name)
 
 
@@ -212,7 +212,7 @@ def _fine_tuning(
 
 
 def _tuning_sets(subject: Subject, held_out: HeldOut) -> tuple[HeldOut, HeldOut]:
-    """The users that are measured, and validation positions of others to choose the rate by."""
+    """Return the users that are measured, and validation positions of others to choose the rate by."""
     drawn = np.random.default_rng(stage_seed(subject.seed, "fine-tuning")).permutation(np.unique(held_out.users))
     measured, others = drawn[:FINE_TUNED_USERS], drawn[FINE_TUNED_USERS:]
     tuning = held_out_items(

@@ -1,4 +1,4 @@
-"""What adapting in one pass replaces: gradient steps on the user's own history, on the device.
+"""Gradient steps on the user's own history, on the device: the alternative to adapting in one pass.
 
 Source: our choice of the form: Adam on backbone and final norm (item table and positions stay as they are, as they
 would on a phone), the static net's loss on all positions of the history, every user from the same start.
@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ofa_export.evaluation.quality import Score
-from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.model.threads import one_torch_thread
+from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.support.processes import one_torch_thread
 
 TIMED_USERS = 50
 """Enough for a median; ten gradient steps take a hundred times as long as one pass."""
@@ -26,7 +26,7 @@ TIMED_USERS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuning:
-    """How a user's net is fine-tuned.
+    """Settings for fine-tuning a user's net.
 
     Args:
         steps: gradient steps.
@@ -38,7 +38,7 @@ class FineTuning:
 
 
 def fine_tuned_score(model: AdaptiveRecommender, table: Tensor, how: FineTuning) -> Score:
-    """Scores of nets that were each fine-tuned on the history that they score.
+    """Return scores of nets that were each fine-tuned on the history that they score.
 
     Args:
         model: the static net that every user starts from; left as it is.
@@ -58,15 +58,15 @@ def _score_one(
 ) -> NDArray[np.float32]:
     own = fine_tune(model, table, history, how)
     with torch.no_grad():
-        hidden, _ = _hidden(own, table, torch.from_numpy(history.astype(np.int64)))
-        scores: NDArray[np.float32] = (own.states(hidden)[:, -1] @ table.T).numpy()
+        states = own.static_states(table, torch.from_numpy(history.astype(np.int64)))
+        scores: NDArray[np.float32] = (states[:, -1] @ table.T).numpy()
     return scores
 
 
 def fine_tune(
     model: AdaptiveRecommender, table: Tensor, history: NDArray[np.int32], how: FineTuning
 ) -> AdaptiveRecommender:
-    """A copy of the static net after gradient steps on one history.
+    """Return a copy of the static net after gradient steps on one history.
 
     Args:
         model: the start; left as it is.
@@ -85,17 +85,10 @@ def fine_tune(
         return own
     for _ in range(how.steps):
         optimiser.zero_grad(set_to_none=True)
-        hidden, _ = _hidden(own, table, rows)
-        loss = F.cross_entropy(own.states(hidden)[:, :-1][where] @ table.T, rows[:, 1:][where])
+        loss = F.cross_entropy(own.static_states(table, rows)[:, :-1][where] @ table.T, rows[:, 1:][where])
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return own
-
-
-def _hidden(model: AdaptiveRecommender, table: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    valid = model.valid((rows >= 0).sum(dim=1))
-    x = model.embed(lookup(table, rows), valid)
-    return model.assemble(x, valid, model.static_adaptation(len(rows))), valid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +107,7 @@ class AdaptationTimes:
 
     @property
     def ratio(self) -> float:
-        """How many times longer fine-tuning takes."""
+        """Time of fine-tuning, as a multiple of one pass."""
         return self.fine_tuning_ms / self.one_pass_ms
 
 
@@ -148,5 +141,4 @@ def time_adaptation(
 @torch.no_grad()
 def _adapt_once(model: AdaptiveRecommender, table: Tensor, history: NDArray[np.int32]) -> None:
     rows = torch.from_numpy(history.astype(np.int64))
-    valid = model.valid((rows >= 0).sum(dim=1))
-    model.adapt(model.embed(lookup(table, rows), valid), valid)
+    model.adapt(*model.embed_rows(table, rows))

@@ -12,8 +12,8 @@ from ofa_export.evaluation.contenders import network_score
 from ofa_export.evaluation.controls import STARTS, Control, ControlRuns, at_the_better_rate
 from ofa_export.evaluation.quality import Quality, measure
 from ofa_export.ranking.scoring import static_adapt
-from ofa_export.training.groups import cluster_users, refine_tables
-from ofa_export.training.recipe import TrainRecipe
+from ofa_export.training.groups_stage import cluster_users, refine_tables
+from ofa_export.training.train_recipe import TrainRecipe
 from ofa_export.training.training_run import TrainingRun
 
 GROUP_COUNTS = (1, 2, 4, 8)
@@ -46,7 +46,7 @@ def group_qualities(runs: ControlRuns, held_out: HeldOut) -> tuple[GroupedQualit
 
 
 def group_control(groups: int) -> Control:
-    """The static net whose table, or each group's, is trained on for as many steps at the better of two rates.
+    """Return the static net whose table, or each group's, is trained on for as many steps at the better of two rates.
 
     Args:
         groups: G_u; 1 is the shared table.
@@ -78,7 +78,7 @@ def _refine(run: TrainingRun) -> None:
 
 
 def _for_groups(state: dict[str, Any], groups: int) -> dict[str, Any]:
-    """The state of a net with one table as that of a net with a copy of it for each group."""
+    """Return the state of a net with one table as that of a net with a copy of it for each group."""
     model = {name: value for name, value in state["model"].items() if name != "tables"}
     return state | {
         "model": model | {"tables": state["model"]["tables"].repeat(groups, 1, 1)},

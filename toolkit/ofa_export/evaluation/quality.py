@@ -1,4 +1,4 @@
-"""How well a way to score ranks held-out items: full ranking, one value per user, intervals and paired differences."""
+"""Ranking quality on held-out items: full ranking, one value per user, intervals and paired differences."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.data.histories import HeldOut, Histories
-from ofa_export.ranking.metrics import Interval, hit_rate, interval, ndcg, target_ranks
+from ofa_export.ranking.metrics import TOP, Interval, hit_rate, interval, ndcg, target_ranks
 
-K = 10
 BATCH = 512
 """Histories that are scored at a time, so that scores of all items never lie in memory for all users."""
 
@@ -52,7 +51,7 @@ class Quality:
         return interval(self.hits)
 
     def lead_over(self, other: Quality) -> Interval:
-        """Mean paired difference in NDCG@10 to another way on the same users, with its 95 % interval."""
+        """Return mean paired difference in NDCG@10 to another way on the same users, with its 95 % interval."""
         return interval(self.ndcg - other.ndcg)
 
 
@@ -78,19 +77,19 @@ def measure(score: Score, held_out: HeldOut, histories: Histories) -> Quality:
     found = np.concatenate(ranks)
     assembled = np.concatenate(gates) if gates else None
     return Quality(
-        ndcg=per_user(ndcg(found, K), held_out.users),
-        hits=per_user(hit_rate(found, K), held_out.users),
+        ndcg=per_user(ndcg(found, TOP), held_out.users),
+        hits=per_user(hit_rate(found, TOP), held_out.users),
         executed=None if assembled is None else per_user(assembled.mean(axis=1), held_out.users),
         gate_patterns=0 if assembled is None else len(np.unique(assembled, axis=0)),
     )
 
 
 def per_user(values: NDArray[np.float64], users: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean of each user's positions, in ascending order of users.
+    """Return mean of each user's positions, in ascending order of users.
 
     Args:
         values: `[B]`.
-        users: `[B]`, whose each value is.
+        users: `[B]`, the user of each value.
     """
     _, owner = np.unique(users, return_inverse=True)
     means: NDArray[np.float64] = np.bincount(owner, weights=values) / np.bincount(owner)

@@ -1,4 +1,4 @@
-"""What is evaluated: a checkpoint and the data that it was trained on, cut up as they were then."""
+"""The subject of an evaluation: a checkpoint and the data that it was trained on, cut up as they were then."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ofa_export.data.histories import Histories, build_histories
 from ofa_export.data.sample import SAMPLES, load_dataset
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.training.recipe import TrainRecipe
+from ofa_export.training.train_recipe import TrainRecipe
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -68,7 +68,7 @@ class FineTunedRow:
 
     @property
     def ratio(self) -> float:
-        """How many times longer the steps take."""
+        """Time of the steps, as a multiple of one pass."""
         return self.fine_tuning_ms / self.one_pass_ms
 
 
@@ -142,7 +142,7 @@ class SegmentRow:
 
 
 def rows(evaluations: Sequence[Evaluation]) -> tuple[Row, ...]:
-    """Every way to rank, in the order of the evaluations.
+    """Return every way to rank, in the order of the evaluations.
 
     Args:
         evaluations: the same data and recipe under different seeds.
@@ -194,7 +194,7 @@ def fine_tuned_rows(evaluations: Sequence[Evaluation]) -> tuple[FineTunedRow, ..
 
 
 def byte_rows(evaluations: Sequence[Evaluation]) -> tuple[ByteRow, ...]:
-    """Quality per byte, method by method, `full_table` first."""
+    """Return quality per byte, method by method, `full_table` first."""
     methods = {method.name: method for method in table_methods()}
     grouped = list(zip(*(evaluation.byte_points for evaluation in evaluations), strict=True))
     means = [(points[0], over_seeds([point.quality for point in points])) for points in grouped]
@@ -238,7 +238,7 @@ def group_rows(evaluations: Sequence[Evaluation]) -> tuple[GroupRow, ...]:
 
 
 def segment_rows(evaluations: Sequence[Evaluation]) -> tuple[SegmentRow, ...]:
-    """Where adapting pays: segments of the first seed's users; empty without the trained static control."""
+    """Tell where adapting pays: segments of the first seed's users; empty without the trained static control."""
     first = evaluations[0]
     if all(entry.name != SEGMENT_RIVAL for entry in first.entries):
         return ()
@@ -262,7 +262,7 @@ def segment_rows(evaluations: Sequence[Evaluation]) -> tuple[SegmentRow, ...]:
 
 
 def over_seeds(qualities: Sequence[Quality]) -> Quality:
-    """Each user's mean over seeds."""
+    """Return each user's mean over seeds."""
     executed = [quality.executed for quality in qualities if quality.executed is not None]
     return Quality(
         ndcg=np.mean([quality.ndcg for quality in qualities], axis=0),

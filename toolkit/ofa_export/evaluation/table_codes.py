@@ -16,7 +16,7 @@ CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 def uniform_code(table: Tensor, bits: int) -> Tensor:
-    """The table as a symmetric uniform code reads it, one float32 scale per column, with straight-through gradients.
+    """Code the table with a symmetric uniform code, one float32 scale per column, with straight-through gradients.
 
     Args:
         table: [V, d].
@@ -40,7 +40,7 @@ def uniform_code(table: Tensor, bits: int) -> Tensor:
 
 
 def uniform_bytes(items: int, width: int, bits: int) -> int:
-    """Bytes of a uniform code: packed codes and one float32 per column."""
+    """Return bytes of a uniform code: packed codes and one float32 per column."""
     return (items * width * bits + 7) // 8 + 4 * width
 
 
@@ -63,12 +63,12 @@ class ProductCode:
     _quantiser: Any = field(default=None)
 
     def size(self, items: int, width: int) -> int:
-        """Bytes of packed codes and float32 codebooks."""
+        """Return bytes of packed codes and float32 codebooks."""
         codebooks: int = 4 * 2**self.bits * width
         return (items * (width // self.dims) * self.bits + 7) // 8 + codebooks
 
     def read(self, table: Tensor) -> Tensor:
-        """The table as it is after coding and decoding, [V, d]; refits the codebooks when it is time."""
+        """Return the table as it is after coding and decoding, [V, d]; refits the codebooks when it is time."""
         values = np.ascontiguousarray(table.detach().numpy())
         if self._calls % self.refit_every == 0:
             self.fit(values)

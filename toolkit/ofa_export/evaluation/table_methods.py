@@ -15,7 +15,7 @@ from ofa_export.evaluation.block_orders import BlockOrder, block_orders
 from ofa_export.evaluation.controls import STARTS, Control
 from ofa_export.evaluation.table_codes import ProductCode, uniform_bytes, uniform_code
 from ofa_export.model.importance import weigh
-from ofa_export.training.tiles import fit_compressed, keep_prefix, random_prefix_table
+from ofa_export.training.tiles_stage import fit_compressed, keep_prefix, random_prefix_table
 from ofa_export.training.training_run import TrainingRun
 
 SHARES = (0.02, 0.03125, 0.046875, 0.0625, 0.09375, 0.125, 0.1875, 0.25)
@@ -52,7 +52,7 @@ class TableMethod:
 
 
 def table_methods() -> tuple[TableMethod, ...]:
-    """Every method; ours first."""
+    """Return every method; ours first."""
     return (
         TableMethod(
             name="tiles",
@@ -70,7 +70,7 @@ def table_methods() -> tuple[TableMethod, ...]:
 
 
 def _order_control(order: BlockOrder) -> Control:
-    """The net as it is, with its blocks in an order."""
+    """Return the net as it is, with its blocks in an order."""
 
     def train(run: TrainingRun) -> None:
         run.importance[0] = order.weights(run)
@@ -191,7 +191,7 @@ def _prefixes(run: TrainingRun, shares: tuple[float, ...]) -> Sized:
 
 
 def _prefixes_of(run: TrainingRun, table: Tensor, shares: tuple[float, ...]) -> Sized:
-    """The longest prefix of whole tiles within each share of the fp32 table's bytes."""
+    """Return the longest prefix of whole tiles within each share of the fp32 table's bytes."""
     sizes = prefix_bytes(run.tile_orders[0], np.array(run.model.config.group_sizes))
     for share in shares:
         count = int(np.searchsorted(sizes, share * 4 * table.numel(), side="right")) - 1

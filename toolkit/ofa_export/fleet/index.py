@@ -6,16 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from ofa_export.bundle.document import Bytes, Digest, Name, StrictModel, first_problem
+from ofa_export.bundle.document import Bytes, Digest, Name, first_problem
 from ofa_export.bundle.manifest import Count, Score
 from ofa_export.errors import FleetError
+from ofa_export.support.frozen_model import FiniteModel
 
 VERSION: Literal["2.0"] = "2.0"
 
 BundleName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]{1,200}\.ofab$")]
 
 
-class FleetBundle(StrictModel):
+class FleetBundle(FiniteModel):
     """One bundle of a fleet, as planned.
 
     Args:
@@ -39,7 +40,7 @@ class FleetBundle(StrictModel):
     ndcg_at_10: Score | None
 
 
-class FleetIndex(StrictModel):
+class FleetIndex(FiniteModel):
     """The content of `fleet.json`.
 
     Args:
@@ -69,5 +70,5 @@ class FleetIndex(StrictModel):
             raise FleetError(f"fleet.json is damaged or of another version: {first_problem(error)}") from error
 
     def names(self) -> tuple[str, ...]:
-        """Names of all bundles, in order."""
+        """Return names of all bundles, in order."""
         return tuple(bundle.name for bundle in self.bundles)

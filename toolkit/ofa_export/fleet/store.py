@@ -1,4 +1,4 @@
-"""Where a fleet lies: a folder at any fsspec URL, in which every entry of every bundle is stored once, by digest.
+"""Store of a fleet: a folder at any fsspec URL, in which every entry of every bundle lies once, by digest.
 
     fleet.json             the plan
     bundles/NAME.json      manifest of a bundle that is complete: it is written after its entries
@@ -49,12 +49,12 @@ class FleetStore:
             raise ConfigError(f"'{url}' is neither a folder nor a URL that fsspec knows: {error}.") from error
 
     def exists(self) -> bool:
-        """Whether there is a fleet."""
+        """Tell whether there is a fleet."""
         with self._refusals():
             return bool(self._files.exists(self._path(INDEX)))
 
     def is_free(self) -> bool:
-        """Whether there is nothing but what a writer left that was killed before the plan was stored."""
+        """Tell whether there is nothing but what a writer left that was killed before the plan was stored."""
         with self._refusals():
             if not self._files.exists(self._root):
                 return True
@@ -64,7 +64,7 @@ class FleetStore:
         return names <= {PARTS}
 
     def index(self) -> FleetIndex:
-        """The plan.
+        """Return the plan.
 
         Raises:
             FleetError: there is none, or it is damaged.
@@ -91,13 +91,13 @@ class FleetStore:
         self._write(f"{BUNDLES}/{name}.json", manifest)
 
     def complete(self, name: str) -> bool:
-        """Whether a bundle is stored whole: every entry is there with its size (`read_bundle` checks digests)."""
+        """Tell whether a bundle is stored whole: every entry is there with its size (`read_bundle` checks digests)."""
         with self._refusals():
             written = self._files.exists(self._path(f"{BUNDLES}/{name}.json"))
         return written and all(self._holds(entry) for entry in self.manifest(name).entries)
 
     def manifest(self, name: str) -> Manifest:
-        """The manifest of a bundle.
+        """Return the manifest of a bundle.
 
         Raises:
             BundleError: it is damaged.
@@ -106,7 +106,7 @@ class FleetStore:
         return Manifest.from_bytes(self._read(f"{BUNDLES}/{name}.json"))
 
     def read_entry(self, entry: Entry) -> bytes:
-        """An entry.
+        """Return an entry.
 
         Raises:
             FleetError: it is missing or damaged.
@@ -120,7 +120,7 @@ class FleetStore:
         return content
 
     def stored_bytes(self) -> int:
-        """Bytes of all entries and manifests."""
+        """Return bytes of all entries and manifests."""
         with self._refusals():
             return int(sum(self._files.du(self._path(part)) for part in (ENTRIES, BUNDLES)))
 

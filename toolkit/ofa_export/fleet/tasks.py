@@ -1,4 +1,4 @@
-"""What a worker does for one bundle of a fleet; every argument and result can be sent to another process."""
+"""Work on one bundle of a fleet; every argument and result can be sent to another process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ofa_export.errors import OfaExportError
 from ofa_export.fleet.index import FleetBundle
 from ofa_export.fleet.store import FleetStore
 from ofa_export.planning.bundle_job import Job
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import no_progress
 

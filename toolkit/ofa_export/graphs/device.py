@@ -1,4 +1,4 @@
-"""Cuts the reference into the graphs of the tensor contract: `adapt`, `block_l`, `score`.
+"""The graphs of the tensor contract, cut from the reference: `adapt`, `block_l`, `score`.
 
 Each graph holds only the parameters it reads: what is in a graph is what its file on the phone is made of.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, device_contract
@@ -71,7 +72,7 @@ class DeviceGraph:
 
 
 def device_graphs(model: AdaptiveRecommender, *, candidates: int) -> tuple[DeviceGraph, ...]:
-    """All graphs of a model, in the order of the contract.
+    """Return all graphs of a model, in the order of the contract.
 
     Args:
         model: the reference; its parameters are shared, not copied.
@@ -83,3 +84,12 @@ def device_graphs(model: AdaptiveRecommender, *, candidates: int) -> tuple[Devic
     specs = device_contract(model.config.shapes(theta_size=model.theta_size, candidates=candidates))
     modules = [AdaptGraph(model), *(BlockGraph(block) for block in model.blocks), ScoreGraph(model)]
     return tuple(DeviceGraph(spec, module.eval()) for spec, module in zip(specs, modules, strict=True))
+
+
+def sample_inputs(graph: GraphSpec) -> tuple[Tensor, ...]:
+    """Return tensors of ones in the contract's shapes and element types, in binding order: a history of one item.
+
+    Args:
+        graph: the graph to trace.
+    """
+    return tuple(torch.ones(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in graph.inputs)

@@ -1,4 +1,4 @@
-"""The linear layers of device graphs, by name: what precision is chosen for."""
+"""The linear layers of device graphs by name, for each of which a precision is chosen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ofa_export.graphs.device import DeviceGraph
 
 
 def linear_paths(graph: DeviceGraph) -> dict[str, nn.Linear]:
-    """Every linear layer of one graph.
+    """Return every linear layer of one graph.
 
     Args:
         graph: one of `device_graphs`.
@@ -22,7 +22,7 @@ def linear_paths(graph: DeviceGraph) -> dict[str, nn.Linear]:
 
 
 def linear_layers(graphs: Sequence[DeviceGraph]) -> dict[str, nn.Linear]:
-    """Every linear layer, in the order of the graphs.
+    """Return every linear layer, in the order of the graphs.
 
     Args:
         graphs: as `device_graphs` gives them.

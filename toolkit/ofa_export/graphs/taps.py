@@ -1,4 +1,4 @@
-"""Device graphs that can be looked into: what each of their layers gives becomes another output."""
+"""Tapped device graphs: the result of each of their layers becomes another output."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ofa_export.contract import TensorSpec
-from ofa_export.graphs.device import DeviceGraph
-from ofa_export.graphs.sample_inputs import sample_inputs
+from ofa_export.graphs.device import DeviceGraph, sample_inputs
 
 PASSING = (nn.Dropout, nn.Identity)
 """Modules that compute nothing at inference."""
@@ -64,7 +63,7 @@ class TappedModule(nn.Module):
         self.taps = taps
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The graph's inputs -> its outputs, then those of the tapped layers, each flat: [1, values]."""
+        """Return the graph's inputs -> its outputs, then those of the tapped layers, each flat: [1, values]."""
         with layer_outputs(self) as found:
             outputs = self.graph_class.forward(self, *inputs)
         # Flat, because LiteRT's converter makes a second operation of a layer whose result is wanted in two shapes.

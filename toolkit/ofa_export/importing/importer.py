@@ -1,37 +1,41 @@
-"""Makes a checkpoint of a state dict: the source's static net, and everything that adapts at its neutral start."""
+"""Checkpoints from state dicts of other projects: the static net, and all that adapts at its neutral start."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ofa_export import __version__
 from ofa_export.bundle.tile_order import plane_order
 from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
-from ofa_export.errors import ConfigError, UnknownNameError
-from ofa_export.importing.formats import FORMATS
-from ofa_export.importing.item_keys import source_keys
+from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
+from ofa_export.importing.imported_net import ImportedNet
+from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
+from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.state_dict import read_state_dict
-from ofa_export.importing.static_net import StaticNet
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.support.output import atomic_folder
-from ofa_export.training.comparison import baseline_quality
+from ofa_export.support.processes import one_torch_thread
+from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
-from ofa_export.training.loop import stage_seed
-from ofa_export.training.run import check_free
+from ofa_export.training.train import check_free
+from ofa_export.training.training_loop import stage_seed
 
 VALIDATION = 1000
 ITEM_GROUPS = 20
@@ -39,7 +43,7 @@ ITEM_GROUPS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What is to be imported.
+    """Request for an import.
 
     Args:
         state_dict: the file with the tensors.
@@ -118,8 +122,10 @@ def import_checkpoint(
     return Imported(checkpoint=checkpoint, notes=(*notes, *dropped))
 
 
-def neutral_network(config: ModelConfig, net: StaticNet, order: NDArray[np.int64], *, seed: int) -> AdaptiveRecommender:
-    """The imported static net, with a mapper that generates zeros and a controller that keeps every block.
+def neutral_network(
+    config: ModelConfig, net: ImportedNet, order: NDArray[np.int64], *, seed: int
+) -> AdaptiveRecommender:
+    """Return the imported static net, with a mapper that generates zeros and a controller that keeps every block.
 
     Args:
         config: from `net.config`.
@@ -157,7 +163,7 @@ def _checkpoint(
     validation = _validation(histories, config, seed=seed)
     scores, _ = score_histories(model, model.adapt, model.tables[0], validation.histories)
     seen = validation.histories if histories.exclude_history else None
-    quality = float(ndcg(target_ranks(scores, validation.targets, history=seen), 10).mean())
+    quality = float(ndcg_at_10(scores, validation.targets, history=seen).mean())
     training = {
         "recipe": {"description": f"Imported from a state dict of format {provenance['format']}."},
         "seed": seed,
@@ -192,3 +198,69 @@ def _validation(histories: Histories, config: ModelConfig, *, seed: int) -> Vali
     return ValidationSet(
         histories=found.history, targets=found.targets, user_groups=np.zeros(len(found.targets), np.int32)
     )
+
+
+class ReadSource(Protocol):
+    """From a state dict and the number of heads to the static net."""
+
+    def __call__(self, tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
+        """Check and translate the tensors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFormat:
+    """A code base whose state dicts can be read.
+
+    Args:
+        read: translates its tensors.
+        default_heads: what its own configuration says when nobody changes it.
+    """
+
+    read: ReadSource
+    default_heads: int
+
+
+FORMATS: Mapping[str, SourceFormat] = {
+    "pmixer": SourceFormat(read=read_published, default_heads=1),
+    "pmixer-unmasked": SourceFormat(read=read_unmasked, default_heads=1),
+    "pmixer-norm-first": SourceFormat(read=read_norm_first, default_heads=1),
+    "pmixer-norm-last": SourceFormat(read=read_norm_last, default_heads=1),
+    "recbole": SourceFormat(read=read_recbole, default_heads=2),
+}
+
+
+def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
+    """Return the key of each item of the source.
+
+    Args:
+        count: n, items of the source without padding.
+        path: CSV or Parquet with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+
+    Returns:
+        n keys, those of source ids 1 … n.
+
+    Raises:
+        InteractionsError: the file cannot be read, or does not give each source id a key of its own.
+    """
+    if path is None:
+        return tuple(str(number) for number in range(1, count + 1))
+    rows = scan_columns(path, ("source_id", "item_id"))
+    keys = rows.select(as_text(path, rows, "source_id"), as_text(path, rows, "item_id"))
+    table = collect(path, keys).drop_nulls().unique(maintain_order=True)
+    numbers = table["source_id"].cast(pl.Int64, strict=False)
+    wrong = table["source_id"].filter(numbers.is_null() | ~numbers.is_between(1, count))
+    if len(wrong):
+        raise InteractionsError(
+            f"{path}: source_id {wrong[0]!r} is not a whole number from 1 to {count}, the items of the source "
+            "(0 is its padding). Leave out rows of other items."
+        )
+    for column, values in (("source_id", numbers), ("item_id", table["item_id"])):
+        if values.n_unique() < len(values):
+            twice = values.filter(values.is_duplicated())[0]
+            raise InteractionsError(f"{path} has more than one row with {column} {twice!r}. Keep one row per item.")
+    if len(table) < count:
+        missing = next(number for number in range(1, count + 1) if number not in set(numbers))
+        raise InteractionsError(
+            f"{path} has keys for {len(table)} of the source's {count} items; {missing} is the first without one."
+        )
+    return tuple(table["item_id"].gather(numbers.arg_sort()))

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ofa_export.errors import CheckpointError
+from ofa_export.importing.imported_net import ImportedNet
 from ofa_export.importing.source_tensors import SourceTensors
-from ofa_export.importing.static_net import StaticNet
 from ofa_export.model.config import BackboneName
 
 LINEARS = {"conv1": "ffn_in", "conv2": "ffn_out"}
 NORMS = {"attention_layernorms": "attention_norm", "forward_layernorms": "ffn_norm"}
 
 
-def read_published(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The form with positions from 0 and a normalised query.
+def read_published(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
+    """Return the form with positions from 0 and a normalised query.
 
     Args:
         tensors: the state dict.
@@ -37,20 +37,20 @@ def read_published(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
     return _read(source, "pmixer-sasrec", position, heads)
 
 
-def read_unmasked(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The form with positions from 1, no mask over padding, and no option --norm_first; see `read_published`."""
+def read_unmasked(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
+    """Return the form with positions from 1, no mask over padding, and no option --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-unmasked")
     return _read(source, "pmixer-sasrec-unmasked", _positions_from_one(source), heads)
 
 
-def read_norm_first(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The newest form, trained with --norm_first; see `read_published`."""
+def read_norm_first(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
+    """Return the newest form, trained with --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-norm-first")
     return _read(source, "pmixer-sasrec-norm-first", _positions_from_one(source), heads)
 
 
-def read_norm_last(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
-    """The newest form, trained without --norm_first; see `read_published`."""
+def read_norm_last(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
+    """Return the newest form, trained without --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-norm-last")
     return _read(source, "pmixer-sasrec-norm-last", _positions_from_one(source), heads)
 
@@ -65,7 +65,7 @@ def _positions_from_one(source: SourceTensors) -> Tensor:
     return position[1:]
 
 
-def _read(source: SourceTensors, backbone: BackboneName, position: Tensor, heads: int) -> StaticNet:
+def _read(source: SourceTensors, backbone: BackboneName, position: Tensor, heads: int) -> ImportedNet:
     table = source.matrix("item_emb.weight")
     d = table.shape[1]
     # Both are tables of the same width; `matrix` takes any.
@@ -89,4 +89,4 @@ def _read(source: SourceTensors, backbone: BackboneName, position: Tensor, heads
             made[f"{ours}.norms.{name}.gain"] = source.take(f"{theirs}.{index}.weight", (d,))
             made[f"{ours}.norms.{name}.bias"] = source.take(f"{theirs}.{index}.bias", (d,))
     source.finish()
-    return StaticNet(backbone=backbone, heads=heads, depth=depth, table=table[1:], position=position, tensors=made)
+    return ImportedNet(backbone=backbone, heads=heads, depth=depth, table=table[1:], position=position, tensors=made)

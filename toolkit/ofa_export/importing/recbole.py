@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ofa_export.importing.imported_net import ImportedNet
 from ofa_export.importing.source_tensors import SourceTensors
-from ofa_export.importing.static_net import StaticNet
 
 SQUARE = {"query": "query", "key": "key", "value": "value", "dense": "out"}
 
 
-def read_recbole(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
+def read_recbole(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
     """Turn the state dict of `recbole.model.sequential_recommender.SASRec` into ours.
 
     Args:
@@ -40,7 +40,7 @@ def read_recbole(tensors: Mapping[str, Tensor], heads: int) -> StaticNet:
             made[f"{ours}.norms.{to}.gain"] = source.take(f"{theirs}.{name}.LayerNorm.weight", (d,))
             made[f"{ours}.norms.{to}.bias"] = source.take(f"{theirs}.{name}.LayerNorm.bias", (d,))
     source.finish()
-    return StaticNet(
+    return ImportedNet(
         backbone="recbole-sasrec",
         heads=heads,
         depth=depth,

@@ -1,4 +1,4 @@
-"""Takes the tensors that a format promises out of a state dict, and reports all that is wrong with them together."""
+"""The tensors that a format promises, taken out of a state dict; all that is wrong is reported together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SourceTensors:
     _problems: list[str] = field(default_factory=list)
 
     def matrix(self, name: str) -> Tensor:
-        """A tensor of two dimensions that decides the sizes of others, as it is; `finish` reports what is wrong in it.
+        """Take a tensor of two dimensions that decides the sizes of others; `finish` reports what is wrong in it.
 
         Raises:
             CheckpointError: it is missing or has other dimensions, so nothing else can be checked.
@@ -45,7 +45,7 @@ class SourceTensors:
         return found
 
     def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        """A tensor of a known shape; zeros where it cannot be used, which `finish` then reports.
+        """Return a tensor of a known shape; zeros where it cannot be used, which `finish` then reports.
 
         Args:
             name: in the source.

@@ -1,4 +1,4 @@
-"""Reads a state dict of another code base as hostile input: tensors only, no pickled code."""
+"""State dicts of other code bases, read as hostile input: tensors only, no pickled code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from ofa_export.errors import CheckpointError
 
 TORCH_STARTS = (b"PK", b"\x80")
-"""How files of torch.save begin: as a zip archive, or as a pickle (older ones)."""
+"""First bytes of files of torch.save: a zip archive, or a pickle (older ones)."""
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -8,20 +8,23 @@ import json
 import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
-from ofa_export.bundle.layout import OrderName
+from ofa_export.bundle.document import OrderName
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
+from ofa_export.support.frozen_model import FrozenModel
+from ofa_export.support.resources import SAMPLE
 
 SCHEMA_VERSION = "1.0"
 FORMAT = "ofa-export checkpoint"
@@ -36,8 +39,8 @@ DIGESTED = {CONFIG: CONFIG, WEIGHTS: WEIGHTS, ITEMS: ITEMS, VALIDATION: "probes.
 ITEM_SCHEMA = {"item_id": pl.String, "title": pl.String}
 
 
-class DataCard(BaseModel):
-    """Where the training data come from.
+class DataCard(FrozenModel):
+    """Origin of the training data.
 
     Args:
         name: name of the data set.
@@ -46,15 +49,13 @@ class DataCard(BaseModel):
         exclude_history: True when an item is bought once, so that rankings leave out the visible history.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     name: str = Field(min_length=1, max_length=200)
     licence: str = Field(max_length=200)
     attribution: str = Field(max_length=4000)
     exclude_history: bool
 
 
-class CheckpointConfig(BaseModel):
+class CheckpointConfig(FrozenModel):
     """Content of config.json.
 
     Args:
@@ -63,8 +64,6 @@ class CheckpointConfig(BaseModel):
         order: how the tiles are ordered: `planes`, `peel` or `magnitude`.
         training: resolved recipe, seed and what each stage measured.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal["ofa-export checkpoint"] = "ofa-export checkpoint"
     schema_version: str = SCHEMA_VERSION
@@ -97,10 +96,32 @@ class ValidationSet:
         lengths: NDArray[np.int32] = np.sum(self.histories >= 0, axis=1, dtype=np.int32)
         return lengths
 
+    def rows_of_group(self, group: int) -> NDArray[np.int64]:
+        """Return indices of the histories of a user group, `[n]`; of all when the group has none."""
+        mine = np.flatnonzero(self.user_groups == group)
+        return mine if len(mine) else np.arange(len(self.targets))
+
+    def of_group(self, group: int) -> ValidationSet:
+        """Return the histories of a user group, with those that count as missed; all when the group has none."""
+        if not (self.user_groups == group).any():
+            return self
+        rows = self.rows_of_group(group)
+        return ValidationSet(
+            histories=self.histories[rows],
+            targets=self.targets[rows],
+            user_groups=self.user_groups[rows],
+            missed_groups=self.missed_groups[self.missed_groups == group],
+        )
+
+    @property
+    def items(self) -> list[NDArray[np.int32]]:
+        """Item rows of each history without padding, oldest first."""
+        return [rows[rows >= 0] for rows in self.histories]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A trained recommender, as `load_checkpoint` gives it.
+    """A trained recommender; `Checkpoint.open` reads one.
 
     Args:
         config: what config.json holds.
@@ -112,6 +133,7 @@ class Checkpoint:
         item_titles: V titles in row order, "" where unknown.
         validation: histories that nothing was trained on.
         sha256: digest over the four files, "" before the checkpoint is saved.
+        folder: that it was read from; None before the checkpoint is saved.
     """
 
     config: CheckpointConfig
@@ -123,14 +145,35 @@ class Checkpoint:
     item_titles: Sequence[str]
     validation: ValidationSet
     sha256: str = ""
+    folder: Path | None = None
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Checkpoint:
+        """Read and check a checkpoint folder.
+
+        Args:
+            folder: as `train` or `import_checkpoint` wrote it.
+
+        Raises:
+            CheckpointError: a file of it is missing, damaged or foreign, or holds what a checkpoint must not hold.
+        """
+        # Imported here: the reader makes checkpoints.
+        from ofa_export.model.checkpoint_reader import load_checkpoint
+
+        return load_checkpoint(Path(folder))
+
+    @classmethod
+    def sample(cls) -> Checkpoint:
+        """Read the checkpoint that travels with this package: 3,145 items of a gift shop (Online Retail)."""
+        return cls.open(SAMPLE)
 
     def table(self, group: int) -> Tensor:
-        """The item table of a user group, [V, d]."""
+        """Return the item table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
 def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """The bytes of the four files; the same checkpoint gives the same bytes.
+    """Return the bytes of the four files; the same checkpoint gives the same bytes.
 
     Args:
         checkpoint: what to write.
@@ -162,7 +205,7 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:
-    """SHA-256 over the names and contents of a checkpoint's files, as hex."""
+    """Return SHA-256 over the names and contents of a checkpoint's files, as hex."""
     digest = hashlib.sha256()
     for name, label in DIGESTED.items():
         content = memoryview(files[name])

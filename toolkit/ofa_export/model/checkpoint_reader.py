@@ -1,4 +1,4 @@
-"""Reads a checkpoint as hostile input: no pickle, and every tensor's name, type, shape and values are checked.
+"""Reader of checkpoints as hostile input: no pickle; every tensor's name, type, shape and values are checked.
 
 The files stay mapped: the item table of a large catalogue takes no memory that the system cannot have back.
 """
@@ -38,7 +38,7 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
 
 File = bytes | mmap.mmap
-"""What is in a file; mapped, unless it is empty, which cannot be mapped."""
+"""Content of a file; mapped, unless it is empty, which cannot be mapped."""
 
 VALUES_AT_ONCE = 2**22
 """Values that are looked at in one go: what says which are finite is small beside a mapped table."""
@@ -89,6 +89,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         item_titles=titles,
         validation=_parse_validation(_tensors(path, VALIDATION, files[VALIDATION]), config.model),
         sha256=files_digest(files),
+        folder=path,
     )
 
 
@@ -168,7 +169,7 @@ def _tensors(path: Path, name: str, data: File) -> dict[str, Tensor]:
 
 
 def _check_size(tensors: dict[str, Tensor], model: AdaptiveRecommender) -> None:
-    """A model takes the memory that config.json claims, so the file must first hold its largest tensors."""
+    """Return a model takes the memory that config.json claims, so the file must first hold its largest tensors."""
     tables = model.tables.numel()
     generators = sum(parameter.numel() for parameter in model.mapper.generators.parameters())
     held = sum(tensor.numel() for tensor in tensors.values())
@@ -195,7 +196,7 @@ def _check_tensors(tensors: dict[str, Tensor], expected: dict[str, tuple[tuple[i
 
 
 def _not_finite(tensor: Tensor) -> int:
-    """How many values are NaN or infinite."""
+    """Tell how many values are NaN or infinite."""
     parts = torch.split(tensor.flatten(), VALUES_AT_ONCE)
     return sum(part.numel() - int(np.count_nonzero(np.isfinite(part.numpy()))) for part in parts)
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from ofa_export.contract import DeviceShapes
+from ofa_export.support.frozen_model import FrozenModel
 
 BLOCK_WIDTH = 8
-"""Dimensions of one embedding block: one byte per bit plane and item (bundle.md)."""
+"""Dimensions of one embedding block: one byte per bit plane and item (docs/bundle-format.md)."""
 
 
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=BLOCK_WIDTH)]
@@ -32,13 +33,13 @@ BackboneName = Literal[
     "pmixer-sasrec-norm-last",
     "recbole-sasrec",
 ]
-"""What the backbone blocks are and how they are fed and read; `model.backbones` says it for each name."""
+"""Names of backbones, their blocks and how these are fed and read; `model.blocks.backbones` has the parts of each."""
 
 WITH_INNER_WIDTH = ("recbole-sasrec",)
 """Backbones whose feed-forward network may be wider than d inside."""
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(FrozenModel):
     """Sizes of a model.
 
     Args:
@@ -54,8 +55,6 @@ class ModelConfig(BaseModel):
         inner_width: width inside the feed-forward network of the backbones that have a choice; d when None.
         depth_cap: blocks that a user's network has at most; None for as many as the controller keeps.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     items: int = Field(ge=2, le=2**24)
     width: Width
@@ -99,7 +98,7 @@ class ModelConfig(BaseModel):
         return tuple(len(part) for part in np.array_split(np.empty(self.items, np.uint8), self.item_groups))
 
     def shapes(self, *, theta_size: int, candidates: int) -> DeviceShapes:
-        """The shapes of this model's device graphs.
+        """Return the shapes of this model's device graphs.
 
         Args:
             theta_size: P, parameters that the mapper generates for one block.

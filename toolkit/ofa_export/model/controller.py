@@ -48,12 +48,12 @@ class StructureController(nn.Module):
         return logits.reshape(-1, self.depth, 2)
 
     def decide(self, keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
-        """Gates at inference, [B, L, 2] -> [B, L] of 0 and 1, no more than the cap allows of them 1."""
+        """Return gates at inference, [B, L, 2] -> [B, L] of 0 and 1, no more than the cap allows of them 1."""
         return hard_gates(keep_logits) if self.depth_cap == self.depth else capped_gates(keep_logits, self.depth_cap)
 
 
 def hard_gates(keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
-    """Gates at inference: 1 where keep beats skip (Forward-OFA, section 3.2).
+    """Return gates at inference: 1 where keep beats skip (Forward-OFA, section 3.2).
 
     Args:
         keep_logits: [B, L, 2].
@@ -65,7 +65,7 @@ def hard_gates(keep_logits: Float[Tensor, "B L 2"]) -> Float[Tensor, "B L"]:
 
 
 def capped_gates(keep_logits: Float[Tensor, "B L 2"], depth_cap: int) -> Float[Tensor, "B L"]:
-    """Gates at inference of which at most m are 1: those with the largest margins (our choice).
+    """Return gates at inference of which at most m are 1: those with the largest margins (our choice).
 
     Args:
         keep_logits: [B, L, 2].

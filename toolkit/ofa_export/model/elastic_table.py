@@ -1,4 +1,4 @@
-"""The item table as a phone with few bytes sees it, differentiable: codes, planes and fitted tables of bundle.md.
+"""The item table as a phone with few bytes sees it, differentiable: codes, planes and fitted tables of a bundle.
 
 `bundle.codes` holds the same arithmetic in numpy for files; a test keeps the two equal.
 """
@@ -37,7 +37,7 @@ def block_rms(table: Float[Tensor, "V d"], groups: Int[Tensor, " V"]) -> Float[T
 def keep_planes(
     table: Float[Tensor, "V d"], planes: Int[Tensor, "G N"], groups: Int[Tensor, " V"]
 ) -> Float[Tensor, "V d"]:
-    """The table with only the first bit planes of each block, with straight-through gradients (section 1: our choice).
+    """Keep only the first bit planes of each block, with straight-through gradients (our choice).
 
     Args:
         table: [V, d].

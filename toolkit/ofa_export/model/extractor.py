@@ -1,4 +1,4 @@
-"""Turns a history into one vector: features of neighbouring items, then attention pooling."""
+"""One vector of a history: features of neighbouring items, then attention pooling."""
 
 from __future__ import annotations
 

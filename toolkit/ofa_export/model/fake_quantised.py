@@ -15,8 +15,7 @@ from torch.nn import functional as F
 from ofa_export.contract import block_name
 from ofa_export.model.exact import own_copy
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.precision import Precision, Scheme, check_layers
-from ofa_export.quantisation_rules import QuantisationRules
+from ofa_export.precision import Precision, QuantisationRules, Scheme, check_layers
 
 SMALLEST_SCALE = 1e-12
 """Keeps a row of zeros from being divided by zero."""
@@ -27,7 +26,9 @@ class HasRules(Protocol):
     """A converter, as far as fake quantisation cares."""
 
     @property
-    def rules(self) -> QuantisationRules: ...
+    def rules(self) -> QuantisationRules:
+        """Rules by which it stores and computes quantised layers."""
+        ...
 
 
 class QuantisedLinear(nn.Module):
@@ -51,7 +52,7 @@ class QuantisedLinear(nn.Module):
 
 
 def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converter: HasRules) -> AdaptiveRecommender:
-    """The network that a device has: linear layers quantised and dequantised, in float32.
+    """Return the network that a device has: linear layers quantised and dequantised, in float32.
 
     Matrices that belong to no linear layer stay float; no shipped backbone but RecBole's has one (its positions).
 
@@ -77,7 +78,7 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converte
 
 
 def device_layer(path: str) -> str:
-    """The name that a layer of the network has in the device graphs.
+    """Return the name that a layer of the network has in the device graphs.
 
     Args:
         path: of the layer in the network, for example `blocks.0.linears.key.static`.

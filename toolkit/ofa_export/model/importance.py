@@ -63,7 +63,7 @@ def popularity_features(
 
 
 def block_diversity(table: Float[Tensor, "V d"]) -> Float[Tensor, ""]:
-    """Mean squared cosine between the blocks of an item (PEEL, section 3.1; bounded form: our choice).
+    """Return mean squared cosine between the blocks of an item (PEEL, section 3.1; bounded form: our choice).
 
     Args:
         table: [V, d].

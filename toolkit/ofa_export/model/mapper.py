@@ -69,11 +69,11 @@ class StructureGuidedMapper(nn.Module):
     def interest(
         self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], keep_logits: Float[Tensor, "B L 2"]
     ) -> Float[Tensor, "B d"]:
-        """What the generators see of a history: z, [B, d]; arguments as for `forward`."""
+        """Return what the generators see of a history: z, [B, d]; arguments as for `forward`."""
         structure = self.structure(keep_logits.flatten(1))
         z: Tensor = self.dropout(self.extractor(x, valid, self.query(structure)))
         return z
 
     def generate(self, z: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B P"], ...]:
-        """Every block's parameters from z [B, d]: theta_0 … theta_{L-1}, each [B, P]."""
+        """Return every block's parameters from z [B, d]: theta_0 … theta_{L-1}, each [B, P]."""
         return tuple(generator(z) for generator in self.generators)

@@ -24,7 +24,7 @@ CERTAIN = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
-    """What one pass of the mapper gives.
+    """Result of one pass of controller and mapper.
 
     Args:
         keep_logits: [B, L, 2]; slot 1 means keep.
@@ -68,7 +68,7 @@ class AdaptiveRecommender(nn.Module):
 
     @property
     def layout(self) -> ThetaLayout:
-        """How the generated parameters of a block are laid out; the same for all blocks."""
+        """Layout of the generated parameters of a block; the same for all blocks."""
         block = self.blocks[0]
         assert isinstance(block, AdaptiveBlock)
         return block.layout
@@ -80,11 +80,11 @@ class AdaptiveRecommender(nn.Module):
         return [parameter for parameter in parameters if parameter.requires_grad]
 
     def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
-        """Which positions are real, [B] -> [B, T] of 0 and 1."""
+        """Tell which positions are real, [B] -> [B, T] of 0 and 1."""
         return valid_positions(length, self.config.history_length, dtype=self.position.dtype)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
-        """The input of the first block: embeddings and positions as the backbone joins them, zero where padded.
+        """Return the input of the first block: embeddings and positions as the backbone joins them, zero where padded.
 
         Args:
             history: [B, T, d], item embeddings, left-padded.
@@ -93,8 +93,23 @@ class AdaptiveRecommender(nn.Module):
         x: Tensor = self.dropout(self.embedding(history, self.position, valid))
         return x * valid[:, :, None]
 
+    def embed_rows(
+        self, table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]
+    ) -> tuple[Float[Tensor, "B T d"], Float[Tensor, "B T"]]:
+        """Look histories up in a table and embed them.
+
+        Args:
+            table: [V, d].
+            rows: int64 [B, T], item rows, -1 where padded on the left.
+
+        Returns:
+            x [B, T, d] as `embed` gives it, and valid [B, T], which positions are real.
+        """
+        valid = self.valid((rows >= 0).sum(dim=1))
+        return self.embed(lookup(table, rows), valid), valid
+
     def adapt(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Adaptation:
-        """One forward pass from an embedded history to gates and parameters.
+        """Return one forward pass from an embedded history to gates and parameters.
 
         Args:
             x: [B, T, d] from `embed`.
@@ -108,7 +123,7 @@ class AdaptiveRecommender(nn.Module):
         )
 
     def static_adaptation(self, batch: int) -> Adaptation:
-        """The adaptation that gives the static net: every gate 1, every theta 0."""
+        """Return the adaptation that gives the static net: every gate 1, every theta 0."""
         L = self.config.depth
         # So sure that a sampled gate is 1 as well.
         keep_logits = torch.tensor([-CERTAIN, CERTAIN]).expand(batch, L, 2)
@@ -161,6 +176,28 @@ class AdaptiveRecommender(nn.Module):
         result: Tensor = self.final_norm(hidden)
         return result
 
+    def assembled_states(
+        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], adaptation: Adaptation
+    ) -> Float[Tensor, "B T d"]:
+        """Run the blocks and return user states of every position, [B, T, d]; the last one scores items.
+
+        Args:
+            x: [B, T, d] from `embed`.
+            valid: [B, T].
+            adaptation: gates and parameters.
+        """
+        return self.states(self.assemble(x, valid, adaptation))
+
+    def static_states(self, table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
+        """Return user states of the static net at every position, [B, T, d].
+
+        Args:
+            table: [V, d].
+            rows: int64 [B, T], item rows, -1 where padded on the left.
+        """
+        x, valid = self.embed_rows(table, rows)
+        return self.assembled_states(x, valid, self.static_adaptation(len(rows)))
+
     def forward(
         self, history: Float[Tensor, "B T d"], length: Int[Tensor, " B"], candidates: Float[Tensor, "V d"]
     ) -> Float[Tensor, "B V"]:
@@ -176,7 +213,7 @@ class AdaptiveRecommender(nn.Module):
         """
         valid = self.valid(length)
         x = self.embed(history, valid)
-        return self.states(self.assemble(x, valid, self.adapt(x, valid)))[:, -1] @ candidates.T
+        return self.assembled_states(x, valid, self.adapt(x, valid))[:, -1] @ candidates.T
 
 
 def lookup(table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]) -> Float[Tensor, "B T d"]:

@@ -1,4 +1,4 @@
-"""How the P generated parameters of one backbone block are laid out."""
+"""Layout of the P generated parameters of one backbone block."""
 
 from __future__ import annotations
 

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ofa_export.bundle.writer import BundleContents
-from ofa_export.converters.converters import converters_for, runtime_of
 from ofa_export.converters.protocol import Converter
-from ofa_export.converters.registry import get_converter
+from ofa_export.converters.registry import converters_for, get_converter, runtime_of
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.model.config import ModelConfig
-from ofa_export.planning.budget import parse_budget
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.limits import Limits
+from ofa_export.planning.limits import Limits, check_budget
 from ofa_export.planning.plan import Plan, make_plan
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.extras import require
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe
 
@@ -71,7 +70,7 @@ class Job:
         return choice, make_plan(choice.contents, recipe=choice.recipe, budget=self.budget)
 
     def complete_bundle(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
-        """Everything that the bundle is cut from; see `load_complete_bundle`.
+        """Return everything that the bundle is cut from; see `load_complete_bundle`.
 
         Args:
             recipe: with every choice made.
@@ -96,54 +95,66 @@ class Job:
 def make_jobs(
     checkpoint: Path,
     *,
-    budget: str,
+    budget: int,
     runtime: str | None,
-    group: str,
-    recipe: str,
+    group: int | None,
+    recipe: OpenRecipe,
     limits: Limits,
     converter: str | None = None,
-    items: str | None = None,
+    budget_text: str | None = None,
 ) -> tuple[Job, ...]:
-    """Resolve what the user wrote.
+    """List the bundles that are asked for, and check that what makes them is there.
 
     Args:
         checkpoint: folder.
-        budget: such as "4MB".
+        budget: most bytes of each file.
         runtime: a runtime's name, or "both" for one bundle of each; None for that of `converter`, or both.
-        group: a user group counted from 0, or "all".
-        recipe: a shipped bundle recipe's name, or a YAML file.
+        group: a user group counted from 0, or None for one bundle of each.
+        recipe: how the checkpoint becomes a bundle.
         limits: on memory and time.
         converter: in place of its runtime's first one; see `converters_for`.
-        items: "all" or "prune-tail", in place of what the recipe says.
+        budget_text: the budget as it was written, for the files' names; None for the number.
 
     Returns:
         The jobs, runtimes first.
 
     Raises:
         CheckpointError: the checkpoint is rejected.
-        ConfigError: any other of them is wrong.
+        ConfigError: the budget or a name is wrong.
+        MissingToolError: the extra of a converter is not installed.
     """
-    size = parse_budget(budget)
-    converters = [get_converter(name) for name in converters_for(runtime, converter)]
-    resolved, sizes = _with_items(load_recipe("bundle", recipe, OpenRecipe), items), _sizes(checkpoint)
-    groups = range(sizes.user_groups) if group == "all" else [_group(group)]
+    check_budget(budget)
+    names = converters_for(runtime, converter)
+    require(*names, by=f"The converter{'s' if len(names) > 1 else ''} {' and '.join(names)}")
+    converters, sizes = [get_converter(name) for name in names], _sizes(checkpoint)
     return tuple(
         Job(
             checkpoint=checkpoint,
             converter=chosen,
             group=number,
             sizes=sizes,
-            recipe=resolved,
-            budget=size,
-            budget_text=budget,
+            recipe=recipe,
+            budget=budget,
+            budget_text=str(budget) if budget_text is None else budget_text,
             limits=limits,
         )
         for chosen in converters
-        for number in groups
+        for number in (range(sizes.user_groups) if group is None else (group,))
     )
 
 
-def _with_items(recipe: OpenRecipe, items: str | None) -> OpenRecipe:
+def bundle_recipe(recipe: OpenRecipe | Path | str, *, items: str | None = None) -> OpenRecipe:
+    """Read a bundle recipe.
+
+    Args:
+        recipe: a shipped recipe's name, a YAML file, or a recipe.
+        items: "all" or "prune-tail", in place of what it says.
+
+    Raises:
+        ConfigError: the recipe is wrong, or contradicts `items`.
+    """
+    if not isinstance(recipe, OpenRecipe):
+        recipe = load_recipe("bundle", str(recipe), OpenRecipe)
     if items is None:
         return recipe
     if items not in ITEM_CHOICES:
@@ -156,7 +167,17 @@ def _with_items(recipe: OpenRecipe, items: str | None) -> OpenRecipe:
     return recipe.model_copy(update={"items": PRUNE_TAIL if items == PRUNE_TAIL else None})
 
 
-def _group(text: str) -> int:
+def parse_group(text: str) -> int | None:
+    """Read a user group as people write it.
+
+    Args:
+        text: a number from 0, or "all", which is None.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if text == "all":
+        return None
     if not text.isascii() or not text.isdigit():
         raise ConfigError(f"The group '{text}' is neither all nor a number from 0.")
     return int(text)

@@ -1,4 +1,4 @@
-"""Which configuration a budget gets: configurations, what each is worth, and the search over them."""
+"""Choice of the configuration for a budget: configurations, their worth, and the search over them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.converters.protocol import Converter
 from ofa_export.model.config import ModelConfig
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.configuration_bundles import ConfigurationBundles
-from ofa_export.planning.configurations import configurations, item_counts
+from ofa_export.planning.configurations import MeasuredConfiguration, configurations, item_counts
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.limits import Limits
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
+from ofa_export.planning.limits import UNBOUNDED, Limits
 from ofa_export.planning.measurements import Measurements
 from ofa_export.planning.nothing_fits import nothing_fits
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.search import search
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback
@@ -23,7 +21,7 @@ from ofa_export.support.progress_callback import ProgressCallback
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
-    """What was chosen, and from what.
+    """A choice, and the configurations that it was made from.
 
     Args:
         recipe: resolved.
@@ -99,7 +97,7 @@ def choose(
 
 
 def _worth_trying(recipe: OpenRecipe, limits: Limits) -> OpenRecipe:
-    """A depth cap saves time and no bytes, because another user needs the other block: it is for limits on time."""
+    """Leave depth caps to limits on time: another user needs the other block, so a cap saves no bytes."""
     if recipe.depth_cap == "auto" and limits.latency_ms is None:
         return recipe.model_copy(update={"depth_cap": None})
     return recipe

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ofa_export import __version__
 from ofa_export.bundle.manifest import (
     DataSource,
@@ -11,21 +13,21 @@ from ofa_export.bundle.manifest import (
     Ranking,
     Runtime,
     Shapes,
+    TilesQuality,
 )
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.converters import runtime_of
 from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import runtime_of
 from ofa_export.converters.schemes import minimum_runtime
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.configuration_worth import WorthSource
 from ofa_export.planning.configurations import configuration_of
 from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.make_selftest import selftest_vectors
-from ofa_export.planning.model_card import model_card
-from ofa_export.planning.quality import QualityCurve
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.quality_curve import QualityCurve
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.support.content_cache import ContentCache
 
@@ -108,14 +110,68 @@ def _fields(
         quality=Quality(
             ndcg_at_10=NdcgAt10(
                 full_table=f"{curve.full_table:.4f}",
-                by_tiles=tuple((tiles, f"{value:.4f}") for tiles, value in curve.by_tiles),
+                by_tiles=tuple(TilesQuality(tiles=tiles, ndcg_at_10=f"{value:.4f}") for tiles, value in curve.by_tiles),
             ),
             users=curve.users,
         ),
         ranking=Ranking(exclude_history=config.data.exclude_history),
         # How many tiles are kept stands in the embedding layout: two ways to the same tiles give the same bytes.
-        recipe={name: value for name, value in recipe.plain().items() if name != "tiles"},
+        recipe=json.dumps({name: value for name, value in recipe.plain().items() if name != "tiles"}, sort_keys=True),
         tools={"ofa-export": __version__, **converter.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),
     )
+
+
+def model_card(checkpoint: Checkpoint, *, group: int, runtime: str, precision: str, curve: QualityCurve) -> str:
+    """Return the card as Markdown; it does not depend on the budget.
+
+    Args:
+        checkpoint: sizes, data and training measurements.
+        group: user group of the bundle.
+        runtime: name of the converter.
+        precision: of the graphs.
+        curve: quality at several prefixes.
+    """
+    config, data = checkpoint.config.model, checkpoint.config.data
+    rows = "".join(f"| {tiles} | {value:.4f} |\n" for tiles, value in curve.by_tiles)
+    seen = "left out of" if data.exclude_history else "part of"
+    return f"""# Model card
+
+A sequential recommender that adapts to its user in one forward pass (Forward-OFA, arXiv 2501.02837), with an elastic
+item table (after PEEL, arXiv 2306.10532). Made by ofa-export for {runtime}, {precision} graphs, user group {group} of \
+{config.user_groups}.
+
+- {config.items:,} items x {config.width} dimensions, histories of {config.history_length} items, \
+{config.depth} backbone blocks, rank {config.rank}.
+- Checkpoint {checkpoint.sha256[:16]}, recipe: {_recipe(checkpoint)}
+
+## Quality
+NDCG@10 of the rounded reference on {curve.users} validation histories, leave-one-out, all items ranked, the visible
+history {seen} the ranking. Validation histories chose the epochs, so test users will score somewhat lower.
+
+| tiles kept | NDCG@10 |
+| --- | --- |
+{rows}| full table | {curve.full_table:.4f} |
+{_baselines(checkpoint)}
+## Data and licence
+{data.name}, licence {data.licence or "not stated"}.
+
+{data.attribution}
+"""
+
+
+def _recipe(checkpoint: Checkpoint) -> str:
+    recipe = checkpoint.config.training.get("recipe")
+    return str(recipe["description"]) if isinstance(recipe, dict) and "description" in recipe else "not recorded"
+
+
+def _baselines(checkpoint: Checkpoint) -> str:
+    measured = checkpoint.config.training.get("probe_ndcg_at_10")
+    if not isinstance(measured, dict):
+        return ""
+    rows = "".join(f"| {name} | {float(value):.4f} |\n" for name, value in measured.items())
+    intro = (
+        "\nThe models of the training run, each with its full table, on the validation histories of all user groups:\n"
+    )
+    return f"{intro}\n| model | NDCG@10 |\n| --- | --- |\n{rows}"

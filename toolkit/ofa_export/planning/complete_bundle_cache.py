@@ -11,18 +11,18 @@ from pathlib import Path
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
 from ofa_export.converters.protocol import Converter
-from ofa_export.planning.budget import UNBOUNDED
+from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.configurations import configuration_of
 from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.planning.measurements import Measurements
-from ofa_export.planning.recipe import BundleRecipe
 from ofa_export.support.content_cache import ContentCache
 
 
 def load_complete_bundle(
     source: ExportSource, *, converter: Converter, recipe: BundleRecipe, store: ContentCache
 ) -> BundleContents:
-    """The complete bundle of a checkpoint, from the cache if it is there.
+    """Return the complete bundle of a checkpoint, from the cache if it is there.
 
     Args:
         source: the checkpoint and the user group.
@@ -43,12 +43,13 @@ def load_complete_bundle(
         "tools": converter.tool_versions(),
         "recipe": recipe.model_dump(mode="json", exclude={"tiles"}),
     }
-    key = source.key(described)
-
-    def make() -> bytes:
-        return _make(source, converter=converter, recipe=recipe, store=store)
-
-    return contents_of(Bundle(memoryview(make() if key is None else store.get_or_make(f"{key}.complete", make))))
+    content = store.get(
+        "complete",
+        source.inputs(described),
+        lambda: _make(source, converter=converter, recipe=recipe, store=store),
+        made_with=[converter],
+    )
+    return contents_of(Bundle(memoryview(content)))
 
 
 def _make(source: ExportSource, *, converter: Converter, recipe: BundleRecipe, store: ContentCache) -> bytes:

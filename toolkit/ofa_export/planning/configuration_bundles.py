@@ -6,13 +6,11 @@ from functools import cache
 
 from ofa_export.bundle.writer import BundleContents, smallest_budget
 from ofa_export.converters.protocol import Converter
+from ofa_export.planning.bundle_recipe import OpenRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
-from ofa_export.planning.configurations import Configuration
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.footprint import Footprint, footprint
-from ofa_export.planning.limits import Limits
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
-from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.limits import Footprint, Limits, footprint
 from ofa_export.support.content_cache import ContentCache
 
 
@@ -42,7 +40,7 @@ class ConfigurationBundles:
         )
 
     def contents(self, one: MeasuredConfiguration) -> BundleContents:
-        """The complete bundle of a configuration."""
+        """Return the complete bundle of a configuration."""
         return self._complete(one.configuration)
 
     def cost(self, one: MeasuredConfiguration) -> Footprint:
@@ -50,21 +48,21 @@ class ConfigurationBundles:
         return self._footprint(one.configuration)
 
     def bytes(self, one: MeasuredConfiguration, tiles: int) -> int:
-        """The smallest budget that holds a configuration with so many tiles."""
+        """Return the smallest budget that holds a configuration with so many tiles."""
         return smallest_budget(self.contents(one), tiles)
 
     def least_bytes(self, configuration: Configuration) -> int:
-        """The smallest budget that holds a configuration at all, measured or not."""
+        """Return the smallest budget that holds a configuration at all, measured or not."""
         contents = self._complete(configuration)
         return smallest_budget(contents, contents.floor_tiles)
 
     def bytes_within_limits(self, one: MeasuredConfiguration, tiles: int) -> int | None:
-        """The same, or None for a configuration that breaks a limit."""
+        """Return the same, or None for a configuration that breaks a limit."""
         if self.limits.bind and self.limits.broken_by(self.cost(one)):
             return None
         return self.bytes(one, tiles)
 
     def surcharge(self, one: MeasuredConfiguration) -> int:
-        """Bytes of its graphs, manifest and card beyond the weights."""
+        """Return bytes of its graphs, manifest and card beyond the weights."""
         point = one.points[0]
         return self.bytes(one, point.tiles) - one.bytes_at_least(point)

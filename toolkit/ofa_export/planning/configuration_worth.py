@@ -13,21 +13,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ofa_export.bundle import embeddings
 from ofa_export.converters.protocol import Converter
-from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.graphs.device import DeviceGraph, device_graphs, sample_inputs
 from ofa_export.graphs.layers import linear_layers
-from ofa_export.graphs.sample_inputs import sample_inputs
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
-from ofa_export.planning.configurations import Configuration
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration, MeasuredPoint, rising
 from ofa_export.planning.item_selection import ItemSelection
 from ofa_export.planning.make_selftest import selftest_vectors
-from ofa_export.planning.measured_configuration import MeasuredConfiguration, MeasuredPoint, rising
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import INT8, Precision
 from ofa_export.ranking.table_ranks import FullTable
 from ofa_export.ranking.validation_scores import ValidationScores
+from ofa_export.support.processes import one_torch_thread
 
 BITS = {"fp32": 32, "int8": 8, "int4": 4}
 
@@ -36,7 +34,7 @@ PART = re.compile(r"adapt\.mapper\.generators\.\d+|adapt\.\w+|\w+")
 
 
 class WorthSource:
-    """What configurations of one selection of items have in common: its table at every measured prefix.
+    """Shared work of measuring configurations of one selection of items: its table at every measured prefix.
 
     Args:
         selection: the items.
@@ -93,14 +91,14 @@ class WorthSource:
         return len(vectors.to_bytes())
 
     def weights(self, configuration: Configuration) -> dict[str, int]:
-        """Bytes of a configuration's weights by part of the network."""
+        """Return bytes of a configuration's weights by part of the network."""
         return weights(self._graphs(configuration), configuration.precision, self.converter)
 
     def _graphs(self, configuration: Configuration) -> tuple[DeviceGraph, ...]:
         return device_graphs(self._model(configuration), candidates=self.recipe.candidates)
 
     def _model(self, configuration: Configuration) -> AdaptiveRecommender:
-        """The network before rounding, which is the same for all precisions."""
+        """Return the network before rounding, which is the same for all precisions."""
         cut = configuration.model_copy(update={"precision": INT8})
         if cut not in self._models:
             recipe = configuration.resolved(self.recipe)
@@ -109,7 +107,7 @@ class WorthSource:
 
 
 def weights(graphs: Sequence[DeviceGraph], precision: Precision, converter: Converter) -> dict[str, int]:
-    """Bytes of the weights of the linear layers; scales, biases and the file around them come on top.
+    """Return bytes of the weights of the linear layers; scales, biases and the file around them come on top.
 
     Args:
         graphs: of the network.

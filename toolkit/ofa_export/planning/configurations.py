@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from itertools import product
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from ofa_export.errors import ConfigError
 from ofa_export.model.config import ModelConfig
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
+from ofa_export.planning.quality_curve import QualityCurve
 from ofa_export.precision import INT4, INT8, Precision, Scheme
+from ofa_export.support.frozen_model import FrozenModel
 
 INT4_GENERATORS = Precision(default="int8", layers=(("adapt.mapper.generators", "int4"),))
 """They hold most of the weights and are the least sensitive (docs/precision.md)."""
@@ -24,7 +24,7 @@ FEWEST_ITEMS = 16
 """Pruning the tail stops before this: a list of ten out of fewer is no recommendation."""
 
 
-class Configuration(BaseModel):
+class Configuration(FrozenModel):
     """One configuration of the graphs.
 
     Args:
@@ -34,8 +34,6 @@ class Configuration(BaseModel):
         precision: of the static weights.
         items: the most popular ones that go in; None is all.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     adaptation: bool = True
     rank: int | None = None
@@ -54,7 +52,7 @@ class Configuration(BaseModel):
         return f"{items}{rank}, {blocks}{self.precision.text}"
 
     def resolved(self, recipe: BundleRecipe | OpenRecipe) -> BundleRecipe:
-        """The recipe with this configuration's choices in it."""
+        """Return the recipe with this configuration's choices in it."""
         return recipe.resolved(
             adaptation="required" if self.adaptation else "none",
             rank=self.rank,
@@ -65,7 +63,7 @@ class Configuration(BaseModel):
 
 
 def configuration_of(recipe: BundleRecipe) -> Configuration:
-    """The configuration that a resolved recipe names."""
+    """Return the configuration that a resolved recipe names."""
     return Configuration(
         adaptation=recipe.adaptation == "required",
         rank=recipe.rank,
@@ -76,7 +74,7 @@ def configuration_of(recipe: BundleRecipe) -> Configuration:
 
 
 def configurations(recipe: OpenRecipe, sizes: ModelConfig, *, schemes: Collection[Scheme]) -> tuple[Configuration, ...]:
-    """Every configuration that the recipe allows, the one nearest to the trained network first.
+    """Return every configuration that the recipe allows, the one nearest to the trained network first.
 
     Args:
         recipe: what it does not leave to `auto` is fixed.
@@ -151,3 +149,67 @@ def _smaller(given: int | Literal["auto"] | None, trained: int) -> tuple[int | N
             size //= 2
         return tuple(found)
     return (None if given == trained else given,)
+
+
+class MeasuredPoint(FrozenModel):
+    """A prefix of the tiles.
+
+    Args:
+        tiles: how many.
+        fixed_bytes: of the entries besides graphs, manifest and card, with these tiles.
+        ndcg: NDCG@10 of the reference rounded as the device rounds, on the checkpoint's validation histories.
+        planned_ndcg: the same, made to rise with the tiles: where it falls, the mean of what falls counts.
+    """
+
+    tiles: int
+    fixed_bytes: int
+    ndcg: float
+    planned_ndcg: float
+
+
+class MeasuredConfiguration(FrozenModel):
+    """A configuration and what it is worth.
+
+    Args:
+        configuration: which configuration.
+        weights: bytes of the weights of its graphs by part of the network; their files are larger.
+        macs: multiply-accumulates of `adapt` and the blocks executed on average.
+        points: fewest tiles first, at least one.
+        full_table_ndcg: NDCG@10 with the unquantised table.
+        users: validation histories that it was measured on.
+    """
+
+    configuration: Configuration
+    weights: dict[str, int]
+    macs: float
+    points: tuple[MeasuredPoint, ...]
+    full_table_ndcg: float
+    users: int
+
+    @property
+    def curve(self) -> QualityCurve:
+        """Quality at every measured prefix."""
+        return QualityCurve(
+            full_table=self.full_table_ndcg,
+            by_tiles=tuple((point.tiles, point.ndcg) for point in self.points),
+            users=self.users,
+        )
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights."""
+        return sum(self.weights.values())
+
+    def bytes_at_least(self, point: MeasuredPoint) -> int:
+        """Return a lower bound on the bytes of a bundle with these graphs and tiles."""
+        return self.weight_bytes + point.fixed_bytes
+
+
+def rising(values: list[float]) -> list[float]:
+    """Return the nearest sequence that never falls, in least squares (pool adjacent violators)."""
+    pools: list[list[float]] = []
+    for value in values:
+        pools.append([value])
+        while len(pools) > 1 and sum(pools[-2]) / len(pools[-2]) > sum(pools[-1]) / len(pools[-1]):
+            pools[-2:] = [pools[-2] + pools[-1]]
+    return [sum(pool) / len(pool) for pool in pools for _ in pool]

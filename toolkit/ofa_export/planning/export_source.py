@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from ofa_export.planning.source_key import source_key
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ofa_export.model.checkpoint import Checkpoint
     from ofa_export.planning.item_selection import ItemSelection
+
+PIECE = 2**20
+"""Bytes that are read at once; a table can be larger than the memory that there is."""
+
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors")
 
 
 class ExportSource:
@@ -25,16 +30,30 @@ class ExportSource:
         self.path, self.group = path, group
         self._kept: ItemSelection | None = None
 
-    def key(self, described: dict[str, Any]) -> str | None:
-        """Name of what is made of it; see `source_key`.
+    def inputs(self, *others: object) -> tuple[object, ...] | None:
+        """Return what decides that which is made of it, for a cache; None when the checkpoint cannot be read.
 
         Args:
-            described: whatever else decides it, as plain values.
+            others: whatever else decides it, as plain values.
         """
-        return source_key(self.path, {**described, "group": self.group})
+        return None if self._digest is None else (self._digest, self.group, *others)
+
+    @cached_property
+    def _digest(self) -> str | None:
+        """Of the checkpoint's files; None when one cannot be read, which loading explains."""
+        digest = hashlib.sha256()
+        for name in CHECKPOINT_FILES:
+            try:
+                with (self.path / name).open("rb") as file:
+                    digest.update(f"{name} {os.fstat(file.fileno()).st_size}\n".encode())
+                    while piece := file.read(PIECE):
+                        digest.update(piece)
+            except OSError:
+                return None
+        return digest.hexdigest()
 
     def selection(self, items: int | None) -> ItemSelection:
-        """The most popular items. One selection is kept: each takes memory, and who needs one needs it often.
+        """Return the most popular items. One selection is kept: each takes memory, and who needs one needs it often.
 
         Args:
             items: how many; None is all.

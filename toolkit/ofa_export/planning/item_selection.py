@@ -10,7 +10,7 @@ from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import floor_tiles
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.reductions.fewer_items import with_items
-from ofa_export.planning.quality import check_group, measured_prefixes
+from ofa_export.planning.quality_curve import check_group, measured_prefixes
 
 
 class ItemSelection:

@@ -13,12 +13,11 @@ from ofa_export.bundle.table import ElasticTable
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.planning.quality import group_histories
-from ofa_export.planning.recipe import SelfTestRecipe
+from ofa_export.planning.bundle_recipe import SelfTestRecipe
 from ofa_export.precision import Precision, Scheme, is_part
 
 UNDECIDED: Mapping[Scheme, float] = {"fp32": 1e-4, "int8": 0.03, "int4": 0.5}
-"""What rounding the controller may move a margin by; a gate nearer than that proves nothing.
+"""Distance by which rounding the controller may move a margin; a gate nearer than that proves nothing.
 
 Measured on the sample: int8 up to .03, int4 up to .22 (docs/precision.md).
 """
@@ -60,15 +59,16 @@ def selftest_vectors(
     V = len(values)
     spread = np.unique(np.linspace(0, V - 1, recipe.candidates).astype(np.int32))
     candidates = values[torch.from_numpy(spread.astype(np.int64))].to(torch.float16)
-    answers = [_answer(model, history.double(), candidates.double()) for history in rows]
+    answers = [reference_answer(model, history.double(), candidates.double()) for history in rows]
+    gates, keep_logits, scores = (np.concatenate(parts).astype(np.float32) for parts in zip(*answers, strict=True))
     items = np.unique(np.linspace(0, V - 1, recipe.tile_items).astype(np.int32))
     return SelfTest(
         rows=torch.cat(rows).numpy(),
         lengths=np.array([len(history) for history in histories], np.int32),
         candidates=candidates.numpy(),
-        gates=np.concatenate([gates for gates, _, _ in answers]),
-        keep_logits=np.concatenate([logits for _, logits, _ in answers]),
-        scores=np.concatenate([scores for _, _, scores in answers]),
+        gates=gates,
+        keep_logits=keep_logits,
+        scores=scores,
         tile_items=items,
         tile_codes=table.codes(items),
     )
@@ -86,13 +86,12 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
     Each case has a history of its own; should its beginning not do, longer ones of the same history follow, then those
     of histories that no case has. All histories of one item may have the same gates.
     """
-    validation, mine = checkpoint.validation, group_histories(checkpoint, group)
-    longest = mine[np.argsort(-validation.lengths[mine], kind="stable")]
+    items = checkpoint.validation.of_group(group).items
+    longest = sorted(items, key=len, reverse=True)
 
     def drawn(case: int) -> Iterator[np.ndarray]:
         own = longest[(cases - 1 - case) % len(longest)]
-        for number in (own, *longest[cases:]):
-            full = validation.histories[number][validation.histories[number] >= 0]
+        for full in (own, *longest[cases:]):
             shortest = round(1 + (len(full) - 1) * case / max(cases - 1, 1))
             yield from (full[-length:] for length in range(shortest, len(full) + 1))
 
@@ -102,7 +101,7 @@ def _histories(checkpoint: Checkpoint, *, group: int, cases: int) -> Iterator[It
 def _decided(
     model: AdaptiveRecommender, table: torch.Tensor, histories: Iterator[np.ndarray], *, margin: float
 ) -> np.ndarray:
-    """The first history whose gates stay what they are when logits move by the margin; else the surest."""
+    """Return the first history whose gates stay what they are when logits move by the margin; else the surest."""
     best, surest = None, -1.0
     for history in islice(histories, TRIED):
         sure = _surety(model, _embeddings(table, history).double())
@@ -115,7 +114,7 @@ def _decided(
 
 
 def _surety(model: AdaptiveRecommender, history: torch.Tensor) -> float:
-    """How far the margin of the nearest gate is from turning it, or from changing places under a depth cap."""
+    """Tell how far the margin of the nearest gate is from turning it, or from changing places under a depth cap."""
     x, valid = _embedded(model, history)
     logits = model.adapt(x, valid).keep_logits[0]
     margins, cap = (logits[:, 1] - logits[:, 0]).sort(descending=True).values, model.config.depth_cap
@@ -130,19 +129,25 @@ def _embeddings(table: torch.Tensor, history: np.ndarray) -> torch.Tensor:
 
 
 def _embedded(model: AdaptiveRecommender, history: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the first block gets, and which positions are real."""
+    """Return what the first block gets, and which positions are real."""
     T = model.config.history_length
     padded = torch.nn.functional.pad(history, (0, 0, T - len(history), 0))[None]
     valid = model.valid(torch.tensor([len(history)]))
     return model.embed(padded, valid), valid
 
 
-def _answer(
+@torch.no_grad()
+def reference_answer(
     model: AdaptiveRecommender, history: torch.Tensor, candidates: torch.Tensor
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return gates [1, L], keep logits [1, L, 2] and scores [1, K] of a case, in float64.
+
+    Args:
+        model: the reference in float64.
+        history: float64 [n, d], embeddings of n items.
+        candidates: float64 [K, d].
+    """
     x, valid = _embedded(model, history)
     adaptation = model.adapt(x, valid)
-    state = model.states(model.assemble(x, valid, adaptation))[:, -1]
-    answer = adaptation.gates, adaptation.keep_logits, state @ candidates.T
-    gates, keep_logits, scores = (values.float().numpy() for values in answer)
-    return gates, keep_logits, scores
+    state = model.assembled_states(x, valid, adaptation)[:, -1]
+    return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), (state @ candidates.T).numpy()

@@ -1,16 +1,14 @@
-"""Measures configurations on the checkpoint's own validation histories, each once and for all budgets."""
+"""Measurements of configurations on the checkpoint's validation histories, each made once for all budgets."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ofa_export.converters.protocol import Converter
-from ofa_export.planning.configurations import Configuration
+from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
 from ofa_export.planning.export_source import ExportSource
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
-from ofa_export.planning.recipe import BundleRecipe, OpenRecipe
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback, no_progress
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Measurements:
-    """What configurations of one checkpoint are worth, from the store where it was measured before.
+    """Worth of a checkpoint's configurations, from the store where it was measured before.
 
     Args:
         source: the checkpoint and the user group.
@@ -37,7 +35,7 @@ class Measurements:
     def of(
         self, wanted: Sequence[Configuration], *, progress: ProgressCallback = no_progress
     ) -> tuple[MeasuredConfiguration, ...]:
-        """Every configuration with what it is worth.
+        """Return every configuration with what it is worth.
 
         Args:
             wanted: which configurations.
@@ -46,29 +44,25 @@ class Measurements:
         Raises:
             CheckpointError: the checkpoint is rejected.
         """
-        described = {
-            "rounding": [self.converter.name, repr(self.converter.rules)],
-            "selftest": self.recipe.selftest.model_dump(),
-        }
-        base, found = self.source.key(described), []
+        found = []
         for done, configuration in enumerate(wanted):
             progress("measuring", done, len(wanted))
-            found.append(MeasuredConfiguration.model_validate_json(self._content(base, configuration)))
+            found.append(MeasuredConfiguration.model_validate_json(self._content(configuration)))
         progress("measuring", len(wanted), len(wanted))
         return tuple(found)
 
     def least_weights(self, wanted: Sequence[Configuration]) -> int:
-        """Bytes of the weights of the smallest of some configurations, without measuring what they are worth."""
+        """Return bytes of the weights of the smallest of some configurations, without measuring what they are worth."""
         return min(sum(self._worth_source(one.items).weights(one).values()) for one in wanted)
 
-    def _content(self, base: str | None, configuration: Configuration) -> bytes:
-        def make() -> bytes:
-            return self._worth_source(configuration.items).worth(configuration).model_dump_json().encode()
-
-        if base is None:
-            return make()
-        name = hashlib.sha256(f"{base} {configuration.model_dump_json()}".encode()).hexdigest()
-        return self.store.get_or_make(f"{name}.worth", make)
+    def _content(self, configuration: Configuration) -> bytes:
+        rounding = [self.converter.name, repr(self.converter.rules)]
+        return self.store.get(
+            "worth",
+            self.source.inputs(rounding, self.recipe.selftest.model_dump(), configuration.model_dump_json()),
+            lambda: self._worth_source(configuration.items).worth(configuration).model_dump_json().encode(),
+            made_with=[self.converter],
+        )
 
     def _worth_source(self, items: int | None) -> WorthSource:
         # Imported here: what was measured before must not cost the import of torch.

@@ -1,4 +1,4 @@
-"""What a command says when no configuration fits: by how much, and ways out that work."""
+"""Errors for budgets that no configuration fits: by how much, and ways out that work."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 
 from ofa_export.errors import BudgetError, ConfigError, LimitsError
+from ofa_export.planning.bundle_recipe import OpenRecipe
 from ofa_export.planning.configuration_bundles import ConfigurationBundles
-from ofa_export.planning.configurations import Configuration
-from ofa_export.planning.measured_configuration import MeasuredConfiguration
-from ofa_export.planning.recipe import OpenRecipe
+from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
 
 LeastWeights = Callable[[OpenRecipe], int]
 """Bytes of the weights of the smallest configuration of another recipe."""
 
 CAUTION = 1.25
-"""What the graphs of another recipe are assumed to weigh beyond their weights, in terms of the smallest known ones."""
+"""Bytes beyond the weights that graphs of another recipe are assumed to have, over the smallest known ones."""
 
 
 def nothing_fits(
@@ -27,7 +26,7 @@ def nothing_fits(
     least_weights: LeastWeights,
     fewest_items: int,
 ) -> BudgetError | LimitsError:
-    """The error for a budget and limits that no configuration meets.
+    """Return the error for a budget and limits that no configuration meets.
 
     Args:
         considered: all configurations.

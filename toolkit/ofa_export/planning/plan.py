@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
-from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget
+from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget, write_bundle
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one bundle will be.
+    """Description of a bundle before it is made.
 
     Args:
         contents: everything that goes in, with all tiles.
@@ -55,11 +57,27 @@ class Plan:
 
     @property
     def binds(self) -> bool:
-        """Whether more budget would buy more tiles."""
+        """True if more budget would buy more tiles."""
         return self.tiles < self.contents.table.tile_count
 
+    def write(self, path: Path | str, *, force: bool = False) -> Bundle:
+        """Write the bundle.
+
+        Args:
+            path: the file.
+            force: whether an existing file may be replaced.
+
+        Returns:
+            The bundle, open.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        write_bundle(Path(path), self.contents, tiles=self.tiles, budget=self.budget, force=force)
+        return Bundle.open(path)
+
     def recipe_yaml(self) -> str:
-        """The resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
+        """Return the resolved recipe as a file that `bundle --recipe` executes to the same bytes."""
         return yaml.safe_dump(self.recipe.plain(), sort_keys=False, width=1000)
 
     @property
@@ -100,8 +118,8 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
         tiles=tiles,
         parts=(*parts, overhead),
         alternatives=tuple(
-            Point(tiles=count, budget_bytes=smallest_budget(contents, count), ndcg_at_10=value)
-            for count, value in contents.fields.quality.ndcg_at_10.by_tiles
+            Point(tiles=each.tiles, budget_bytes=smallest_budget(contents, each.tiles), ndcg_at_10=each.ndcg_at_10)
+            for each in contents.fields.quality.ndcg_at_10.by_tiles
         ),
     )
 

@@ -9,11 +9,11 @@ from ofa_export.model.reductions.caps import with_depth_cap, with_rank
 from ofa_export.model.reductions.fewer_items import with_items
 from ofa_export.model.reductions.rank_order import rank_ordered
 from ofa_export.model.reductions.without_adaptation import without_adaptation
-from ofa_export.planning.recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe
 
 
 def bundled(checkpoint: Checkpoint, *, recipe: BundleRecipe) -> Checkpoint:
-    """The checkpoint whose network and items are those that go into the bundle.
+    """Return the checkpoint whose network and items are those that go into the bundle.
 
     Args:
         checkpoint: as it was trained.

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from ofa_export.data.histories import PAD
 from ofa_export.errors import ConfigError, NumericsError
 
+TOP = 10
+"""Items of a list that people are shown: k of every NDCG@k and HR@k here."""
+
 _NORMAL_95 = 1.959963984540054
 
 
@@ -50,7 +53,7 @@ class Interval:
 
 
 def interval(per_user: NDArray[np.float64]) -> Interval:
-    """Mean and 95 % interval; of a difference of two models, if given the per-user differences.
+    """Return mean and 95 % interval; of a difference of two models, if given the per-user differences.
 
     Args:
         per_user: `[B]` one value per user.
@@ -130,6 +133,28 @@ def ndcg(ranks: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     """
     found: NDArray[np.float64] = _gains(k)[np.minimum(ranks, k + 1) - 1]
     return found
+
+
+def ndcg_at_10(
+    scores: NDArray[np.floating[Any]],
+    targets: NDArray[np.integer[Any]],
+    *,
+    history: NDArray[np.integer[Any]] | None = None,
+) -> NDArray[np.float64]:
+    """NDCG@10 of each user, all items ranked: `ndcg` of `target_ranks`.
+
+    Args:
+        scores: `[B, V]` score of every item.
+        targets: `[B]` row of the right answer.
+        history: `[B, T]` rows that leave the ranking, padded with `PAD`. None ranks all items.
+
+    Returns:
+        `[B]`, from 0 to 1.
+
+    Raises:
+        NumericsError: a score is not finite.
+    """
+    return ndcg(target_ranks(scores, targets, history=history), TOP)
 
 
 @cache

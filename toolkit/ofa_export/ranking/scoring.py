@@ -1,4 +1,4 @@
-"""Scores whole users with the PyTorch reference: the histories of a split against every item."""
+"""Scores of whole users by the PyTorch reference: the histories of a split against every item."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
+from ofa_export.model.network import Adaptation, AdaptiveRecommender
 
 
 @runtime_checkable
@@ -21,7 +21,7 @@ class Adapt(Protocol):
 
 
 def static_adapt(model: AdaptiveRecommender) -> Adapt:
-    """The control: every gate 1, every theta 0, whatever the history."""
+    """Return the control: every gate 1, every theta 0, whatever the history."""
     return lambda x, valid: model.static_adaptation(x.shape[0])
 
 
@@ -45,10 +45,9 @@ def score_histories(
     scores, gates = [], []
     for start in range(0, len(histories), batch_size):
         rows = torch.from_numpy(histories[start : start + batch_size].astype(np.int64))
-        valid = model.valid((rows >= 0).sum(dim=1))
-        x = model.embed(lookup(table, rows), valid)
+        x, valid = model.embed_rows(table, rows)
         adaptation = adapt(x, valid)
-        state = model.states(model.assemble(x, valid, adaptation))[:, -1]
+        state = model.assembled_states(x, valid, adaptation)[:, -1]
         scores.append((state @ table.T).numpy())
         gates.append(adaptation.gates.numpy())
     return np.concatenate(scores), np.concatenate(gates)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ofa_export.bundle.row_pieces import row_pieces
+from ofa_export.bundle.codes import row_pieces
 from ofa_export.bundle.table import Rows
 from ofa_export.errors import NumericsError
 
@@ -34,10 +34,10 @@ class ItemTable(Protocol):
         """V, rows of the table."""
 
     def lookup(self, rows: Rows) -> NDArray[np.float32]:
-        """Embeddings of some items, `[n, d]`."""
+        """Return embeddings of some items, `[n, d]`."""
 
     def rows(self, rows: range) -> NDArray[np.float32]:
-        """Embeddings of consecutive items, `[n, d]`."""
+        """Return embeddings of consecutive items, `[n, d]`."""
 
 
 class FullTable:
@@ -56,11 +56,11 @@ class FullTable:
         return len(self._values)
 
     def lookup(self, rows: Rows) -> NDArray[np.float32]:
-        """Embeddings of some items, `[n, d]`."""
+        """Return embeddings of some items, `[n, d]`."""
         return self._values[rows]
 
     def rows(self, rows: range) -> NDArray[np.float32]:
-        """Embeddings of consecutive items, `[n, d]`."""
+        """Return embeddings of consecutive items, `[n, d]`."""
         return self._values[rows.start : rows.stop]
 
 
@@ -94,7 +94,7 @@ def table_ranks(
     left_out = targets[:, None] if history is None else np.column_stack([history, targets])
 
     def ahead(piece: slice) -> NDArray[np.int64]:
-        """How many of some items stand before each target."""
+        """Tell how many of some items stand before each target."""
         rows = range(piece.start, piece.stop)
         values, found = torch.from_numpy(table.rows(rows)).double(), np.empty(len(targets), np.int64)
         for first in range(0, len(targets), USERS_AT_ONCE):
@@ -112,7 +112,7 @@ def table_ranks(
 
 
 def counting_threads() -> ThreadPoolExecutor:
-    """A thread for each core, whose products are those of one thread: ranks do not depend on how many there are.
+    """Return a thread for each core, whose products are those of one thread: ranks do not depend on how many there are.
 
     To be used for several tables: the system's allocator keeps memory for every thread that there ever was.
     """

@@ -19,10 +19,9 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.exact import in_float64
 from ofa_export.model.fake_quantised import device_layer
 from ofa_export.model.mapper import StructureGuidedMapper
-from ofa_export.model.network import AdaptiveRecommender, lookup
-from ofa_export.planning.quality import group_histories, missed_histories
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import Precision, Scheme
-from ofa_export.ranking.metrics import ndcg
+from ofa_export.ranking.metrics import TOP, ndcg
 from ofa_export.ranking.table_ranks import ItemTable, counting_threads, table_ranks
 
 BATCH = 256
@@ -30,7 +29,7 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Interest:
-    """What controller and extractors make of some histories, before any version's own generators.
+    """Outputs of controller and extractors for some histories, before any version's own generators.
 
     Args:
         keep_logits: [B, L, 2].
@@ -54,9 +53,9 @@ class ValidationScores:
     """
 
     def __init__(self, checkpoint: Checkpoint, *, group: int, tables: Sequence[ItemTable]) -> None:
-        chosen = group_histories(checkpoint, group)
-        histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
-        self.users = len(self.targets) + missed_histories(checkpoint, group)
+        validation = checkpoint.validation.of_group(group)
+        histories, self.targets = validation.histories, validation.targets
+        self.users = len(self.targets) + len(validation.missed_groups)
         self.seen = histories if checkpoint.config.data.exclude_history else None
         self.tables = tables
         # Histories name few of many items; only these are looked up.
@@ -74,7 +73,7 @@ class ValidationScores:
     def qualities(
         self, model: AdaptiveRecommender, precision: Precision
     ) -> tuple[list[float], Float[NDArray[np.float64], " L"]]:
-        """NDCG@10 with each table, full ranking, and how often each block is executed with the last one.
+        """Return NDCG@10 with each table, full ranking, and how often each block is executed with the last one.
 
         Args:
             model: a version: `bundled` of the checkpoint's network, fake-quantised.
@@ -86,7 +85,7 @@ class ValidationScores:
                 states, gates = map(torch.cat, zip(*self._answers(model, precision, index), strict=True))
                 executed = gates.mean(dim=0, dtype=torch.float64).numpy()
                 ranks = table_ranks(states, table, self.targets, history=self.seen, workers=workers)
-                found.append(float(ndcg(ranks, 10).sum()) / self.users)
+                found.append(float(ndcg(ranks, TOP).sum()) / self.users)
         return found, executed
 
     def _answers(self, model: AdaptiveRecommender, precision: Precision, index: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -118,5 +117,4 @@ class ValidationScores:
         embeddings = torch.from_numpy(self.tables[index].lookup(self.met)).double()
         for start in range(0, len(self.histories), BATCH):
             rows = torch.from_numpy(self.histories[start : start + BATCH].astype(np.int64))
-            valid = model.valid((rows >= 0).sum(dim=1))
-            yield model.embed(lookup(embeddings, rows), valid), valid
+            yield model.embed_rows(embeddings, rows)

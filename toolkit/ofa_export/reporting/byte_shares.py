@@ -1,4 +1,4 @@
-"""Where each byte of a bundle goes: its entries, and what is inside graphs and embeddings."""
+"""Shares of the bytes of a bundle: its entries, and what is inside graphs and embeddings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ofa_export.bundle import embeddings
 from ofa_export.bundle.codes import PLANES
 from ofa_export.bundle.table import ElasticTable
-from ofa_export.planning.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +26,8 @@ class ByteShare:
     inside: tuple[ByteShare, ...] = ()
 
 
-def byte_shares(plan: Plan, *, weights: Mapping[str, int]) -> tuple[ByteShare, ...]:
-    """The parts of the planned bundle, largest first.
-
-    Args:
-        plan: of the bundle.
-        weights: bytes of the weights of its graphs, by part of the network.
-    """
-    inside = {plan.contents.graph_entry: weights, embeddings.ENTRY: plane_bytes(plan.contents.table, plan.tiles)}
-    return shares([(part.name, part.bytes) for part in plan.parts], inside=inside)
-
-
 def shares(parts: Iterable[tuple[str, int]], *, inside: Mapping[str, Mapping[str, int]]) -> tuple[ByteShare, ...]:
-    """Parts of a file, largest first.
+    """Return parts of a file, largest first.
 
     Args:
         parts: names and bytes.
@@ -52,7 +39,7 @@ def shares(parts: Iterable[tuple[str, int]], *, inside: Mapping[str, Mapping[str
 
 
 def plane_bytes(table: ElasticTable, tiles: int) -> dict[str, int]:
-    """Bytes of the first `tiles` tiles by bit plane, the most significant first."""
+    """Return bytes of the first `tiles` tiles by bit plane, the most significant first."""
     sizes = table.group_sizes[table.order.tile_groups[:tiles]]
     by_plane = np.bincount(table.order.tiles[:tiles] % PLANES, weights=sizes, minlength=PLANES).astype(int)
     return {f"bit plane {plane}": int(size) for plane, size in enumerate(by_plane) if size}

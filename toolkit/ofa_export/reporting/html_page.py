@@ -9,7 +9,7 @@ from ofa_export.errors import MissingToolError
 
 
 def render_page(template: Path, **values: Any) -> str:
-    """A self-contained page.
+    """Return a self-contained page.
 
     Args:
         template: Jinja2; it may include `page_style.css`.
@@ -22,7 +22,7 @@ def render_page(template: Path, **values: Any) -> str:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError as error:
         raise MissingToolError(
-            'The HTML page needs Jinja2. Install it with `pip install "ofa-export[train]"`, or leave out --html.'
+            'The HTML page needs Jinja2. Install it with `pip install "ofa-export[report]"`, or leave out --html.'
         ) from error
     environment = Environment(
         loader=FileSystemLoader([template.parent, Path(__file__).parent]),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ofa_export.errors import ConfigError, UnknownNameError
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 Kind = Literal["train", "bundle", "tolerance", "fleet"]
 RENAMED = {"backend": "runtime", "faint_snr_db": "small_inputs_snr_db"}
@@ -20,7 +20,7 @@ RecipeT = TypeVar("RecipeT", bound=BaseModel)
 
 
 def recipe_names(kind: Kind) -> tuple[str, ...]:
-    """Names of the shipped recipes of a kind, sorted."""
+    """Return names of the shipped recipes of a kind, sorted."""
     return tuple(sorted(path.stem for path in shipped("export_recipes", kind).glob("*.yaml")))
 
 
@@ -65,5 +65,5 @@ def _problem(item: ErrorDetails) -> str:
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
-    """Where a mistake is, in the names of the file; `fixed` only tells a value from `auto`."""
+    """Tell where a mistake is, in the names of the file; `fixed` only tells a value from `auto`."""
     return ".".join(str(part) for part in loc if part != "fixed") or "recipe"

@@ -1,4 +1,4 @@
-"""The programs that other ecosystems bring, by the Debian package that has them."""
+"""Programs from other ecosystems, by the Debian package that has them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PACKAGES = {
         "npm": "npm",
     },
 }
-"""What the user asks for, a target or the command apk -> program -> packages."""
+"""Debian's packages by what needs them, a target or the command apk -> program -> packages."""
 
 INSTEAD = ", or use --target host, which needs no such tool"
 

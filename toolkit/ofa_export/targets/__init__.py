@@ -1,1 +1,1 @@
-"""Where a bundle's graphs run: in this process, or on a phone's own libraries in a process beside it."""
+"""Targets, on which a bundle's graphs run: this process, or a phone's libraries and kernels beside it."""

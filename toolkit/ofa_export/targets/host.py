@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.protocol import Converter, GraphRunner
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.converters.protocol import Converter
+from ofa_export.precision import ActivationRounding
 
 HOST = "host"
 
@@ -25,5 +25,5 @@ class HostTarget:
         return "range"
 
     def versions(self, converter: Converter) -> dict[str, str]:
-        """Nothing that the converter does not name itself."""
+        """Return nothing that the converter does not name itself."""
         return {}

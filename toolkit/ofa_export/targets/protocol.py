@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.protocol import Converter, GraphRunner
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.converters.protocol import Converter
+from ofa_export.precision import ActivationRounding
 
 
 class Target(Protocol):
-    """Runs the files of converters.
-
-    Attributes:
-        name: what the user calls it.
-    """
+    """Runs the files of converters."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name that a user gives."""
+        ...
 
     def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
         """Load a file of a converter.
@@ -40,9 +38,9 @@ class Target(Protocol):
         ...
 
     def activations(self, converter: Converter) -> ActivationRounding:
-        """How its release of a converter's runtime rounds the inputs of quantised layers; weights follow `rules`."""
+        """Return how inputs of quantised layers are rounded in its release of a runtime; weights follow `rules`."""
         ...
 
     def versions(self, converter: Converter) -> dict[str, str]:
-        """Versions of what runs the graphs and is not among the converter's own tools, by name."""
+        """Return versions of what runs the graphs and is not among the converter's own tools, by name."""
         ...

@@ -21,7 +21,7 @@ SEVERAL = {"arm64": ("arm64-neon", "arm64-dotprod", "arm64-i8mm")}
 
 
 def target_names(name: str) -> tuple[str, ...]:
-    """The targets that a name stands for.
+    """Return the targets that a name stands for.
 
     Args:
         name: one of `TARGETS` or `SEVERAL`.
@@ -35,7 +35,7 @@ def target_names(name: str) -> tuple[str, ...]:
 
 
 def get_target(name: str) -> Target:
-    """The target of a name.
+    """Return the target of a name.
 
     Args:
         name: one of `TARGETS`.

@@ -1,1 +1,1 @@
-"""Training stages, baselines and the metrics that compare them."""
+"""The training of a checkpoint: stages, loop, recipes, processes, and the baselines beside it."""

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.data.histories import PAD, Histories
+from ofa_export.model.checkpoint import ValidationSet
+from ofa_export.ranking.metrics import ndcg_at_10
 
 
 def popularity_scores(histories: Histories, batch: int) -> NDArray[np.float64]:
-    """The same ranking for everyone: training interactions of each item.
+    """Return the same ranking for everyone: training interactions of each item.
 
     Args:
         histories: the data set.
@@ -44,7 +46,7 @@ class MarkovChain:
 
     @classmethod
     def fit(cls, histories: Histories) -> MarkovChain:
-        """Counts the transitions of a data set.
+        """Count the transitions of a data set.
 
         Args:
             histories: the data set; validation and test items are not looked at.
@@ -63,7 +65,7 @@ class MarkovChain:
         )
 
     def scores(self, history: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Scores every item by how often it followed the newest item.
+        """Score every item by how often it followed the newest item.
 
         Args:
             history: `[B, T]` item rows, padded on the left.
@@ -77,3 +79,24 @@ class MarkovChain:
                 following = slice(self.offsets[newest], self.offsets[newest + 1])
                 row[self.successors[following]] += self.counts[following]
         return scores
+
+
+def baseline_quality(histories: Histories, validation: ValidationSet) -> dict[str, float]:
+    """Return NDCG@10 of the baselines on the histories that travel with the checkpoint, full ranking.
+
+    Args:
+        histories: what the baselines are fitted on: their training part.
+        validation: what they are measured on.
+
+    Returns:
+        `popularity` and `markov`.
+    """
+    chain = MarkovChain.fit(histories)
+    qualities: dict[str, list[NDArray[np.float64]]] = {"popularity": [], "markov": []}
+    # Few at a time: a score for every item is large.
+    for start in range(0, len(validation.targets), 64):
+        shown, targets = validation.histories[start : start + 64], validation.targets[start : start + 64]
+        seen = shown if histories.exclude_history else None
+        for name, scores in (("popularity", popularity_scores(histories, len(shown))), ("markov", chain.scores(shown))):
+            qualities[name].append(ndcg_at_10(scores, targets, history=seen))
+    return {name: float(np.concatenate(found).mean()) for name, found in qualities.items()}

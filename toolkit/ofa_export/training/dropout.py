@@ -1,4 +1,4 @@
-"""Stages differ in dropout; the network is built once."""
+"""Dropout of a stage: the network is built once, and stages differ in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on top of an imported net: whatever adapts is trained, and no imported number changes."""
+"""Training on a frozen base: all that adapts is trained, and no imported number changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ofa_export.model.blocks.adaptive_layers import AdaptiveLinear
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.scoring import static_adapt
-from ofa_export.training.progress import Progress
-from ofa_export.training.recipe import Sizes, TrainRecipe
-from ofa_export.training.tiles import mean_quality, order_tiles, watched_prefixes
+from ofa_export.training.tiles_stage import mean_quality, order_tiles, watched_prefixes
+from ofa_export.training.train_recipe import Sizes, TrainRecipe
+from ofa_export.training.training_progress import Progress
 from ofa_export.training.training_run import TrainingRun
 
 IMPORTED = "imported"
@@ -36,7 +36,7 @@ def freeze_static_net(model: AdaptiveRecommender) -> None:
 
 
 def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
-    """The recipe with the sizes of the net that is trained on.
+    """Return the recipe with the sizes of the net that is trained on.
 
     Args:
         start: an imported checkpoint.
@@ -57,7 +57,7 @@ def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
 def run_on_frozen_base(
     start: Checkpoint, histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
 ) -> TrainingRun:
-    """A run that starts from an imported net.
+    """Return a run that starts from an imported net.
 
     Args:
         start: the imported checkpoint; its model is taken over.

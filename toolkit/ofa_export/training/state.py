@@ -1,4 +1,4 @@
-"""What a stage leaves behind as plain values, and the job that it belongs to."""
+"""State of a stage as plain values, and the job that it belongs to."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 from ofa_export import __version__
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.data.histories import Histories
-from ofa_export.training.recipe import TrainRecipe
+from ofa_export.training.train_recipe import TrainRecipe
 from ofa_export.training.training_run import TrainingRun
 
 
 def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str, Any]:
-    """What a run is about; state is only ever taken from a run of the same job.
+    """Return what a run is about; state is only ever taken from a run of the same job.
 
     Args:
         histories: the data set.
@@ -37,7 +37,7 @@ def job_of(histories: Histories, recipe: TrainRecipe, *, seed: int) -> dict[str,
 
 
 def stored_state(run: TrainingRun) -> dict[str, Any]:
-    """Everything in a run that stages change, as tensors and plain values."""
+    """Return everything in a run that stages change, as tensors and plain values."""
     return {
         "model": run.model.state_dict(),
         "importance": torch.from_numpy(run.importance),

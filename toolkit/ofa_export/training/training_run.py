@@ -1,4 +1,4 @@
-"""What the stages share while a checkpoint grows: data, recipe, model, and each stage's part of the result."""
+"""Training run, shared by the stages: data, recipe, model, and each stage's part of the result."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from torch.nn import functional as F
 
 from ofa_export.bundle.tile_order import TileOrder, plane_order
 from ofa_export.data.histories import Histories, held_out_items
+from ofa_export.model.checkpoint import ValidationSet
 from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.ranking.metrics import ndcg, target_ranks
+from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import Adapt, score_histories
-from ofa_export.training.loop import stage_seed
-from ofa_export.training.processes import gathered, share, total
-from ofa_export.training.progress import Progress
-from ofa_export.training.recipe import Optimiser, TrainRecipe
+from ofa_export.training.distributed import gathered, share, total
+from ofa_export.training.train_recipe import Optimiser, TrainRecipe
+from ofa_export.training.training_loop import stage_seed
+from ofa_export.training.training_progress import Progress
 from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
 
 VALIDATION_USERS = 2000
@@ -72,7 +73,7 @@ class TrainingRun:
         self.kept_users = np.sort(drawn[: self.recipe.probes.users])
 
     def snapshot(self, stage: str) -> Path:
-        """Where a stage keeps the state of its optimisation."""
+        """Tell where a stage keeps the state of its optimisation."""
         return self.folder / f"{stage}.running"
 
     def batches(self, stage: str, settings: Optimiser, windows: Windows) -> Callable[[int], Iterator[Batch]]:
@@ -85,13 +86,13 @@ class TrainingRun:
         )
 
     def steps_per_epoch(self, settings: Optimiser, windows: Windows) -> int:
-        """Number of batches of an epoch, for `Task.steps_per_epoch`."""
+        """Return number of batches of an epoch, for `Task.steps_per_epoch`."""
         return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
 
     def validation_ndcg(
         self, adapt: Adapt, tables: Callable[[int], Tensor], *, users: NDArray[np.int64] | None = None
     ) -> tuple[float, float]:
-        """NDCG@10 on validation items, and the share of blocks that were executed.
+        """Return NDCG@10 on validation items, and the share of blocks that were executed.
 
         Args:
             adapt: `model.adapt` or the static control.
@@ -122,14 +123,14 @@ class TrainingRun:
             )
             scores, executed = score_histories(self.model, adapt, table, found.history)
             seen = found.history if self.histories.exclude_history else None
-            per_position = ndcg(target_ranks(scores, found.targets, history=seen), 10)
+            per_position = ndcg_at_10(scores, found.targets, history=seen)
             qualities.append(per_position.reshape(-1, self.histories.held_out).mean(axis=1))
             executed = executed.reshape(-1, self.histories.held_out, config.depth).mean(axis=1)
             gates.append(executed)
         return np.concatenate(qualities), np.concatenate(gates)
 
     def full_tables(self, group: int) -> Tensor:
-        """The full-precision table of a user group, [V, d]."""
+        """Return the full-precision table of a user group, [V, d]."""
         return self.model.tables[group].detach()
 
 
@@ -147,7 +148,7 @@ def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of a ranking from a better one, over the positions of all processes.
+    """Return Kullback-Leibler divergence of a ranking from a better one, over the positions of all processes.
 
     Args:
         student: logits [n, V].
@@ -163,7 +164,7 @@ def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def mean_over_positions(part: Tensor, positions: int) -> Tensor:
-    """A sum over the positions of this process as the mean over those of all processes.
+    """Return a sum over the positions of this process as the mean over those of all processes.
 
     Args:
         part: the sum, a scalar.
@@ -175,7 +176,7 @@ def mean_over_positions(part: Tensor, positions: int) -> Tensor:
 def initial_run(
     histories: Histories, recipe: TrainRecipe, *, seed: int, folder: Path, progress: Progress
 ) -> TrainingRun:
-    """A run before its first stage.
+    """Return a run before its first stage.
 
     Args:
         histories: the data set.
@@ -201,3 +202,21 @@ def initial_run(
         centroids=np.zeros((G_u, config.width), np.float32),
         user_groups=np.zeros(histories.users, np.int32),
     )
+
+
+def choose_validation(run: TrainingRun) -> ValidationSet:
+    """Cut, for each user whose history travels, what came before the validation item, and that item.
+
+    Args:
+        run: gives data and users.
+
+    Returns:
+        The histories in the order of users.
+    """
+    found = held_out_items(
+        run.histories,
+        run.kept_users,
+        split="validation",
+        history_length=run.model.config.history_length,
+    )
+    return ValidationSet(histories=found.history, targets=found.targets, user_groups=run.user_groups[found.users])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ofa_export.data.histories import PAD, Histories
-from ofa_export.training.processes import share
+from ofa_export.training.distributed import share
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Windows:
         return len(self.users)
 
     def only(self, chosen: NDArray[np.bool_]) -> Windows:
-        """Some of the windows.
+        """Keep some of the windows.
 
         Args:
             chosen: bool [W].
@@ -62,7 +62,7 @@ class Windows:
         return Windows(self.histories, self.users[chosen], self.ends[chosen], self.history_length)
 
     def rows(self, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
-        """The items of some windows.
+        """Return the items of some windows.
 
         Args:
             chosen: [B], indices of windows.
@@ -75,7 +75,7 @@ class Windows:
         return np.where(places < starts, np.int32(PAD), self.histories.rows[np.maximum(places, starts)])
 
     def batch(self, chosen: NDArray[np.int64], *, group: int) -> Batch:
-        """Some of the windows as one batch, or this process's share of it.
+        """Make some of the windows one batch, or this process's share of it.
 
         Args:
             chosen: int64, indices of windows.
@@ -107,7 +107,7 @@ def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_lengt
 def epoch_batches(
     windows: Windows, user_groups: NDArray[np.int32], *, batch_size: int, seed: tuple[int, ...]
 ) -> Iterator[Batch]:
-    """One pass over the windows in random order; each batch holds one user group.
+    """Return one pass over the windows in random order; each batch holds one user group.
 
     Args:
         windows: what to train on.
@@ -130,6 +130,6 @@ def epoch_batches(
 
 
 def batches_per_epoch(windows: Windows, user_groups: NDArray[np.int32], *, batch_size: int) -> int:
-    """How many batches `epoch_batches` gives."""
+    """Tell how many batches `epoch_batches` gives."""
     _, counts = np.unique(user_groups[windows.users], return_counts=True)
     return int(np.ceil(counts / batch_size).sum())

@@ -1,4 +1,4 @@
-"""How far outputs are from their reference, history by history."""
+"""Deviation of outputs from their reference, history by history."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ofa_export.support.decibels import decibels
 
 SILENT = 1e-6
 """An output whose largest value in the reference is below this has no signal to compare noise with (our choice)."""
@@ -52,7 +54,5 @@ def deviation(reference: NDArray[np.float32], value: NDArray[np.float32]) -> Dev
     with np.errstate(invalid="ignore"):
         noise = value.reshape(len(value), -1).astype(np.float64) - expected
     abs_err = np.where(np.isfinite(noise).all(axis=1), np.abs(noise).max(axis=1), np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        snr_db = 10 * np.log10(np.square(expected).sum(axis=1).mean() / np.square(noise).sum(axis=1))
-    snr_db = np.where(abs_err == 0, np.inf, np.where(np.isfinite(abs_err), snr_db, -np.inf))
+    snr_db = decibels(np.square(expected).sum(axis=1).mean(), np.square(noise).sum(axis=1))
     return Deviation(abs_err=abs_err, snr_db=snr_db, silent=bool(np.abs(expected).max() < SILENT))

@@ -1,4 +1,4 @@
-"""A finding: one assertion, what was measured, what is allowed, and a sentence for a person."""
+"""Findings: an assertion, the measured number, its limit, and a sentence for a person."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Finding:
 
     @property
     def strain(self) -> float:
-        """How much of what is allowed is used up: 0 nothing, 1 all of it, more when it fails."""
+        """The used share of what is allowed: 0 nothing, 1 all of it, more when it fails."""
         if self.measured is None:
             return 0.0 if self.status == "pass" else math.inf
         if self.limit is None:
@@ -61,7 +61,7 @@ class Finding:
 def at_most(
     assertion: str, measured: float, limit: float, unit: Unit, sentence: str, *, otherwise: Status = "fail"
 ) -> Finding:
-    """A finding that passes when the number does not exceed its limit; NaN exceeds every limit.
+    """Make a finding that passes when the number does not exceed its limit; NaN exceeds every limit.
 
     Args:
         assertion: its name.
@@ -84,7 +84,7 @@ def at_most(
 
 
 def at_least(assertion: str, measured: float, limit: float, unit: Unit, sentence: str) -> Finding:
-    """A finding that passes when the number reaches its limit; NaN reaches none; arguments as in `at_most`."""
+    """Make a finding that passes when the number reaches its limit; NaN reaches none; arguments as in `at_most`."""
     return Finding(
         assertion=assertion,
         status="pass" if measured >= limit else "fail",
@@ -97,7 +97,7 @@ def at_least(assertion: str, measured: float, limit: float, unit: Unit, sentence
 
 
 def reported(assertion: str, measured: float, unit: Unit, sentence: str) -> Finding:
-    """A finding without a limit: the number is worth knowing; arguments as in `at_most`."""
+    """Make a finding without a limit: the number is worth knowing; arguments as in `at_most`."""
     return Finding(
         assertion=assertion,
         status="pass",

@@ -1,4 +1,4 @@
-"""The histories that are compared: real ones of the checkpoint's validation split, and short and long ones of them."""
+"""Histories to compare on: real ones of the checkpoint's validation split, and short and long ones made of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.quality import group_histories
 
 CUT_HISTORIES = 4
 """Real histories that are also cut to 1 item, 2 items and half the visible length."""
@@ -36,12 +35,12 @@ class ValidationHistories:
 
     @property
     def whole(self) -> int:
-        """How many are whole histories with a known next item."""
+        """The number of whole histories, whose next item is known."""
         return len(self.targets)
 
     @cached_property
     def rows(self) -> NDArray[np.int32]:
-        """What the model sees: int32 `[H, T]`, the last T items, -1 where padded on the left."""
+        """The histories as the model sees them: int32 `[H, T]`, the last T items, -1 where padded on the left."""
         rows = np.full((len(self.items), self.history_length), -1, np.int32)
         for row, items in zip(rows, self.items, strict=True):
             visible = items[-self.history_length :]
@@ -62,7 +61,7 @@ def validation_histories(checkpoint: Checkpoint, *, group: int, maximum: int) ->
         T, itself and cut to T.
     """
     validation, T = checkpoint.validation, checkpoint.config.model.history_length
-    mine = group_histories(checkpoint, group)
+    mine = validation.rows_of_group(group)
     chosen = mine[np.unique(np.linspace(0, len(mine) - 1, maximum).round().astype(int))]
     items = [rows[rows >= 0] for rows in validation.histories[chosen]]
     names = [f"history {number}" for number in chosen]

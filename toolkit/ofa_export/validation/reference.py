@@ -1,4 +1,4 @@
-"""What PyTorch gives: inputs and outputs of every device graph on all histories, in one batch."""
+"""Reference inputs and outputs of every device graph on all histories, and outputs of a runtime on the same inputs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ofa_export.contract import block_name, theta_name
+from ofa_export.contract import GraphRunner, GraphSpec, block_name, theta_name
+from ofa_export.errors import BundleError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.network import lookup
 
 Tensors = Mapping[str, NDArray[Any]]
+
+GATES = ("adapt", "gates")
+"""The output that holds decisions and no signal: `checks/gates.py` compares it, and nothing else does."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,9 +103,45 @@ def run_modules(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) ->
     return _arrays(outputs)
 
 
+def run_graphs(
+    runner: GraphRunner, specs: Sequence[GraphSpec], reference: Reference, *, entry: str
+) -> Mapping[str, Tensors]:
+    """Run loaded graphs on every history, each graph alone, so that errors neither add up nor move.
+
+    Args:
+        runner: the loaded graphs.
+        specs: the tensor contract.
+        reference: gives the inputs.
+        entry: the bundle entry that the graphs came from.
+
+    Returns:
+        graph -> output -> values `[H, ...]`.
+
+    Raises:
+        BundleError: a graph returns another shape than the contract says, or leaves an output out.
+    """
+    return {spec.name: _run_graph(runner, spec, reference.inputs[spec.name], entry=entry) for spec in specs}
+
+
 def _spread(table: Tensor, count: int) -> Tensor:
     rows = torch.from_numpy(np.unique(np.linspace(0, len(table) - 1, count).astype(np.int64)))
     return torch.nn.functional.pad(table[rows], (0, 0, 0, count - len(rows)))
+
+
+def _run_graph(runner: GraphRunner, spec: GraphSpec, inputs: Tensors, *, entry: str) -> Tensors:
+    count = len(inputs[spec.inputs[0].name])
+    results = {tensor.name: np.empty((count, *tensor.shape[1:]), np.float32) for tensor in spec.outputs}
+    for index in range(count):
+        outputs = runner.run(
+            spec.name, {name: np.ascontiguousarray(value[index : index + 1]) for name, value in inputs.items()}
+        )
+        for tensor in spec.outputs:
+            found = outputs[tensor.name].shape if tensor.name in outputs else "nothing"
+            if found != tensor.shape:
+                reason = f"graph {spec.name} returned {found} for {tensor.name}; the contract says {tensor.shape}."
+                raise BundleError(reason, code=RejectionCode.GRAPHS, entry=entry)
+            results[tensor.name][index] = outputs[tensor.name][0]
+    return results
 
 
 def _arrays(graphs: dict[str, dict[str, Tensor]]) -> dict[str, Tensors]:

@@ -1,8 +1,7 @@
-"""Whole sessions: a device adapts, runs its blocks and scores every item, as a phone would, beside the reference."""
+"""Whole sessions: device and reference adapt, run their blocks and score every item, as a phone would."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +11,13 @@ from numpy.typing import NDArray
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.device.loop import Device
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.ranking.metrics import target_ranks
+from ofa_export.ranking.metrics import TOP, target_ranks
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.validation.deviation import deviation
-from ofa_export.validation.finding import Finding, at_least, at_most
 from ofa_export.validation.histories import ValidationHistories
-from ofa_export.validation.tolerance import Limit
 
 VALUES_AT_ONCE = 2**24
 """Scores that are held at once for each of the three models; larger catalogues are compared in more steps."""
-
-TOP = 10
 
 SAMPLED_SCORES, LEAST_SAMPLED = 500, 4
 """Scores that a report shows of all sessions together, but of each the best, a middling, the last and the worst off."""
@@ -33,7 +28,7 @@ TIMED = ("adapt", "blocks", "score")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sessions:
-    """What came of all sessions.
+    """The results of all sessions.
 
     Args:
         gates: the device's decisions, `[H, L]`.
@@ -61,6 +56,38 @@ class Sessions:
     sampled_reference: NDArray[np.float32]
     sampled_device: NDArray[np.float32]
     milliseconds: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSample:
+    """Scores of the same items for the same histories; the three lists are equally long.
+
+    Args:
+        reference: of PyTorch with the bundle's tiles.
+        device: of the bundle.
+        same_gates: whether both assembled the same blocks for the history; where not, scores may differ a lot.
+    """
+
+    reference: tuple[float, ...]
+    device: tuple[float, ...]
+    same_gates: tuple[bool, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Time of one part of a session on the computer that validates.
+
+    Args:
+        part: `adapt`, `blocks` (all that ran), `score` (every item of the catalogue) or `session` (the three together).
+        median_ms: median over the sessions, in milliseconds.
+        p90_ms: what nine of ten sessions do not exceed, in milliseconds.
+        sessions: how many were timed, the first one included.
+    """
+
+    part: str
+    median_ms: float
+    p90_ms: float
+    sessions: int
 
 
 def run_sessions(
@@ -105,35 +132,36 @@ def run_sessions(
     return Sessions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def session_findings(sessions: Sessions, histories: ValidationHistories, *, floor: Limit) -> Iterator[Finding]:
-    """Scores after adapt and all blocks, where errors of the graphs add up.
+def score_sample(sessions: Sessions) -> ScoreSample:
+    """Take the sample of scores out of the sessions.
 
     Args:
         sessions: from `run_sessions`.
-        histories: names for what stands out.
-        floor: of the signal-to-noise ratio, in decibels.
-
-    Yields:
-        `session.scores.snr_db` over the histories whose gates agree (the others are the gates' own finding).
     """
-    same = np.flatnonzero(sessions.same_gates)
-    if not len(same):
-        yield at_most(
-            "session.flipped_count",
-            len(histories),
-            0,
-            "count",
-            "Histories for which the device assembled other blocks than the reference: all, so no scores compare.",
+    each = sessions.sampled_reference.shape[1]
+    return ScoreSample(
+        reference=_rounded(sessions.sampled_reference.ravel().tolist()),
+        device=_rounded(sessions.sampled_device.ravel().tolist()),
+        same_gates=tuple(same for same in sessions.same_gates.tolist() for _ in range(each)),
+    )
+
+
+def latencies(sessions: Sessions) -> tuple[Latency, ...]:
+    """Summarise the time of each part, then that of the whole session.
+
+    Args:
+        sessions: from `run_sessions`.
+    """
+    whole = sessions.milliseconds.sum(axis=1, keepdims=True)
+    columns = np.concatenate([sessions.milliseconds, whole], axis=1).T
+    return tuple(
+        Latency(
+            part=part,
+            median_ms=round(float(np.median(times)), 4),
+            p90_ms=round(float(np.percentile(times, 90)), 4),
+            sessions=len(times),
         )
-        return
-    worst = same[sessions.snr_db[same].argmin()]
-    yield at_least(
-        "session.scores.snr_db",
-        float(sessions.snr_db[worst]),
-        floor.limit,
-        "dB",
-        f"Scores of all items against the reference with the same tiles; the worst of {len(same)} histories with the "
-        f"same gates is {histories.names[worst]}, with an absolute error of up to {sessions.abs_err[worst]:.2e}.",
+        for part, times in zip((*TIMED, "session"), columns, strict=True)
     )
 
 
@@ -206,3 +234,8 @@ def _best(scores: NDArray[np.float32], seen: NDArray[np.int32] | None) -> set[in
     order = np.argsort(-scores, kind="stable")
     kept = order if seen is None else order[~np.isin(order, seen)]
     return set(kept[:TOP].tolist())
+
+
+def _rounded(values: list[float]) -> tuple[float, ...]:
+    """To what a picture can show: the numbers that count are in the findings."""
+    return tuple(float(f"{value:.5g}") for value in values)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ofa_export.errors import UnknownNameError
+from ofa_export.support.frozen_model import FiniteModel
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Limit(_Model):
-    """A number and why it is this one.
+class Limit(FiniteModel):
+    """A limit and the reason for its number.
 
     Args:
         limit: the number, in the unit that the field's name says.
@@ -23,7 +20,7 @@ class Limit(_Model):
     why: str = Field(min_length=1)
 
 
-class PrecisionLimits(_Model):
+class PrecisionLimits(FiniteModel):
     """Limits that depend on the precision of a bundle's graphs.
 
     Args:
@@ -52,7 +49,7 @@ class PrecisionLimits(_Model):
     layer_unexplained_snr_db: Limit | None = None
 
 
-class TolerancePolicy(_Model):
+class TolerancePolicy(FiniteModel):
     """A tolerance recipe.
 
     Args:
@@ -90,7 +87,7 @@ class TolerancePolicy(_Model):
     precisions: dict[str, PrecisionLimits] = Field(min_length=1)
 
     def of_precision(self, name: str) -> PrecisionLimits:
-        """The limits of a precision; of several schemes those of the coarsest, which decides the noise.
+        """Look up the limits of a precision; of several schemes those of the coarsest, which decides the noise.
 
         Args:
             name: as the manifest says, for example "int8" or "int8+int4", finest first.

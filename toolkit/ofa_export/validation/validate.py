@@ -1,332 +1,229 @@
-"""`validate`: a bundle on a runtime against the PyTorch reference of its checkpoint.
+"""Validation of a bundle on a target against the PyTorch reference of its checkpoint: the checks and the report.
 
-In order: is it a bundle, is it this checkpoint's, is its table the checkpoint's, what did conversion cost, what did
-quantisation cost, do the gates agree, how do whole sessions rank, does its self-test pass. What makes later questions
-meaningless ends the report early. The bundle's own graphs run on the target that was asked for; the conversions that
-they are compared beside run in this process.
+The checks ask in order: is it this checkpoint's, is its table the checkpoint's, what did conversion cost, what did
+quantisation cost, do the gates agree, how do whole sessions rank, does its self-test pass. The bundle's own graphs run
+on the target; the conversions that they are compared with run in this process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from ofa_export.bundle.codes import EncodedTable, encode
-from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.table import ElasticTable
-from ofa_export.converters.conversion import convert_cached
-from ofa_export.converters.converters import converter_of, other_converter
-from ofa_export.converters.protocol import Converter, GraphRunner
-from ofa_export.converters.registry import get_converter
-from ofa_export.device.loop import Device
-from ofa_export.errors import BundleError, NumericsError, RuntimeFailedError
-from ofa_export.graphs.device import DeviceGraph, device_graphs
+from ofa_export.errors import BundleError, RuntimeFailedError
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.model.fake_quantised import fake_quantised
-from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.threads import one_torch_thread
-from ofa_export.precision import FP32, Precision
+from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.support.content_cache import ContentCache
-from ofa_export.targets.protocol import Target
+from ofa_export.support.processes import one_torch_thread
+from ofa_export.support.recipes import load_recipe
 from ofa_export.targets.registry import get_target
-from ofa_export.validation.checks import bundle as provenance
-from ofa_export.validation.checks.cross import cross_findings
-from ofa_export.validation.checks.finite import finite_findings
-from ofa_export.validation.checks.gate_decisions import decision_findings
-from ofa_export.validation.checks.gates import gate_findings
-from ofa_export.validation.checks.graphs import conversion_findings
-from ofa_export.validation.checks.quality import quality_finding
-from ofa_export.validation.checks.quantisation import quantisation_findings
-from ofa_export.validation.checks.quantised_reference_findings import quantised_reference_findings
-from ofa_export.validation.checks.ranking import ranking_findings
-from ofa_export.validation.checks.rounded_reference import known_rounding, quantised_reference
-from ofa_export.validation.checks.runtime import runtime_findings
-from ofa_export.validation.checks.selftest import selftest_expectation_findings, selftest_run_findings
-from ofa_export.validation.checks.table import expected_table, table_findings
-from ofa_export.validation.finding import Finding, at_most
-from ofa_export.validation.graph_outputs import run_graphs
-from ofa_export.validation.histories import ValidationHistories, validation_histories
-from ofa_export.validation.latency import latencies
-from ofa_export.validation.reference import Reference, Tensors, run_reference
-from ofa_export.validation.reports.byte_parts import byte_parts
-from ofa_export.validation.reports.environment import environment
+from ofa_export.validation.checks import (
+    bundle as claims,
+)
+from ofa_export.validation.checks import (
+    gates,
+    graphs,
+    ranking,
+    rounding,
+    runtime,
+    selftest,
+    small_inputs,
+    table,
+    weight_scales,
+)
+from ofa_export.validation.comparison import Comparison
+from ofa_export.validation.finding import Finding
+from ofa_export.validation.layers import findings as layer_findings
+from ofa_export.validation.layers.layer_error import worst_first
+from ofa_export.validation.layers.measure_attribution import measure_attribution
+from ofa_export.validation.reports import fields
 from ofa_export.validation.reports.expected_quality import expected_quality
-from ofa_export.validation.reports.report import Report, Subject
-from ofa_export.validation.score_sample import score_sample
-from ofa_export.validation.sessions import run_sessions, session_findings
-from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
+from ofa_export.validation.reports.report import Report
+from ofa_export.validation.sessions import latencies, score_sample
+from ofa_export.validation.tolerance import TolerancePolicy
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the list of checks.
+
+    Args:
+        name: for other rows that need it.
+        findings: compares, and yields the findings.
+        needs: the check without which this one would mean nothing: it is left out when that one failed or was left out.
+    """
+
+    name: str
+    findings: Callable[[Comparison], Iterator[Finding]]
+    needs: str | None = None
+
+
+CHECKS = (
+    Check("size", claims.size_findings),
+    Check("checkpoint", claims.checkpoint_findings),
+    Check("contract", claims.contract_findings, needs="checkpoint"),
+    Check("items", claims.item_findings, needs="contract"),
+    Check("load", runtime.load_findings, needs="contract"),
+    Check("table", table.table_findings, needs="load"),
+    Check("quality", claims.quality_findings, needs="load"),
+    Check("finite", graphs.finite_findings, needs="load"),
+    Check("gate decisions", gates.decision_findings, needs="load"),
+    Check("rounding", rounding.rounding_findings, needs="load"),
+    Check("weight scales", weight_scales.scale_findings, needs="load"),
+    Check("small inputs", small_inputs.small_input_findings, needs="load"),
+    Check("cross", graphs.cross_findings, needs="load"),
+    Check("conversion", graphs.conversion_findings, needs="load"),
+    Check("quantisation", graphs.quantisation_findings, needs="load"),
+    Check("sessions", ranking.session_findings, needs="load"),
+    Check("gates", gates.gate_findings, needs="sessions"),
+    Check("scores", ranking.score_findings, needs="sessions"),
+    Check("ranking", ranking.ranking_findings, needs="sessions"),
+    Check("self-test", selftest.run_findings, needs="sessions"),
+    Check("self-test answers", selftest.expectation_findings, needs="load"),
+)
+
+LAYER_CHECKS = (
+    Check("layers", layer_findings.as_shipped_findings, needs="load"),
+    Check("unexplained", layer_findings.unexplained_findings, needs="load"),
+)
+"""Of `validate --layers`, after the others."""
 
 
 def validate(
-    bundle_path: Path,
-    checkpoint: Checkpoint,
+    bundle: Path | str | Bundle,
+    checkpoint: Checkpoint | Path | str,
     *,
-    tolerance: TolerancePolicy,
-    store: ContentCache,
     target: str = "host",
+    tolerance: TolerancePolicy | Path | str = "default",
     cross: bool = False,
+    layers: bool = False,
+    attribute: bool = False,
+    store: ContentCache | None = None,
 ) -> Report:
-    """Compare a bundle with the reference that it was made from.
+    """Compare a bundle with the checkpoint that it was made from.
 
     Args:
-        bundle_path: the bundle; what is wrong with it is a finding, not an error.
-        checkpoint: the reference, as `load_checkpoint` gives it.
-        tolerance: the limits.
-        store: keeps the full-precision conversion that a quantised bundle is compared beside.
-        target: where the bundle's graphs run, one of `runtimes.registry.TARGETS`.
-        cross: whether the bundle's graphs are also compared with what the runtime's other converter makes of the same
-            checkpoint.
+        bundle: the file, or an open bundle; what is wrong with it is a finding, not an error.
+        checkpoint: the folder, or a checkpoint.
+        target: where the bundle's graphs run: "host", "android", or one of the names that begin with "arm64-".
+        tolerance: the limits, or the name or path of their recipe.
+        cross: whether the bundle's graphs are also compared with those that the runtime's other converter makes of the
+            same checkpoint.
+        layers: whether the error of every layer is measured, too.
+        attribute: whether it is measured, too, which layer costs how much NDCG@10, and what brings it back.
+        store: keeps conversions and attributions; None for the user's cache.
 
     Returns:
-        The report; the same inputs and tool versions give the same report, but for its times.
+        The report, whose `passed` is False when anything is out of tolerance. The same inputs and tool versions give
+        the same report, but for its times.
 
     Raises:
-        UnknownNameError: there is no such target; the bundle's converter is not installed; the recipe has no limits for
-            its precision.
-        ConfigError: the file cannot be read; `cross` and the runtime has one converter, or the recipe has no limit; the
-            target does not run on this computer.
+        UnknownNameError: there is no such target or recipe; the bundle's converter is not installed; the recipe has no
+            limits for its precision.
+        ConfigError: a file or recipe cannot be read; `cross`, and the runtime has one converter only or the recipe no
+            limit; `attribute`, and the checkpoint has fewer than two validation histories; the target does not run on
+            this computer.
+        CheckpointError: the checkpoint cannot be trusted.
         LoweringError: the converter, or the other one, refused the checkpoint's graphs.
-        MissingToolError: a converter, or a tool of the runtime, is not installed.
+        MissingToolError: a converter, or a tool of the target, is not installed.
     """
     chosen = get_target(target)
-    manifest: Manifest | None = None
-    findings: list[Finding] = []
-    shown: dict[str, Any] = {}
-    try:
-        with one_torch_thread(), Bundle.open(bundle_path) as bundle:
-            manifest = bundle.manifest
-            findings.extend(
-                _bundle_findings(
-                    bundle, checkpoint, target=chosen, policy=tolerance, store=store, cross=cross, shown=shown
-                )
+    policy = tolerance
+    if not isinstance(policy, TolerancePolicy):
+        policy = load_recipe("tolerance", str(policy), TolerancePolicy)
+    reference = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(Path(checkpoint))
+    with one_torch_thread(), ExitStack() as stack:
+        try:
+            opened = bundle if isinstance(bundle, Bundle) else stack.enter_context(Bundle.open(bundle))
+        except BundleError as error:
+            return Report(
+                bundle=_name(bundle),
+                subject=None,
+                target=target,
+                checkpoint_sha256=reference.sha256,
+                tolerance=policy.description,
+                environment=fields.environment(chosen),
+                findings=(claims.accepted_finding(str(error)),),
             )
-        findings.insert(0, provenance.accepted_finding(None))
-    except BundleError as error:
-        findings = [provenance.accepted_finding(str(error))]
-    return Report(
-        bundle=Path(bundle_path).name,
-        subject=_subject(manifest, Path(bundle_path)) if manifest else None,
-        target=target,
-        checkpoint_sha256=checkpoint.sha256,
-        tolerance=tolerance.description,
-        environment=environment(chosen, *_converters(manifest, cross=cross) if manifest else ()),
-        findings=tuple(findings),
-        **shown,
-    )
-
-
-def _bundle_findings(
-    bundle: Bundle,
-    checkpoint: Checkpoint,
-    *,
-    target: Target,
-    policy: TolerancePolicy,
-    store: ContentCache,
-    cross: bool,
-    shown: dict[str, Any],
-) -> Iterator[Finding]:
-    """Compare; fields of the report that are shown beside the findings go into `shown` as they become known."""
-    converter, *others = _converters(bundle.manifest, cross=cross)
-    limits = policy.of_precision(bundle.manifest.precision)
-    yield provenance.size_finding(bundle)
-    same = provenance.checkpoint_finding(bundle.manifest, checkpoint)
-    yield same
-    if same.status == "fail":
-        return
-    group = provenance.user_group(bundle.manifest, checkpoint)
-    trained, checkpoint = checkpoint, provenance.cut_as_bundled(bundle.manifest, checkpoint)
-    contract = provenance.contract_finding(bundle.manifest, checkpoint, converter)
-    yield contract
-    if contract.status == "fail" or group is None:
-        return
-    yield from provenance.item_findings(bundle, checkpoint)
-    comparison = _Comparison(
-        bundle=bundle,
-        target=target,
-        checkpoint=checkpoint,
-        trained=trained,
-        group=group,
-        converter=converter,
-        other=others[0] if others else None,
-        policy=policy,
-        limits=limits,
-        histories=validation_histories(checkpoint, group=group, maximum=policy.histories),
-    )
-    shown["quality"] = expected_quality(bundle)
-    shown["parts"] = byte_parts(bundle, comparison.graphs, converter)
-    try:
-        runner = target.load(converter, bundle.graphs, bundle.manifest.shapes.contract())
-    except RuntimeFailedError as error:
-        yield from runtime_findings(target, "loads", error)
-        return
-    yield from runtime_findings(target, "loads", None)
-    try:
-        yield from comparison.findings(runner, store, shown)
-        yield from runtime_findings(target, "runs", None)
-    except RuntimeFailedError as error:
-        yield from runtime_findings(target, "runs", error)
-    finally:
-        runner.close()
+        comparison = stack.enter_context(
+            Comparison.of(opened, reference, target=chosen, policy=policy, store=store or ContentCache(), cross=cross)
+        )
+        outcome = run_checks(comparison, (*CHECKS, *LAYER_CHECKS) if layers else CHECKS)
+        return _report(comparison, outcome, name=_name(bundle), attribute=attribute)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Comparison:
-    """A bundle that fits its checkpoint, cut as the bundle's recipe says, and what both are compared on."""
+class Outcome:
+    """The outcome of the checks of one comparison.
 
-    bundle: Bundle
-    target: Target
-    checkpoint: Checkpoint
-    trained: Checkpoint
-    group: int
-    converter: Converter
-    other: Converter | None
-    policy: TolerancePolicy
-    limits: PrecisionLimits
-    histories: ValidationHistories
+    Args:
+        findings: in the order of the checks.
+        finished: names of the checks that ran to their end.
+        held: those of them in which nothing failed.
+    """
 
-    @cached_property
-    def graphs(self) -> tuple[DeviceGraph, ...]:
-        return device_graphs(self.checkpoint.model, candidates=self.bundle.manifest.shapes.candidates)
-
-    @cached_property
-    def precision(self) -> Precision:
-        return Precision.model_validate(self.bundle.manifest.recipe["precision"])
-
-    @cached_property
-    def rounded(self) -> AdaptiveRecommender:
-        """The reference that rounds as the converter's runtime does on the host, as when quality was measured."""
-        return fake_quantised(self.checkpoint.model, self.precision, converter=self.converter)
-
-    @cached_property
-    def quantised_reference(self) -> tuple[DeviceGraph, ...]:
-        """Graphs that round as those of the bundle's converter do on the target that was asked for."""
-        converter, activations = self.converter.name, self.target.activations(self.converter)
-        model = quantised_reference(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
-        graphs = device_graphs(model, candidates=self.bundle.manifest.shapes.candidates)
-        return known_rounding(graphs, converter=converter)
-
-    @cached_property
-    def encoded(self) -> EncodedTable:
-        book = self.bundle.table.book
-        return encode(
-            self.checkpoint.table(self.group).numpy(),
-            group_sizes=self.checkpoint.config.model.group_sizes,
-            clip=book.clip,
-            exponent=book.exponent,
-        )
-
-    @cached_property
-    def table(self) -> ElasticTable:
-        return expected_table(self.encoded, self.bundle.table)
-
-    @cached_property
-    def reference(self) -> Reference:
-        table = torch.from_numpy(self.table.all_rows())
-        return run_reference(self.graphs, rows=self.histories.rows, table=table)
-
-    def findings(self, runner: GraphRunner, store: ContentCache, shown: dict[str, Any]) -> Iterator[Finding]:
-        order = self.checkpoint.tile_orders[self.group]
-        yield from table_findings(self.bundle.table, self.table, order=order, policy=self.policy)
-        if self.policy.quality_ndcg_err is not None:
-            yield quality_finding(
-                self.bundle.manifest,
-                trained=self.trained,
-                rounded=replace(self.checkpoint, model=self.rounded),
-                table=self.table,
-                precision=self.precision,
-                limit=self.policy.quality_ndcg_err,
-            )
-        yield from self._graph_findings(runner, store)
-        device = Device(self.bundle, runner)
-        try:
-            yield from self._session_findings(device, shown)
-            yield from selftest_run_findings(device)
-        except NumericsError as error:
-            sentence = f"Sessions on the device ended early: {error}"
-            yield at_most("finite.session.nonfinite_count", 1, 0, "count", sentence)
-        yield from selftest_expectation_findings(
-            self.bundle.selftest, self.checkpoint.model, self.encoded, policy=self.policy
-        )
-
-    def _graph_findings(self, runner: GraphRunner, store: ContentCache) -> Iterator[Finding]:
-        specs = [graph.spec for graph in self.graphs]
-        own = run_graphs(runner, specs, self.reference, entry=self.converter.entry_name)
-        yield from finite_findings(own, self.histories)
-        controller = self.checkpoint.model.controller
-        inputs, expected = (each["adapt"] for each in (self.reference.inputs, self.reference.outputs))
-        yield from decision_findings(runner, controller, inputs, own["adapt"], expected=expected)
-        yield from quantised_reference_findings(
-            runner,
-            own,
-            self.graphs,
-            self.quantised_reference,
-            self.reference.inputs,
-            policy=self.policy,
-            entry=self.converter.entry_name,
-        )
-        if self.other is not None:
-            yield from self._cross_findings(self.other, own, store)
-        if self.limits.graph_snr_db is None:
-            yield from conversion_findings(own, self.reference, self.histories, policy=self.policy)
-            return
-        outputs = self._outputs(self.converter, FP32, store)
-        yield from conversion_findings(outputs, self.reference, self.histories, policy=self.policy)
-        yield from quantisation_findings(
-            own,
-            self.reference,
-            self.histories,
-            policy=self.policy,
-            floor=self.limits.graph_snr_db,
-        )
-
-    def _cross_findings(self, other: Converter, own: Mapping[str, Tensors], store: ContentCache) -> Iterator[Finding]:
-        outputs = self._outputs(other, self.precision, store)
-        yield from cross_findings(
-            own, outputs, self.reference, self.histories, policy=self.policy, limits=self.limits, other_name=other.name
-        )
-
-    def _outputs(self, converter: Converter, precision: Precision, store: ContentCache) -> Mapping[str, Tensors]:
-        """What a converter's graphs give; the same ones may have been converted before."""
-        specs = [graph.spec for graph in self.graphs]
-        content = convert_cached(self.graphs, converter=converter, precision=precision, store=store)
-        runner = converter.load(content, specs)
-        try:
-            return run_graphs(runner, specs, self.reference, entry=converter.entry_name)
-        finally:
-            runner.close()
-
-    def _session_findings(self, device: Device, shown: dict[str, Any]) -> Iterator[Finding]:
-        sessions = run_sessions(
-            device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
-        )
-        shown["scores"], shown["latency"] = score_sample(sessions), latencies(sessions)
-        yield from gate_findings(
-            "gates", sessions.gates, self.reference, self.histories, margin=self.limits.gate_margin.limit
-        )
-        yield from session_findings(sessions, self.histories, floor=self.limits.session_snr_db)
-        yield from ranking_findings(sessions, limits=self.limits, budget=self.policy.budget_ndcg_drop)
+    findings: tuple[Finding, ...]
+    finished: frozenset[str]
+    held: frozenset[str]
 
 
-def _converters(manifest: Manifest, *, cross: bool) -> tuple[Converter, ...]:
-    """The converter of a bundle, and with `cross` the other one for its runtime."""
-    name = converter_of(manifest.runtime.name, manifest.tools)
-    return tuple(get_converter(each) for each in ((name, other_converter(name)) if cross else (name,)))
+def run_checks(comparison: Comparison, checks: Iterable[Check]) -> Outcome:
+    """Run checks one after the other, but for those that need one that did not hold.
+
+    A bundle that turns out not to be one has no other finding than that. A target that fails ends the list.
+
+    Args:
+        comparison: of a bundle and its checkpoint.
+        checks: in order.
+    """
+    findings, finished, held = [claims.accepted_finding(None)], set[str](), set[str]()
+    try:
+        for check in checks:
+            if check.needs is None or check.needs in held:
+                before = len(findings)
+                # One by one, so that those before a failure of the target are kept.
+                for finding in check.findings(comparison):
+                    findings.append(finding)
+                finished.add(check.name)
+                if all(finding.status != "fail" for finding in findings[before:]):
+                    held.add(check.name)
+    except BundleError as error:
+        findings = [claims.accepted_finding(str(error))]
+    except RuntimeFailedError as error:
+        findings.extend(runtime.run_findings(comparison, error))
+    else:
+        if "load" in held:
+            findings.extend(runtime.run_findings(comparison, None))
+    return Outcome(findings=tuple(findings), finished=frozenset(finished), held=frozenset(held))
 
 
-def _subject(manifest: Manifest, path: Path) -> Subject:
-    return Subject(
-        model_id=manifest.model_id,
-        group=manifest.group,
-        converter=converter_of(manifest.runtime.name, manifest.tools),
-        precision=manifest.precision,
-        size_bytes=path.stat().st_size,
-        budget_bytes=manifest.budget_bytes,
-        tiles_kept=manifest.embeddings.tiles_kept,
-        tiles_total=manifest.embeddings.tiles_total,
+def _report(comparison: Comparison, outcome: Outcome, *, name: str, attribute: bool) -> Report:
+    """Make the report, with those of its fields that mean something after these findings."""
+    fits, ran = "contract" in outcome.held, "sessions" in outcome.held
+    runs = comparison.layer_runs.values() if "layers" in outcome.finished else ()
+    report = Report(
+        bundle=name,
+        subject=fields.subject(comparison),
+        target=comparison.target.name,
+        checkpoint_sha256=comparison.trained.sha256,
+        tolerance=comparison.policy.description,
+        environment=fields.environment(comparison.target, *comparison.converters),
+        findings=outcome.findings,
+        layers=worst_first([error for run in runs for error in run.errors]),
+        scores=score_sample(comparison.sessions) if ran else None,
+        quality=expected_quality(comparison.bundle) if fits else None,
+        parts=fields.byte_parts(comparison) if fits else (),
+        latency=latencies(comparison.sessions) if ran else (),
     )
+    if attribute and fits and not report.rejected:
+        return replace(report, attribution=measure_attribution(comparison))
+    return report
+
+
+def _name(bundle: Path | str | Bundle) -> str:
+    if isinstance(bundle, Bundle):
+        return bundle.path.name if bundle.path is not None else bundle.manifest.model_id
+    return Path(bundle).name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -53,11 +56,9 @@ def apk(
     from ofa_export.apk.native_libraries import check_abis
     from ofa_export.apk.signing_key import debug_key, given_key
     from ofa_export.apk.sources import demo_sources
-    from ofa_export.cli.commands.keystore_password import keystore_password
     from ofa_export.cli.render.apk_view import apk_json, print_apk
-    from ofa_export.cli.render.bundle_paths import bundle_paths
-    from ofa_export.cli.render.checked import checked_bundle
-    from ofa_export.cli.render.step_bar import step_bar
+    from ofa_export.cli.render.bundle_paths import bundle_paths, checked_bundle
+    from ofa_export.cli.render.progress import step_bar
     from ofa_export.support.content_cache import ContentCache
     from ofa_export.support.output import check_output
 
@@ -68,7 +69,7 @@ def apk(
     check_abis(abis, runtimes)
     cache = ContentCache()
     check_tools(cache)
-    key = debug_key(cache.root) if keystore is None else given_key(keystore, keystore_password(keystore), key_alias)
+    key = debug_key(cache.root) if keystore is None else given_key(keystore, _password(keystore), key_alias)
     with step_bar(f"Building {output.name}", STEPS) as progress:
         made = build_apk(
             inside,
@@ -84,6 +85,28 @@ def apk(
         print_json(apk_json(made))
     else:
         print_apk(made)
+
+
+def _password(keystore: Path) -> str:
+    """Read the password of a keystore from the environment, or ask for it at a terminal.
+
+    Args:
+        keystore: that it opens.
+
+    Raises:
+        ConfigError: it is not in the environment, and there is nobody to ask.
+    """
+    from ofa_export.apk.signing_key import PASSWORD_VARIABLE
+    from ofa_export.errors import ConfigError
+
+    if (given := os.environ.get(PASSWORD_VARIABLE)) is not None:
+        return given
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError(
+            f"The keystore {keystore} needs its password: put it into the environment variable {PASSWORD_VARIABLE}, or "
+            "run this at a terminal, which asks for it."
+        )
+    return getpass.getpass(f"Password of {keystore}: ", stream=sys.stderr)
 
 
 def _names(given: str) -> tuple[str, ...]:

@@ -40,14 +40,16 @@ def benchmark(
     json_output: JsonOption = False,
 ) -> None:
     """Measure latency and memory beside the plain static net."""
-    from ofa_export.benchmark.run import benchmark as measure
+    from ofa_export.api import converter_extras
+    from ofa_export.support.extras import CHECKPOINT, require
+
+    require(*converter_extras(bundles), by="The command benchmark")
+    require("train", by="The command benchmark", only=CHECKPOINT)
+    from ofa_export.benchmark.benchmark import benchmark as measure
     from ofa_export.cli.render.benchmark_view import benchmark_json, print_benchmark
-    from ofa_export.cli.render.spinner import spinner
-    from ofa_export.errors import ConfigError
+    from ofa_export.cli.render.progress import spinner
     from ofa_export.support.content_cache import ContentCache
 
-    if repeats < 1:
-        raise ConfigError(f"--repeats {repeats} measures nothing: use 1 or more; 50 give quantiles that hold.")
     with spinner("Converting the static net and measuring"):
         found = measure(bundles, checkpoint, target=target, repeats=repeats, store=ContentCache())
     if json_output:

@@ -57,24 +57,26 @@ def bundle(
     json_output: JsonOption = False,
 ) -> None:
     """Write a bundle per runtime and group, none over the budget."""
-    from ofa_export.bundle.writer import write_bundle
-    from ofa_export.cli.render.results import plan_json
-    from ofa_export.cli.render.spinner import planning_bar
-    from ofa_export.cli.render.views import print_bundles
-    from ofa_export.planning.bundle_job import make_jobs
-    from ofa_export.planning.destinations import make_folder, output_paths
-    from ofa_export.planning.limits import parse_limits
+    from ofa_export.converters.registry import converters_for
+    from ofa_export.support.extras import require
 
-    limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
+    require(*converters_for(runtime, converter), by="The command bundle")
+    from ofa_export.cli.render.progress import planning_bar
+    from ofa_export.cli.render.results import plan_json
+    from ofa_export.cli.render.views import print_bundles
+    from ofa_export.planning.bundle_job import bundle_recipe, make_jobs, parse_group
+    from ofa_export.planning.limits import parse_budget, parse_limits
+    from ofa_export.support.output import make_folder, output_paths
+
     jobs = make_jobs(
         checkpoint,
-        budget=budget,
+        budget=parse_budget(budget),
+        budget_text=budget,
         runtime=runtime,
         converter=converter,
-        group=group,
-        recipe=recipe,
-        items=items,
-        limits=limits,
+        group=parse_group(group),
+        recipe=bundle_recipe(recipe, items=items),
+        limits=parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms),
     )
     paths = output_paths([job.file_name for job in jobs], output, force=force)
     # All are planned before the first is written: a budget that only one of them meets leaves nothing behind.
@@ -84,7 +86,7 @@ def bundle(
             plans.append(job.plan(progress=progress))
     for path, (_, plan) in zip(paths, plans, strict=True):
         make_folder(path.parent)
-        write_bundle(path, plan.contents, tiles=plan.tiles, budget=plan.budget, force=force)
+        plan.write(path, force=force).close()
     if json_output:
         print_json(
             [{"path": str(path), **plan_json(plan, choice)} for path, (choice, plan) in zip(paths, plans, strict=True)]

@@ -52,32 +52,30 @@ def evaluate(
     json_output: JsonOption = False,
 ) -> None:
     """Rank held-out items with a checkpoint and what it has to beat."""
-    from ofa_export.errors import UnknownNameError
+    from ofa_export.support.extras import REPORT, require
+
+    require("train", *([REPORT] if html else []), by="The command evaluate")
+    from ofa_export.api import evaluate as evaluate_one
+    from ofa_export.cli.render.progress import TrainingBars
     from ofa_export.support.output import atomic_write, check_output
 
-    if split not in ("validation", "test"):
-        raise UnknownNameError("split", split, ("validation", "test"))
     if html is not None:
         check_output(html, force=force)
-
     from ofa_export.cli.render.evaluation_view import evaluation_text
-    from ofa_export.cli.render.progress import TrainingBars
-    from ofa_export.evaluation.controls import ControlRuns
-    from ofa_export.evaluation.evaluate import evaluate as evaluate_one
-    from ofa_export.evaluation.html_report import evaluation_html
-    from ofa_export.evaluation.json_report import evaluation_json
-    from ofa_export.evaluation.subject import open_subject
-    from ofa_export.model.checkpoint_reader import load_checkpoint
-    from ofa_export.support.content_cache import ContentCache
+    from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 
-    evaluations, store = [], ContentCache()
     with TrainingBars() as bars:
-        for path in checkpoints or [SAMPLE_CHECKPOINT]:
-            subject = open_subject(load_checkpoint(path), interactions=interactions)
-            runs = ControlRuns(subject=subject, store=store, progress=bars) if controls or tables else None
-            evaluations.append(
-                evaluate_one(subject, split=split, runs=runs, with_tables=tables, progress=bars.progress)  # type: ignore[arg-type]
+        evaluations = [
+            evaluate_one(
+                path,
+                interactions=interactions,
+                split=split,  # type: ignore[arg-type]  # checked there
+                controls=controls,
+                tables=tables,
+                progress=bars,
             )
+            for path in checkpoints or [SAMPLE_CHECKPOINT]
+        ]
     if html is not None:
         with atomic_write(html) as file:
             file.write(evaluation_html(evaluations).encode())

@@ -1,11 +1,9 @@
-"""`ofa-export fleet`: all bundles of a checkpoint in one go."""
+"""`ofa-export fleet`: all bundles of a checkpoint in one go; `ofa-export collect`: bundles out of a fleet."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,19 +20,24 @@ from ofa_export.cli.render.options import (
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 if TYPE_CHECKING:
-    from ofa_export.fleet.recipe import FleetRecipe
-    from ofa_export.support.progress_callback import ProgressCallback
+    from ofa_export.fleet.fleet_recipe import FleetRecipe
 
-EPILOG = examples(
+FLEET_EPILOG = examples(
     "ofa-export fleet --budgets 960KB,1MB,4MB -o fleet",
     "ofa-export fleet --recipe phones -o phones --workers 2 --html fleet.html",
     "ofa-export fleet --budgets 960KB,1MB,4MB -o fleet --resume --json",
 )
+COLLECT_EPILOG = examples(
+    "ofa-export collect fleet",
+    "ofa-export collect fleet sample-1MB-litert.ofab -o one.ofab",
+    "ofa-export collect fleet sample-4MB-litert.ofab -o out --force --json",
+)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command(name="fleet", epilog=EPILOG)(fleet)
+    """Add the commands to the application."""
+    app.command(name="fleet", epilog=FLEET_EPILOG)(fleet)
+    app.command(name="collect", epilog=COLLECT_EPILOG)(collect)
 
 
 @reports_errors
@@ -67,21 +70,27 @@ def fleet(
     json_output: JsonOption = False,
 ) -> None:
     """Make every bundle of a checkpoint in one go."""
+    from ofa_export.converters.registry import converters_for
+    from ofa_export.support.extras import REPORT, require
+
+    wanted = _overridden(recipe, budgets=budgets, groups=groups, runtime=runtime, converter=converter)
+    extras = [*([REPORT] if html else []), *([] if ray is None else ["fleet"])]
+    require(*converters_for(wanted.runtime, wanted.converter), *extras, by="The command fleet")
     from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
-    from ofa_export.fleet.fleet_jobs import fleet_jobs
-    from ofa_export.fleet.html_report import fleet_html
-    from ofa_export.fleet.run import check_place, make_fleet
+    from ofa_export.cli.render.progress import fleet_bars
+    from ofa_export.fleet.fleet_page import fleet_html
+    from ofa_export.fleet.fleet_recipe import fleet_jobs
+    from ofa_export.fleet.make_fleet import check_place, make_fleet
     from ofa_export.fleet.runners import process_runner, ray_runner
     from ofa_export.fleet.store import FleetStore
     from ofa_export.support.output import atomic_write, check_output
 
-    wanted = _overridden(recipe, budgets=budgets, groups=groups, runtime=runtime, converter=converter)
     if html is not None:
         check_output(html, force=force or resume)
     store = FleetStore(output)
     check_place(store, resume=resume, force=force)
     jobs = fleet_jobs(checkpoint, wanted)
-    with nullcontext(process_runner(workers)) if ray is None else ray_runner(ray) as runner, _bar() as progress:
+    with nullcontext(process_runner(workers)) if ray is None else ray_runner(ray) as runner, fleet_bars() as progress:
         index = make_fleet(jobs, store, runner=runner, resume=resume, progress=progress)
     stored = store.stored_bytes()
     if html is not None:
@@ -93,9 +102,48 @@ def fleet(
         print_fleet(index, url=output, stored=stored)
 
 
+@reports_errors
+def collect(
+    fleet: Annotated[str, typer.Argument(metavar="FLEET", help="What `fleet` wrote: a folder or URL.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", show_default=False, help="Bundles; without one, all.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="PATH", help="A file for one bundle, a folder for any; default: here."),
+    ] = None,
+    force: ForceOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Write bundles of a fleet as ordinary files."""
+    from ofa_export.cli.render.results import made_json
+    from ofa_export.cli.render.views import print_made
+    from ofa_export.errors import UnknownNameError
+    from ofa_export.fleet.collect import collect as collect_one
+    from ofa_export.fleet.store import FleetStore
+    from ofa_export.support.output import make_folder, output_paths
+
+    store = FleetStore(fleet)
+    known = store.index().names()
+    for name in names or ():
+        if name not in known:
+            raise UnknownNameError("bundle in this fleet", name, known)
+    wanted = tuple(names or known)
+    paths = output_paths(wanted, output, force=force)
+    results = []
+    for name, path in zip(wanted, paths, strict=True):
+        make_folder(path.parent)
+        manifest = collect_one(store, name, path, force=force)
+        results.append(made_json(path, path.stat().st_size, manifest))
+        if not json_output:
+            print_made(path, path.stat().st_size, manifest)
+    if json_output:
+        print_json(results)
+
+
 def _overridden(name: str, *, budgets: str | None, **named: str | None) -> FleetRecipe:
     from ofa_export.errors import ConfigError
-    from ofa_export.fleet.recipe import FleetRecipe
+    from ofa_export.fleet.fleet_recipe import FleetRecipe
     from ofa_export.support.recipes import load_recipe
 
     recipe = load_recipe("fleet", name, FleetRecipe)
@@ -103,33 +151,10 @@ def _overridden(name: str, *, budgets: str | None, **named: str | None) -> Fleet
     try:
         return FleetRecipe.model_validate(recipe.model_dump() | {k: v for k, v in given.items() if v is not None})
     except ValueError as error:
-        from ofa_export.planning.budget import parse_budget
+        from ofa_export.planning.limits import parse_budget
 
         for budget in budgets.split(",") if budgets is not None else ():
             parse_budget(budget)
         raise ConfigError(
             f"--budgets, --groups, --runtime and --converter together say nothing that can be made: {error}"
         ) from error
-
-
-@contextmanager
-def _bar() -> Iterator[ProgressCallback]:
-    """Progress over all bundles on stderr; nothing when that is no terminal."""
-    from ofa_export.support.progress_callback import no_progress
-
-    if not sys.stderr.isatty():
-        yield no_progress
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks = {}
-
-        def progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done)
-
-        yield progress

@@ -58,21 +58,29 @@ def import_state_dict(
     json_output: JsonOption = False,
 ) -> None:
     """Make a checkpoint of a SASRec that was trained elsewhere."""
-    from ofa_export.data.catalogue import SOURCE_HISTORIES
-    from ofa_export.data.sample import SAMPLES, load_dataset
-    from ofa_export.importing.importer import Source, import_checkpoint
+    from ofa_export.support.extras import require
 
-    recipe = None if interactions in SAMPLES else SOURCE_HISTORIES
-    data = load_dataset(interactions, titles=titles, recipe=recipe)
-    source = Source(state_dict=state_dict, format=source_format, heads=heads, items=items)
-    made = import_checkpoint(source, data, output, rank=rank, seed=seed, force=force)
-    for note in (*data.warnings, *made.notes):
-        print(f"Note: {note}", file=sys.stderr)
+    require("train", by="The command import")
+    from ofa_export.api import import_checkpoint
+
+    made = import_checkpoint(
+        state_dict,
+        output,
+        format=source_format,
+        interactions=interactions,
+        items=items,
+        titles=titles,
+        heads=heads,
+        rank=rank,
+        seed=seed,
+        force=force,
+        progress=lambda what, done, total: print(what, file=sys.stderr),
+    )
     if json_output:
         from ofa_export.cli.render.results import trained_json
 
-        print_json(trained_json(output, made.checkpoint.config, seed=seed))
+        print_json(trained_json(output, made.config, seed=seed))
     else:
         from ofa_export.cli.render.views import print_imported
 
-        print_imported(str(output), made.checkpoint.config)
+        print_imported(str(output), made.config)

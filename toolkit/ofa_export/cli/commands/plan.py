@@ -57,33 +57,36 @@ def plan(
     json_output: JsonOption = False,
 ) -> None:
     """Show what a budget buys: bytes per part, quality, alternatives."""
+    from ofa_export.converters.registry import converters_for
+    from ofa_export.support.extras import REPORT, require
+
+    require(*converters_for(runtime, converter), *([REPORT] if html else []), by="The command plan")
+    from ofa_export.cli.render.progress import planning_bar
     from ofa_export.cli.render.results import plan_json
-    from ofa_export.cli.render.spinner import planning_bar
     from ofa_export.cli.render.views import print_plan
     from ofa_export.errors import ConfigError
-    from ofa_export.planning.bundle_job import make_jobs
-    from ofa_export.planning.html_report import plan_html
-    from ofa_export.planning.limits import parse_limits
+    from ofa_export.planning.bundle_job import bundle_recipe, make_jobs, parse_group
+    from ofa_export.planning.limits import parse_budget, parse_limits
+    from ofa_export.planning.plan_page import plan_html
     from ofa_export.support.output import atomic_write, check_output
 
     for path in (output, html):
         if path is not None:
             check_output(path, force=force)
-    limits = parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms)
     jobs = make_jobs(
         checkpoint,
-        budget=budget,
+        budget=parse_budget(budget),
+        budget_text=budget,
         runtime=runtime,
         converter=converter,
-        group=group,
-        recipe=recipe,
-        items=items,
-        limits=limits,
+        group=parse_group(group),
+        recipe=bundle_recipe(recipe, items=items),
+        limits=parse_limits(ram_budget=ram_budget, max_latency_ms=max_latency_ms),
     )
     if len(jobs) > 1:
         raise ConfigError("A plan is for one bundle: choose one runtime and one group.")
     (job,) = jobs
-    with planning_bar(f"Planning for {job.converter.name}") as progress:
+    with planning_bar(f"Planning for {job.runtime}") as progress:
         choice, made = job.plan(progress=progress)
     if output is not None:
         with atomic_write(output) as file:

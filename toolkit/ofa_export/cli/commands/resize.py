@@ -29,21 +29,13 @@ def resize(
 ) -> None:
     """Make a smaller bundle from a bundle, without its checkpoint."""
     from ofa_export.bundle.reader import Bundle
-    from ofa_export.bundle.resize import resized_tiles
-    from ofa_export.bundle.writer import contents_of, write_bundle
     from ofa_export.cli.render.results import made_json
     from ofa_export.cli.render.views import print_made
-    from ofa_export.planning.budget import parse_budget
-    from ofa_export.support.output import check_output
+    from ofa_export.planning.limits import parse_budget
 
     size = parse_budget(budget)
-    check_output(output, force=force)
-    with Bundle.open(bundle) as source:
-        contents = contents_of(source)
-        tiles = resized_tiles(contents, size)
-        manifest = write_bundle(output, contents, tiles=tiles, budget=size, force=force)
-    written = output.stat().st_size
-    if json_output:
-        print_json(made_json(output, written, manifest))
-    else:
-        print_made(output, written, manifest)
+    with Bundle.open(bundle) as source, source.resize(budget=size, path=output, force=force) as made:
+        if json_output:
+            print_json(made_json(output, made.size, made.manifest))
+        else:
+            print_made(output, made.size, made.manifest)

@@ -15,7 +15,6 @@ EPILOG = examples(
     "ofa-export run sample-4MB-executorch.ofab --history 85123A,22423 -k 5",
     "ofa-export run sample-4MB-litert.ofab --history 22139,21754,21755 --json",
 )
-TIMED_RUNS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +37,7 @@ def run(
     from ofa_export.bundle.session_pack import SessionPack
     from ofa_export.cli.render.results import ranking_json
     from ofa_export.cli.render.views import print_ranking
+    from ofa_export.device.loop import median_ranking
     from ofa_export.targets.open_device import open_device
 
     keys = [key.strip() for key in history.split(",") if key.strip()]
@@ -45,10 +45,7 @@ def run(
     with Bundle.open(bundle) as opened, open_device(opened) as device:
         device.use_session(pack)
         known = device.history_rows(keys)
-        # The first run pays for cold caches; the median of the following ones is what a user of a phone would feel.
-        rankings = [device.rank(known.rows, k) for _ in range(1 + TIMED_RUNS)][1:]
-        rankings.sort(key=lambda ranking: sum(ranking.milliseconds.values()))
-        ranking = rankings[TIMED_RUNS // 2]
+        ranking = median_ranking(device, known.rows, k)
         if json_output:
             print_json(ranking_json(device, known, ranking))
         else:

@@ -48,19 +48,22 @@ def session(
     """Write embeddings of items that a phone lacks, for one session."""
     from contextlib import nullcontext
 
+    from ofa_export.support.extras import CHECKPOINT, require
+
+    require("train", by="The command session", only=CHECKPOINT)
+    from ofa_export.api import opened
     from ofa_export.bundle.archive import write_archive
     from ofa_export.bundle.reader import Bundle
     from ofa_export.cli.render.results import session_json
     from ofa_export.cli.render.views import print_session
     from ofa_export.data.item_keys import read_item_keys
-    from ofa_export.model.checkpoint_reader import load_checkpoint
-    from ofa_export.planning.session_pack import make_session_pack
+    from ofa_export.planning.make_session_pack import make_session_pack
     from ofa_export.support.output import atomic_write, check_output
 
     check_output(output, force=force)
     keys = read_item_keys(items)
     with Bundle.open(bundle) if bundle else nullcontext() as held:
-        made = make_session_pack(load_checkpoint(checkpoint), keys, group=group, bundle=held)
+        made = make_session_pack(opened(checkpoint), keys, group=group, bundle=held)
     with atomic_write(output) as file:
         write_archive(file, made.pack.entries())
     pack, left_out = made.pack, made.left_out

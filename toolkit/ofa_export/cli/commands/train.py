@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -55,32 +54,28 @@ def train(
     json_output: JsonOption = False,
 ) -> None:
     """Train a checkpoint from interactions, in stages."""
-    from ofa_export.support.recipes import load_recipe
-    from ofa_export.training.recipe import TrainRecipe
+    from ofa_export.support.extras import require
 
-    resolved = load_recipe("train", recipe, TrainRecipe)
-
+    require("train", by="The command train")
+    from ofa_export.api import opened
+    from ofa_export.api import train as train_checkpoint
     from ofa_export.cli.render.progress import TrainingBars
-    from ofa_export.data.sample import SAMPLES, load_dataset
-    from ofa_export.training.processes import is_first, processes
-    from ofa_export.training.run import train as train_checkpoint
+    from ofa_export.training.distributed import is_first, processes
 
-    files = resolved.data.resolved() if resolved.data else None
-    run = train_checkpoint
-    if start is not None:
-        from ofa_export.data.catalogue import SOURCE_HISTORIES
-        from ofa_export.model.checkpoint_reader import load_checkpoint
-        from ofa_export.training.run import train_on_frozen_base
-
-        files = None if interactions in SAMPLES else files or SOURCE_HISTORIES
-        run = partial(train_on_frozen_base, load_checkpoint(start))
     with processes():
         try:
-            data = load_dataset(interactions, titles=titles, recipe=files)
             with TrainingBars() as bars:
-                for warning in data.warnings if is_first() else ():
-                    bars.note(f"Note: {warning}")
-                made = run(data, resolved, output, seed=seed, resume=resume, force=force, progress=bars)
+                made = train_checkpoint(
+                    interactions,
+                    output,
+                    recipe=recipe,
+                    titles=titles,
+                    start=None if start is None else opened(start),
+                    seed=seed,
+                    resume=resume,
+                    force=force,
+                    progress=bars,
+                )
         except OfaExportError as error:
             if is_first():
                 raise

@@ -61,48 +61,46 @@ def validate(
     import json
     from itertools import product
 
+    from ofa_export.api import converter_extras, opened
+    from ofa_export.api import validate as validate_bundle
     from ofa_export.cli.render.bundle_paths import bundle_paths
+    from ofa_export.support.extras import REPORT, require
     from ofa_export.support.output import atomic_write, check_output
     from ofa_export.support.recipes import load_recipe
+    from ofa_export.targets.registry import target_names
     from ofa_export.validation.tolerance import TolerancePolicy
 
     for output in (junit, html):
         if output is not None:
             check_output(output, force=force)
-    policy = load_recipe("tolerance", tolerance, TolerancePolicy)
+    policy, names = load_recipe("tolerance", tolerance, TolerancePolicy), target_names(target)
     paths = bundle_paths(bundles)
+    require(*converter_extras(paths, cross=cross), *([REPORT] if html else []), by="The command validate")
+
+    reference, reports = opened(checkpoint), []
 
     from rich.console import Console
 
-    from ofa_export.cli.render.spinner import spinner
-    from ofa_export.model.checkpoint_reader import load_checkpoint
-    from ofa_export.support.content_cache import ContentCache
-    from ofa_export.targets.host import HOST
-    from ofa_export.targets.registry import get_target, target_names
-    from ofa_export.validation.layers.measure_attribution import with_attribution
-    from ofa_export.validation.layers.report import with_layers
+    from ofa_export.cli.render.progress import spinner
     from ofa_export.validation.reports.html import validation_html
     from ofa_export.validation.reports.json import reports_to_json
     from ofa_export.validation.reports.junit import reports_to_junit
     from ofa_export.validation.reports.report import exit_code
     from ofa_export.validation.reports.terminal import print_report
-    from ofa_export.validation.subprocess_trial import crash_report
-    from ofa_export.validation.validate import validate as validate_bundle
 
-    names = target_names(target)
-    reference, store, reports = load_checkpoint(checkpoint), ContentCache(), []
     for path, name in product(paths, names):
         with spinner(f"Validating {path.name}"):
-            # Other targets run graphs in a process of their own anyway.
-            crashed = crash_report(path, reference, tolerance=policy) if name == HOST else None
             reports.append(
-                crashed or validate_bundle(path, reference, tolerance=policy, store=store, target=name, cross=cross)
+                validate_bundle(
+                    path,
+                    reference,
+                    tolerance=policy,
+                    target=name,
+                    cross=cross,
+                    layers=layers,
+                    attribute=attribute,
+                )
             )
-            if layers and not crashed:
-                load = get_target(name).load
-                reports[-1] = with_layers(reports[-1], path, reference, tolerance=policy, store=store, load=load)
-            if attribute and not crashed:
-                reports[-1] = with_attribution(reports[-1], path, reference, store=store)
         if not json_output:
             print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)

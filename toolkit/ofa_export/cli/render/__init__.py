@@ -1,1 +1,1 @@
-"""What commands print: tables, progress, errors."""
+"""Output of the commands: tables, progress, errors."""

@@ -1,4 +1,4 @@
-"""What `ofa-export apk` shows of the app that it made, to people and to programs."""
+"""Output of `ofa-export apk` about the app that it made, for people and for programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def print_apk(made: MadeApk) -> None:
 
 
 def apk_json(made: MadeApk) -> dict[str, Any]:
-    """The same for programs."""
+    """Describe the same for programs."""
     badging = made.badging
     return {
         "path": str(made.path),

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ofa_export.cli.render.columns import columns
 
 if TYPE_CHECKING:
-    from ofa_export.benchmark.run import Benchmark, Comparison, Measured
+    from ofa_export.benchmark.benchmark import Benchmark, Comparison, Measured
 
 PARTS = ("adapt", "block", "score", "session", "processor")
 
 
 def benchmark_json(found: Benchmark) -> dict[str, Any]:
-    """What `--json` prints."""
+    """Describe what `--json` prints."""
     return {
         "machine": asdict(found.machine),
         "target": found.target,

@@ -1,4 +1,4 @@
-"""Bundles on a command line: files, and patterns that the shell left as they are."""
+"""Bundles on a command line: files, patterns that the shell left as they are, and which file a rejection is about."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from ofa_export.errors import ConfigError
+from ofa_export.bundle.envelope import map_bundle
+from ofa_export.bundle.reader import Bundle
+from ofa_export.errors import BundleError, ConfigError
 
 
 def bundle_paths(given: Sequence[Path]) -> list[Path]:
-    """The files that are meant.
+    """Find the files that are meant.
 
     Without its option globstar, bash takes `artifacts/**/*.ofab` for one folder below `artifacts`, and silently leaves
     out what lies deeper. In quotes the pattern comes here, where `**` is any number of folders, none included.
@@ -25,6 +27,27 @@ def bundle_paths(given: Sequence[Path]) -> list[Path]:
         ConfigError: a pattern stands for no file.
     """
     return list(dict.fromkeys(path for one in given for path in _meant(one)))
+
+
+def checked_bundle(path: Path) -> memoryview:
+    """Map a bundle and check all of it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The whole file.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+        BundleError: it is not a bundle that can be trusted; the sentence names the file.
+    """
+    data = memoryview(map_bundle(path))
+    try:
+        Bundle(data)
+    except BundleError as error:
+        raise BundleError(f"{error.reason} The file is {path}.", code=error.code, entry=error.entry) from error
+    return data
 
 
 def _meant(path: Path) -> list[Path]:

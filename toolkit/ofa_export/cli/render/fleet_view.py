@@ -27,6 +27,6 @@ def print_fleet(index: FleetIndex, *, url: str, stored: int) -> None:
 
 
 def fleet_json(index: FleetIndex, *, url: str, stored: int) -> dict[str, Any]:
-    """The same for programs."""
+    """Describe the same for programs."""
     total = sum(one.bytes for one in index.bundles)
     return {"url": url, **index.model_dump(mode="json"), "bundle_bytes": total, "stored_bytes": stored}

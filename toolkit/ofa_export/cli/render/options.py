@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.resources import shipped
+from ofa_export.support.resources import shipped
 
 SAMPLE_CHECKPOINT = shipped("artifacts", "sample")
 
@@ -52,7 +52,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 
 
 def examples(*lines: str) -> str:
-    """The epilog of a command's help: examples that run as they stand.
+    """Write the epilog of a command's help: examples that run as they stand.
 
     Args:
         lines: one command each, short enough for a terminal of 80 columns.

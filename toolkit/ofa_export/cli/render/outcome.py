@@ -1,4 +1,4 @@
-"""How every command ends: its result on stdout, or a sentence on stderr and the right exit code."""
+"""The end of every command: its result on stdout, or a sentence on stderr and the right exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from ofa_export.errors import BudgetError, LimitsError, OfaExportError, OutputError
+from ofa_export.errors import (
+    BudgetError,
+    BundleError,
+    DeltaError,
+    LimitsError,
+    OfaExportError,
+    OutputError,
+    SessionPackError,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,10 +31,10 @@ JSON_OPTION = "json_output"
 
 REQUEST = "This is a defect of ofa-export. Please report it with the lines above."
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EROFS}
-"""What the system says when a path or a disk is at fault, and not this package."""
+"""Error numbers of the system for which a path or a disk is at fault, and not this package."""
 
 INTERRUPTED, CLOSED_PIPE = 130, 141
-"""What shells show for SIGINT and SIGPIPE."""
+"""Exit codes that shells show for SIGINT and SIGPIPE."""
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -66,7 +74,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def print_json(result: Any) -> None:
-    """The machine-readable result, on stdout."""
+    """Print the machine-readable result on stdout."""
     print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
 
 
@@ -78,6 +86,8 @@ def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
             described |= {"shortfall_bytes": error.shortfall}
         if isinstance(error, BudgetError | LimitsError):
             described |= {"ways_out": list(error.ways_out)}
+        if isinstance(error, BundleError | DeltaError | SessionPackError):
+            described |= {"code": error.code, "entry": error.entry}
         print_json({"error": described})
     print(f"Error: {error}", file=sys.stderr)
     if error.exit_code == OfaExportError.exit_code:

@@ -1,23 +1,127 @@
-"""Progress of training on stderr: bars for people, only the notes when stderr is not a terminal."""
+"""Progress on stderr, for people who wait: bars and spinners; only notes when stderr is not a terminal.
+
+rich is imported when somebody watches: a command whose work is cached takes little longer than that import.
+"""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ofa_export.support.progress_callback import ProgressCallback, no_progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[None]:
+    """Show that something is under way.
+
+    Args:
+        text: what.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
+
+
+@contextmanager
+def planning_bar(text: str) -> Iterator[ProgressCallback]:
+    """Show how many configurations are measured, then that graphs are being converted.
+
+    Args:
+        text: what is planned.
+
+    Yields:
+        The progress callback.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as status:
+
+        def progress(what: str, done: int, total: int) -> None:
+            measuring = f"{what} configuration {done + 1} of {total}"
+            status.update(f"{text}: {measuring if done < total else 'converting what may fit'}")
+
+        yield progress
+
+
+@contextmanager
+def step_bar(text: str, steps: Sequence[str]) -> Iterator[ProgressCallback]:
+    """Show which step is under way, of how many.
+
+    Args:
+        text: what is being made.
+        steps: all steps, in order; some may be left out.
+
+    Yields:
+        The progress callback, which takes the name of each step as it begins.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    look = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*look, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(text, total=len(steps))
+
+        def progress(what: str, done: int, total: int) -> None:
+            bars.update(task, description=f"{text}: {what}", completed=list(steps).index(what))
+
+        yield progress
+
+
+@contextmanager
+def fleet_bars() -> Iterator[ProgressCallback]:
+    """Show a bar for each phase of a fleet.
+
+    Yields:
+        The progress callback.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield progress
 
 
 class TrainingBars:
     """One bar per stage with the time left; notes above it."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._bars = Progress(
             TextColumn("{task.description:<10}"),
@@ -29,6 +133,7 @@ class TrainingBars:
             disable=not self._console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._stage, self._done = "", 0
 
     def __enter__(self) -> TrainingBars:
         self._bars.start()
@@ -37,19 +142,13 @@ class TrainingBars:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def start(self, stage: str, *, steps: int, done: int) -> None:
-        """See `training.progress.Progress`."""
-        self._task = self._bars.add_task(stage, total=steps, completed=done)
-
-    def advance(self, *, steps: int) -> None:
-        """See `training.progress.Progress`."""
-        if self._task is not None:
-            self._bars.advance(self._task, steps)
-
-    def note(self, text: str) -> None:
-        """See `training.progress.Progress`."""
-        self._console.print(text)
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        """Note what begins; a progress callback."""
-        self.note(what)
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how far a stage is, or print a sentence; a progress callback."""
+        if not total:
+            self._console.print(what)
+            return
+        if self._task is None or what != self._stage or done < self._done:
+            self._task = self._bars.add_task(what, total=total, completed=done)
+        else:
+            self._bars.update(self._task, completed=done)
+        self._stage, self._done = what, done

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def bundle_json(path: Path, bundle: Envelope) -> dict[str, Any]:
-    """What is inside a bundle: its manifest, and the file around it."""
+    """Describe what is inside a bundle: its manifest, and the file around it."""
     return {"file": str(path), "bytes": bundle.size, **bundle.manifest.model_dump(mode="json")}
 
 
 def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
-    """What a budget buys."""
-    from ofa_export.converters.converters import converter_of
-    from ofa_export.planning.front import front
+    """Describe what a budget buys."""
+    from ofa_export.converters.registry import converter_of
+    from ofa_export.planning.search import front
 
     fields = plan.contents.fields
     return {
@@ -65,7 +65,7 @@ def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
 
 
 def made_json(path: Path, size: int, manifest: Manifest) -> dict[str, Any]:
-    """A bundle that was made of another one."""
+    """Describe a bundle that was made of another one."""
     layout, quality = manifest.embeddings, manifest.quality
     return {
         "path": str(path),
@@ -84,7 +84,7 @@ def made_json(path: Path, size: int, manifest: Manifest) -> dict[str, Any]:
 
 
 def delta_json(path: Path, delta: Delta) -> dict[str, Any]:
-    """What a delta carries, and between which bundles."""
+    """Describe what a delta carries, and between which bundles."""
     fields = delta.fields
     return {
         "path": str(path),
@@ -99,12 +99,12 @@ def delta_json(path: Path, delta: Delta) -> dict[str, Any]:
 
 
 def session_json(path: Path, size: int, fields: SessionFields) -> dict[str, Any]:
-    """What is inside a session pack: its own description, and the file around it."""
+    """Describe what is inside a session pack: its own description, and the file around it."""
     return {"file": str(path), "bytes": size, **fields.model_dump(mode="json")}
 
 
 def ranking_json(device: Device, known: KnownHistory, ranking: Ranking) -> dict[str, Any]:
-    """A ranking for one shopper."""
+    """Describe a ranking for one shopper."""
     items, manifest = device.items, device.bundle.manifest
     seen = known.rows[-manifest.shapes.history_length :]
 
@@ -129,7 +129,7 @@ def ranking_json(device: Device, known: KnownHistory, ranking: Ranking) -> dict[
 
 
 def trained_json(path: Path, config: CheckpointConfig, *, seed: int) -> dict[str, Any]:
-    """A trained checkpoint and what each stage measured."""
+    """Describe a trained checkpoint and what each stage measured."""
     return {
         "path": str(path),
         "items": config.model.items,

@@ -1,4 +1,4 @@
-"""What commands show to people; `results` has the same for programs."""
+"""Output of the commands for people; `results` has the same for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BUNDLE_HEADING = ("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
 
 
 def print_bundle(path: str, size: int, manifest: Manifest) -> None:
-    """A bundle's parts, tiles and provenance."""
+    """Print a bundle's parts, tiles and provenance."""
     layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
     facts = {
         "model": f"{manifest.model_id}, user group {manifest.group}",
@@ -44,7 +44,7 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
 
 
 def print_plan(plan: Plan, choice: Choice) -> None:
-    """What was chosen, where the bytes go, and what other budgets would give."""
+    """Print what was chosen, where the bytes go, and what other budgets would give."""
     fields = plan.contents.fields
     considered = len(choice.considered)
     if considered > 1:
@@ -71,7 +71,7 @@ def print_plan(plan: Plan, choice: Choice) -> None:
 
 
 def _front(choice: Choice) -> str:
-    from ofa_export.planning.front import front
+    from ofa_export.planning.search import front
 
     rows = [
         (
@@ -87,7 +87,7 @@ def _front(choice: Choice) -> str:
 
 
 def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
-    """The bundles that were written."""
+    """Print the bundles that were written."""
     rows = [
         (
             str(path),
@@ -103,7 +103,7 @@ def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
 
 
 def print_made(path: Path, size: int, manifest: Manifest) -> None:
-    """A bundle that was made of another one, as `print_bundles` shows those made of a checkpoint."""
+    """Print a bundle that was made of another one, as `print_bundles` shows those made of a checkpoint."""
     layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
     row = (
         str(path),
@@ -117,7 +117,7 @@ def print_made(path: Path, size: int, manifest: Manifest) -> None:
 
 
 def print_delta(path: Path, delta: Delta) -> None:
-    """What a delta carries."""
+    """Print what a delta carries."""
     result, changes = delta.fields.result, delta.fields.entries
     rows = [(change.name, f"{change.kept:,}", f"{change.bytes - change.kept:,}") for change in changes]
     overhead = delta.bytes - sum(change.bytes - change.kept for change in changes)
@@ -127,7 +127,7 @@ def print_delta(path: Path, delta: Delta) -> None:
 
 
 def print_session(path: str, size: int, fields: SessionFields) -> None:
-    """A session pack's parts and where its items come from."""
+    """Print a session pack's parts and where its items come from."""
     listed = [(entry.name, entry.bytes) for entry in fields.entries]
     overhead = ("session.json and archive", size - sum(count for _, count in listed))
     layout = fields.candidates
@@ -142,7 +142,7 @@ def print_session(path: str, size: int, fields: SessionFields) -> None:
 
 
 def print_ranking(device: Device, known: KnownHistory, ranking: Ranking) -> None:
-    """The shopper's history, the blocks that ran, the best items and the time."""
+    """Print the shopper's history, the blocks that ran, the best items and the time."""
     items, manifest, adaptation = device.items, device.bundle.manifest, ranking.adaptation
     seen = known.rows[-manifest.shapes.history_length :]
     if known.unknown:
@@ -172,7 +172,7 @@ def print_ranking(device: Device, known: KnownHistory, ranking: Ranking) -> None
 
 
 def print_trained(path: str, config: CheckpointConfig) -> None:
-    """What training made and measured."""
+    """Print what training made and measured."""
     training = config.training
     names = MODELS | {"adapted": f"adapted, {training['measured']['mapper']['executed_share']:.0%} of blocks"}
     rows = [(names[name], f"{value:.4f}") for name, value in training["probe_ndcg_at_10"].items()]
@@ -181,7 +181,7 @@ def print_trained(path: str, config: CheckpointConfig) -> None:
 
 
 def print_imported(path: str, config: CheckpointConfig) -> None:
-    """What an imported checkpoint is, and how good."""
+    """Print what an imported checkpoint is, and how good."""
     rows = [
         (MODELS[name], f"{value:.4f}") for name, value in config.training["probe_ndcg_at_10"].items() if name in MODELS
     ]

@@ -12,11 +12,9 @@ from torch.export import ExportedProgram
 
 from ofa_export.converters.quiet import converter_chatter_silenced
 from ofa_export.errors import LoweringError
-from ofa_export.graphs.device import DeviceGraph
+from ofa_export.graphs.device import DeviceGraph, sample_inputs
 from ofa_export.graphs.layers import linear_layers, linear_paths
-from ofa_export.graphs.sample_inputs import sample_inputs
-from ofa_export.precision import Precision, Scheme, check_layers
-from ofa_export.quantisation_rules import GROUPWISE
+from ofa_export.precision import GROUPWISE, Precision, Scheme, check_layers
 
 with converter_chatter_silenced():
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner

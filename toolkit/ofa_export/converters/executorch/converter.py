@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import NDArray
 
-from ofa_export.contract import DType, GraphSpec, TensorSpec
+from ofa_export.contract import DType, GraphRunner, GraphSpec, TensorSpec
 from ofa_export.converters.agreement import check_agreement, check_inputs
-from ofa_export.converters.protocol import GraphRunner
 from ofa_export.converters.quiet import native_stderr_silenced
 from ofa_export.converters.schemes import check_schemes
-from ofa_export.errors import BundleError, UnknownNameError
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import GROUPWISE
+from ofa_export.errors import BundleError, RejectionCode, UnknownNameError
+from ofa_export.precision import GROUPWISE, Precision, Scheme
+from ofa_export.support.extras import require
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
 TOOLS = ("executorch", "torchao", "torch")
+RUNTIME_TOOLS = ("executorch", "torch")
 # The flatbuffer's file identifier, after the offset of its root table.
 IDENTIFIER_AT, IDENTIFIER = 4, b"ET12"
 # Numbers of c10::ScalarType.
@@ -45,11 +45,21 @@ class ExecutorchConverter:
         return convert_to_executorch(graphs, precision=precision)
 
     def load(self, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
-        """Load a .pte file; see `Converter.load`."""
+        """Load a .pte file; see `Converter.load`.
+
+        Raises:
+            MissingToolError: the extra is not installed.
+        """
+        require(self.name, by="A bundle for ExecuTorch", only=RUNTIME_TOOLS)
         return ExecutorchRunner(bytes(graphs), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name."""
+        """Return versions of the tools that make the file, by distribution name.
+
+        Raises:
+            MissingToolError: the extra is not installed.
+        """
+        require(self.name, by=f"The converter {self.name}")
         return {tool: version(tool) for tool in TOOLS}
 
 
@@ -69,7 +79,9 @@ class ExecutorchRunner:
         # The runtime ends the process when it has to report an identifier that is not text.
         if content[IDENTIFIER_AT : IDENTIFIER_AT + len(IDENTIFIER)] != IDENTIFIER:
             raise BundleError(
-                f"the file is no ExecuTorch program: it does not carry {IDENTIFIER.decode()}.", entry=entry
+                f"the file is no ExecuTorch program: it does not carry {IDENTIFIER.decode()}.",
+                code=RejectionCode.GRAPHS,
+                entry=entry,
             )
         self._contract = {graph.name: graph for graph in contract}
         try:
@@ -84,7 +96,9 @@ class ExecutorchRunner:
                 )
                 self._methods = {name: program.load_method(name) for name in names}
         except RuntimeError as error:
-            raise BundleError(f"ExecuTorch cannot read the file: {error}.", entry=entry) from error
+            raise BundleError(
+                f"ExecuTorch cannot read the file: {error}.", code=RejectionCode.GRAPHS, entry=entry
+            ) from error
         # The program reads its weights in place: they must live as long as it does.
         self._program, self._content, self._entry = program, content, entry
 
@@ -98,7 +112,9 @@ class ExecutorchRunner:
         try:
             outputs = self._methods[graph].call([_tensor(inputs[tensor.name]) for tensor in spec.inputs], True)
         except RuntimeError as error:
-            raise BundleError(f"ExecuTorch cannot run graph {graph}: {error}.", entry=self._entry) from error
+            raise BundleError(
+                f"ExecuTorch cannot run graph {graph}: {error}.", code=RejectionCode.GRAPHS, entry=self._entry
+            ) from error
         return {tensor.name: output.numpy() for tensor, output in zip(spec.outputs, outputs, strict=True)}
 
     def close(self) -> None:
@@ -109,10 +125,10 @@ class ExecutorchRunner:
 def _load_program(content: bytes) -> Any:
     # torch first: the extension needs its libraries. Not executorch.runtime: it imports the whole exporter, 7 s.
     import torch  # noqa: F401
-    from executorch.extension.pybindings import _portable_lib as runtime
+    from executorch.extension.pybindings import _C
 
-    runtime._unsafe_reset_threadpool(1)
-    return runtime._load_program_from_buffer(content, program_verification=runtime.Verification.InternalConsistency)
+    _C._unsafe_reset_threadpool(1)
+    return _C._load_program_from_buffer(content, program_verification=_C.Verification.InternalConsistency)
 
 
 def _tensor(array: NDArray[Any]) -> Any:

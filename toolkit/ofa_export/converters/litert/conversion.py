@@ -1,4 +1,4 @@
-"""Device graphs -> .tflite: litert_torch lowers all signatures into one file, ai-edge-quantizer quantises them."""
+"""Device graphs -> .tflite: litert_torch lowers all signatures into one file, litert-quantizer quantises them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from ofa_export.converters.litert.scopes import with_scopes
 from ofa_export.converters.litert.tensor_names import shorten_tensor_names
 from ofa_export.converters.quiet import converter_chatter_silenced
 from ofa_export.errors import LoweringError
-from ofa_export.graphs.device import DeviceGraph
+from ofa_export.graphs.device import DeviceGraph, sample_inputs
 from ofa_export.graphs.layers import linear_layers
-from ofa_export.graphs.sample_inputs import sample_inputs
 from ofa_export.precision import Precision, Scheme, check_layers
 
 with converter_chatter_silenced():
@@ -55,7 +54,7 @@ class Named(nn.Module):
         self.outputs = tuple(tensor.name for tensor in spec.outputs)
 
     def forward(self, **tensors: Tensor) -> dict[str, Tensor]:
-        """Tensors by input name -> tensors by output name."""
+        """Return tensors by input name -> tensors by output name."""
         return dict(zip(self.outputs, self.module(*(tensors[name] for name in self.inputs)), strict=True))
 
 

@@ -11,19 +11,18 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 from numpy.typing import NDArray
 
-from ofa_export.contract import DType, GraphSpec, TensorSpec
+from ofa_export.contract import DType, GraphRunner, GraphSpec, TensorSpec
 from ofa_export.converters.agreement import check_agreement, check_inputs
-from ofa_export.converters.protocol import GraphRunner
 from ofa_export.converters.quiet import native_stderr_silenced
 from ofa_export.converters.schemes import check_schemes
-from ofa_export.errors import BundleError, UnknownNameError
-from ofa_export.precision import Precision, Scheme
-from ofa_export.quantisation_rules import CHANNELWISE
+from ofa_export.errors import BundleError, RejectionCode, UnknownNameError
+from ofa_export.precision import CHANNELWISE, Precision, Scheme
+from ofa_export.support.extras import require
 
 if TYPE_CHECKING:
     from ofa_export.graphs.device import DeviceGraph
 
-TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer", "torch", "jax", "numpy")
+TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert", "litert-quantizer", "torch", "jax", "numpy")
 
 
 class LiteRtConverter:
@@ -35,6 +34,7 @@ class LiteRtConverter:
     # refuses weight-only int4 and crashes on blockwise int4, which this computer's runtime takes: int4 is channelwise.
     schemes: Mapping[Scheme, str] = MappingProxyType({"fp32": "2.16.1", "int8": "2.16.1", "int4": "2.16.1"})
     rules = CHANNELWISE
+    tools: tuple[str, ...] = TOOLS
 
     def convert(self, graphs: Sequence[DeviceGraph], *, precision: Precision) -> bytes:
         """Convert graphs to one .tflite file; see `Converter.convert`."""
@@ -48,8 +48,13 @@ class LiteRtConverter:
         return LiteRtRunner(_interpreter(bytes(graphs), entry=self.entry_name), contract, entry=self.entry_name)
 
     def tool_versions(self) -> dict[str, str]:
-        """Versions of the tools that make the file, by distribution name."""
-        return {tool: version(tool) for tool in TOOLS}
+        """Return versions of the tools that make the file, by distribution name.
+
+        Raises:
+            MissingToolError: the extra is not installed.
+        """
+        require(self.name, by=f"The converter {self.name}")
+        return {tool: version(tool) for tool in self.tools}
 
 
 class LiteRtRunner:
@@ -69,7 +74,9 @@ class LiteRtRunner:
             signatures = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
             found = [_graph_spec(name, runner) for name, runner in signatures.items()]
         except (ValueError, RuntimeError) as error:
-            raise BundleError(f"LiteRT cannot read its signatures: {error}.", entry=entry) from error
+            raise BundleError(
+                f"LiteRT cannot read its signatures: {error}.", code=RejectionCode.GRAPHS, entry=entry
+            ) from error
         check_agreement(found, contract, entry=entry)
         self._signatures: dict[str, SignatureRunner] = signatures
         self._entry = entry
@@ -83,7 +90,9 @@ class LiteRtRunner:
         try:
             return cast("dict[str, NDArray[Any]]", self._signatures[graph](**inputs))
         except (ValueError, RuntimeError) as error:
-            raise BundleError(f"LiteRT cannot run graph {graph}: {error}.", entry=self._entry) from error
+            raise BundleError(
+                f"LiteRT cannot run graph {graph}: {error}.", code=RejectionCode.GRAPHS, entry=self._entry
+            ) from error
 
     def close(self) -> None:
         """Free the interpreter."""
@@ -99,7 +108,7 @@ def _interpreter(content: bytes, *, entry: str) -> Interpreter:
             interpreter.allocate_tensors()
             return interpreter
     except (ValueError, RuntimeError) as error:
-        raise BundleError(f"LiteRT cannot read the file: {error}.", entry=entry) from error
+        raise BundleError(f"LiteRT cannot read the file: {error}.", code=RejectionCode.GRAPHS, entry=entry) from error
 
 
 def _graph_spec(name: str, runner: SignatureRunner) -> GraphSpec:

@@ -1,4 +1,4 @@
-"""Quantisation of a .tflite file by ai-edge-quantizer, whichever converter made it."""
+"""Quantisation of a .tflite file by litert-quantizer, whichever converter made it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ofa_export.errors import LoweringError
 from ofa_export.precision import Scheme
 
 with converter_chatter_silenced():
-    from ai_edge_quantizer import quantizer
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.qtyping import TFLOperationName
-    from ai_edge_quantizer.recipe_manager import RecipeManager
+    from litert_quantizer import quantizer
+    from litert_quantizer.algorithm_manager import AlgorithmName
+    from litert_quantizer.qtyping import TFLOperationName
+    from litert_quantizer.recipe_manager import RecipeManager
 
 BITS: Mapping[Scheme, int] = {"int8": 8, "int4": 4}
 

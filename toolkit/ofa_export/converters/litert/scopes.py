@@ -1,6 +1,6 @@
-"""Which operations of a .tflite file compute which linear layer, so that a quantisation recipe can address them.
+"""Map from linear layers to operations of a .tflite file, by which a quantisation recipe addresses them.
 
-ai-edge-quantizer matches the names of an operation's outputs. They do not name a layer: blocks share classes and hence
+litert-quantizer matches the names of an operation's outputs. They do not name a layer: blocks share classes and hence
 names, and fused operations are named after whatever was fused. The name of the weights does, but for some layers whose
 result is an output of the graph too: those weights lose their name, and only their values tell whose they are. Such a
 layer may also become two operations, one of them with the ReLU behind it.

@@ -35,7 +35,7 @@ def operation_name(name: str) -> str:
 
 
 def shorten_tensor_names(model: bytes, naming: Callable[[str], str] = short_name) -> bytes:
-    """Name every inner tensor after its graph and what it is; graphs, inputs and outputs keep their names.
+    """Return name every inner tensor after its graph and what it is; graphs, inputs and outputs keep their names.
 
     Args:
         model: a .tflite file.
@@ -43,7 +43,7 @@ def shorten_tensor_names(model: bytes, naming: Callable[[str], str] = short_name
 
     Returns:
         The same model, packed again; equal names are told apart by a number, in the whole file. All weights lie in
-        the flatbuffer, where LiteRT verifies them, also those that ai-edge-quantizer had put behind it.
+        the flatbuffer, where LiteRT verifies them, also those that litert-quantizer had put behind it.
     """
     content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     taken = {graph.tensors[index].name for graph in content.subgraphs for index in _bound(graph)}

@@ -18,8 +18,7 @@ from ofa_export.converters.litert.quantisation import quantise
 from ofa_export.converters.litert.tensor_names import operation_name, shorten_tensor_names
 from ofa_export.converters.quiet import ENVIRONMENT, converter_chatter_silenced
 from ofa_export.errors import LoweringError
-from ofa_export.graphs.device import DeviceGraph
-from ofa_export.graphs.sample_inputs import sample_inputs
+from ofa_export.graphs.device import DeviceGraph, sample_inputs
 from ofa_export.precision import Precision
 
 CONVERTER = "onnx2tf"

@@ -1,4 +1,4 @@
-"""Keeps onnx2tf from guessing layouts: every tensor stays in the order of dimensions that it has in ONNX.
+"""The layout of tensors in onnx2tf, kept as it is in ONNX: its guesses are switched off.
 
 onnx2tf is made for pictures. It moves channels to the end, and finds out from shapes alone which tensors it has moved:
 wherever two dimensions are equal by chance (L blocks x 2 logits, T items x T items) it guesses, and guesses wrong; no
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 MOVED = "before_op_output_shape_trans"
-"""What onnx2tf notes of a tensor whose dimensions it takes for moved."""
+"""Name of the note of onnx2tf on a tensor whose dimensions it takes for moved."""
 
 
 def keep_layouts(helpers: Any) -> None:

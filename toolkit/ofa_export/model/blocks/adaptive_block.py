@@ -1,4 +1,4 @@
-"""What the backbone blocks share: named layers whose weights are static plus generated, and how theta is laid out."""
+"""Base of the backbone blocks: named layers whose weights are static plus generated, and the layout of theta."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""The backbones by name: what a block is, how histories enter the first one, how states are read from the last."""
+"""The backbones by name: their blocks, the input of the first one, and the state read from the last."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.gated_convolution_block import GatedConvolutionBlock
@@ -13,12 +15,40 @@ from ofa_export.model.blocks.history_embedding import NormedEmbedding, ScaledEmb
 from ofa_export.model.blocks.post_norm_block import PostNormBlock
 from ofa_export.model.blocks.query_norm_block import EPSILON, QueryNormBlock
 from ofa_export.model.blocks.transformer_block import TransformerBlock
-from ofa_export.model.blocks.unmasked_blocks import (
-    UnmaskedNormFirstBlock,
-    UnmaskedNormLastBlock,
-    UnmaskedQueryNormBlock,
-)
 from ofa_export.model.config import BackboneName, ModelConfig
+
+
+class UnmaskedQueryNormBlock(QueryNormBlock):
+    """The published block after positions had come to start at 1, with every position real."""
+
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        """Run the block with every position real."""
+        return super().forward(x, torch.ones_like(valid), theta)
+
+
+class UnmaskedNormFirstBlock(TransformerBlock):
+    """The block of `norm_first`: pre-LN as in `TransformerBlock`, with every position real."""
+
+    EPSILON: ClassVar[float] = EPSILON
+
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        """Run the block with every position real."""
+        return super().forward(x, torch.ones_like(valid), theta)
+
+
+class UnmaskedNormLastBlock(PostNormBlock):
+    """The block without `norm_first`: post-LN as in `PostNormBlock`, with ReLU inside and every position real."""
+
+    EPSILON: ClassVar[float] = EPSILON
+
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        """Run the block with every position real."""
+        return super().forward(x, torch.ones_like(valid), theta)
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Return the nonlinearity inside the feed-forward network."""
+        return torch.relu(x)
+
 
 MakeBlock = Callable[[ModelConfig, int, float], AdaptiveBlock]
 """Builds block number `index` with a dropout rate; every index must give the same `layout`."""
@@ -29,7 +59,7 @@ MakeModule = Callable[[ModelConfig], nn.Module]
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """What makes one backbone differ from another; the network around it is the same.
+    """Parts by which one backbone differs from another; the network around it is the same.
 
     Args:
         block: builds F_l.

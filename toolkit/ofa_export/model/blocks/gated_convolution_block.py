@@ -64,7 +64,7 @@ class GatedConvolutionBlock(AdaptiveBlock):
 
 
 def causal_taps(x: Float[Tensor, "B T d"], dilation: int) -> Float[Tensor, "B T k"]:
-    """What a dilated causal convolution reads at each position: x there and at `dilation` steps before, side by side.
+    """Put what a dilated causal convolution reads at each position side by side: x there and `dilation` steps before.
 
     Args:
         x: [B, T, d].

@@ -1,4 +1,4 @@
-"""How a history becomes the input of the first block: item embeddings and positions, scaled or normalised.
+"""Input of the first block: item embeddings and positions of a history, scaled or normalised.
 
 The positions themselves, [T, d], belong to the network; all of its backbones have them.
 """
@@ -69,7 +69,7 @@ class NormedEmbedding(nn.Module):
 
 
 def from_the_oldest(position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
-    """Positions shifted so that the oldest real item gets the first one.
+    """Return positions shifted so that the oldest real item gets the first one.
 
     The shift is a product with a matrix of 0 and 1: it needs no index that is known only when the graph runs.
 

@@ -1,4 +1,4 @@
-"""Which positions of a left-padded history are real, and which may look at which."""
+"""Masks of left-padded histories: the positions that are real, and those that each may look at."""
 
 from __future__ import annotations
 

@@ -64,5 +64,5 @@ class PostNormBlock(AdaptiveBlock):
         return y * valid[:, :, None]
 
     def activate(self, x: Tensor) -> Tensor:
-        """The nonlinearity inside the feed-forward network."""
+        """Return the nonlinearity inside the feed-forward network."""
         return F.gelu(x)

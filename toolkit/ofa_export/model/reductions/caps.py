@@ -12,7 +12,7 @@ from ofa_export.model.network import Adaptation, AdaptiveRecommender
 
 
 def with_rank(model: AdaptiveRecommender, rank: int) -> AdaptiveRecommender:
-    """The network that keeps the first columns of every U and V, and generates no others.
+    """Return the network that keeps the first columns of every U and V, and generates no others.
 
     Args:
         model: of rank r; left as it is.
@@ -40,7 +40,7 @@ def with_rank(model: AdaptiveRecommender, rank: int) -> AdaptiveRecommender:
 
 
 def at_ranks(model: AdaptiveRecommender, adaptation: Adaptation, ranks: Int[Tensor, " B"]) -> Adaptation:
-    """Each user's adaptation at a rank of their own: what `with_rank` computes, for training and for comparison.
+    """Return each user's adaptation at a rank of their own: what `with_rank` computes, for training and for comparison.
 
     Args:
         model: whose adaptation it is.
@@ -56,7 +56,7 @@ def at_ranks(model: AdaptiveRecommender, adaptation: Adaptation, ranks: Int[Tens
 
 
 def with_depth_cap(model: AdaptiveRecommender, depth_cap: int) -> AdaptiveRecommender:
-    """The network that executes at most so many blocks for a user, those the controller is surest of first.
+    """Return the network that executes at most so many blocks for a user, those the controller is surest of first.
 
     Args:
         model: of depth L; left as it is.
@@ -76,7 +76,7 @@ def with_depth_cap(model: AdaptiveRecommender, depth_cap: int) -> AdaptiveRecomm
 
 
 def copied(model: AdaptiveRecommender) -> AdaptiveRecommender:
-    """A network of its own with the same weights, in evaluation mode."""
+    """Return a network of its own with the same weights, in evaluation mode."""
     return _network(model.config, {name: value.clone() for name, value in model.state_dict().items()})
 
 

@@ -15,7 +15,7 @@ from ofa_export.model.network import AdaptiveRecommender
 
 
 def with_items(checkpoint: Checkpoint, items: int) -> Checkpoint:
-    """The checkpoint as if it had its first rows only, which are the most popular items. Nothing is copied.
+    """Return the checkpoint as if it had its first rows only, which are the most popular items. Nothing is copied.
 
     There are as many item groups as before, of fewer items each. A validation history loses the items that are gone,
     as it would on a device; one that is empty then, or goes on with an item that is gone, counts as missed.
@@ -60,9 +60,8 @@ def _network(model: AdaptiveRecommender, sizes: ModelConfig) -> AdaptiveRecommen
 
 
 def _known(validation: ValidationSet, items: int) -> ValidationSet:
-    """The validation histories that a device with so many items can be right about."""
-    histories = _without(validation.histories, items)
-    kept = (validation.targets < items) & (histories[:, -1] >= 0)
+    """Return the validation histories that a device with so many items can be right about."""
+    histories, kept = _without(validation.histories, items), answerable(validation, items)
     return ValidationSet(
         histories=histories[kept],
         targets=validation.targets[kept],
@@ -71,8 +70,20 @@ def _known(validation: ValidationSet, items: int) -> ValidationSet:
     )
 
 
+def answerable(validation: ValidationSet, items: int) -> NDArray[np.bool_]:
+    """Tell which histories a device with the first rows only can be right about, [P]: some item of it and the next one.
+
+    Args:
+        validation: with all items.
+        items: V', rows that the device has.
+    """
+    met = (validation.histories >= 0) & (validation.histories < items)
+    known: NDArray[np.bool_] = met.any(axis=1) & (validation.targets < items)
+    return known
+
+
 def _without(histories: NDArray[np.int32], items: int) -> NDArray[np.int32]:
-    """Histories without the rows from `items` on, padded on the left again."""
+    """Return histories without the rows from `items` on, padded on the left again."""
     known = np.where(histories < items, histories, -1)
     # A stable sort by "is an item" moves what is padded to the left and leaves the rest in its order.
     order = np.argsort(known >= 0, axis=1, kind="stable")

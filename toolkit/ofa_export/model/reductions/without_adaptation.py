@@ -51,7 +51,7 @@ class NoParameters(nn.Module):
 
 
 def without_adaptation(model: AdaptiveRecommender) -> AdaptiveRecommender:
-    """The static net, for which no structure controller and no mapper need to be shipped.
+    """Return the static net, for which no structure controller and no mapper need to be shipped.
 
     Args:
         model: left as it is.

@@ -17,7 +17,7 @@ from ofa_export.support.system_tools import require_tools
 FETCH_SECONDS = 900
 
 FOLDER, LOCK = "android-packages", "android.lock"
-"""Where the cache keeps what was fetched, and what one process at a time holds while it fetches."""
+"""Folder of fetched packages in the cache, and the lock that one process at a time holds while it fetches."""
 
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 POM = """\
@@ -63,12 +63,12 @@ class Artifact:
 
     @property
     def file_name(self) -> str:
-        """What the registry's tool calls the file."""
+        """Name that the registry's tool gives the file."""
         return f"{self.name}-{self.version}.{self.kind}"
 
 
 def fetch(artifacts: Sequence[Artifact], folder: Path, *, purpose: str = "android") -> dict[Artifact, Path]:
-    """The files of artifacts; each is fetched once, and checked each time.
+    """Return the files of artifacts; each is fetched once, and checked each time.
 
     Args:
         artifacts: what to fetch.
@@ -94,7 +94,7 @@ def fetch(artifacts: Sequence[Artifact], folder: Path, *, purpose: str = "androi
 
 
 def fetching_tools(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """The tools that `fetch` would run now, sorted, if no file is damaged; arguments as there."""
+    """Return the tools that `fetch` would run now, sorted, if no file is damaged; arguments as there."""
     return _tools(artifact for artifact in artifacts if not (folder / artifact.file_name).is_file())
 
 

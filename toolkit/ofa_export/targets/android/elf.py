@@ -1,4 +1,4 @@
-"""Makes an Android shared library loadable by this computer's dynamic linker: an edit of its dynamic section.
+"""Android shared libraries made loadable by this computer's dynamic linker: an edit of their dynamic section.
 
 Android's linker and glibc's read the same format. What keeps them apart stands in the table of DT_* entries: symbols
 ask for Android's version `LIBC`, and names like libc.so, which glibc calls otherwise. Both kinds of entries are taken
@@ -31,7 +31,7 @@ class _Segment:
 
 
 def without_android(library: bytes, *, provided: Collection[str]) -> bytes:
-    """The same library without symbol versions, and without some of the libraries that it asks for.
+    """Return the same library without symbol versions, and without some of the libraries that it asks for.
 
     Args:
         library: an ELF file, 64 bits, little-endian.
@@ -54,7 +54,7 @@ def without_android(library: bytes, *, provided: Collection[str]) -> bytes:
 
 
 def needed_libraries(library: bytes) -> tuple[str, ...]:
-    """Names of the libraries that a library asks for, in order."""
+    """Return names of the libraries that a library asks for, in order."""
     entries = _entries(library, _dynamic(library))
     return tuple(_needed(library, value) for tag, value in entries if tag == DT_NEEDED)
 

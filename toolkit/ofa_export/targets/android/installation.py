@@ -1,4 +1,4 @@
-"""Everything that runs one converter's graphs on the phone's library, in one flat folder that is made once.
+"""An installation of the phone's library for one converter: one flat folder, made once.
 
 Its native libraries, edited so that they load here; its own Java classes; our Java program that drives them; and the
 shim, a small library of ours with what Android's C library has and this computer's has not.
@@ -24,11 +24,11 @@ SHIM = "libandroid_shim.so"
 SHARED_SOURCES = ("GraphServer.java", "Answers.java", "Graph.java", "Value.java", "Duration.java", "Memory.java")
 JAVA_RELEASE = "11"
 PROVIDED = ("libc.so", "libm.so", "libdl.so", "liblog.so", "libandroid.so")
-"""What Android's libraries ask for and the process has already: glibc, and the shim."""
+"""Libraries that Android's ask for and the process has already: glibc, and the shim."""
 
 
 def installation(library: PhoneLibrary, root: Path) -> Path:
-    """The folder of a library; the first call fetches and compiles, which takes most of a minute.
+    """Return the folder of a library; the first call fetches and compiles, which takes most of a minute.
 
     Args:
         library: which one.

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.precision import ActivationRounding
 from ofa_export.targets.android.artifacts import Artifact
 
 HOST_ABI = "x86_64"
@@ -91,7 +91,7 @@ PHONE_LIBRARIES = {
 
 
 def unpacked(artifact: Artifact, content: bytes, *, abi: str = HOST_ABI) -> dict[str, bytes]:
-    """What of a package runs graphs.
+    """Return what of a package runs graphs.
 
     Args:
         artifact: which package.

@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Sequence
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.converters import runtime_of
-from ofa_export.converters.protocol import Converter, GraphRunner
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import runtime_of
 from ofa_export.errors import ConfigError
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.precision import ActivationRounding
 from ofa_export.support.content_cache import default_cache_root
 from ofa_export.targets.android.installation import SHIM, installation
 from ofa_export.targets.android.libraries import PHONE_LIBRARIES, PhoneLibrary
@@ -37,10 +37,10 @@ OPTIONS = (
 FATAL = re.compile(
     r"^#\s+(?P<signal>SIG\w+) .*?^# Problematic frame:\n#\s+(?:C\s+)?(?P<frame>.*?)$", re.DOTALL | re.MULTILINE
 )
-"""How Java reports a crash of native code."""
+"""Pattern of Java's report on a crash of native code."""
 
 IDLE_TALK = ("#", "INFO:", "VERBOSE:")
-"""How lines begin that say nothing about an end."""
+"""First words of lines that say nothing about an end."""
 
 
 class AndroidTarget:
@@ -76,12 +76,12 @@ class AndroidTarget:
         return phone_library(converter).activations
 
     def versions(self, converter: Converter) -> dict[str, str]:
-        """Versions of the packages that hold the phone's library."""
+        """Return versions of the packages that hold the phone's library."""
         return {f"{artifact.name} (android)": artifact.version for artifact in phone_library(converter).artifacts}
 
 
 def phone_library(converter: Converter) -> PhoneLibrary:
-    """The phone's library for the files of a converter.
+    """Return the phone's library for the files of a converter.
 
     Args:
         converter: what converts them.
@@ -99,7 +99,7 @@ def phone_library(converter: Converter) -> PhoneLibrary:
 
 
 def crash_or_last_lines(log: str) -> str:
-    """What the log of the process says about its end: signal and place of a crash, else its last lines."""
+    """Return what the log of the process says about its end: signal and place of a crash, else its last lines."""
     crash = FATAL.search(log)
     message = [line for line in log[: crash.start() if crash else None].splitlines() if not line.startswith(IDLE_TALK)]
     place = [f"{crash['signal']} in {crash['frame']}"] if crash else []

@@ -26,7 +26,7 @@ class Cpu:
 
     @property
     def cpuinfo(self) -> str:
-        """What Linux on it would give as /proc/cpuinfo.
+        """Text that Linux on it would give as /proc/cpuinfo.
 
         LiteRT chooses kernels by it, and not only by what the processor says of itself: where the two differ, it
         runs instructions that are not there.

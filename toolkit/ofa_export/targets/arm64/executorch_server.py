@@ -1,4 +1,4 @@
-"""Serves an ExecuTorch file: python -m ofa_export.targets.arm64.executorch_server FILE."""
+"""Server of an ExecuTorch file: python -m ofa_export.targets.arm64.executorch_server FILE."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 # Before the extension, which needs its libraries.
 import torch
-from executorch.extension.pybindings import _portable_lib as runtime
+from executorch.extension.pybindings import _C
 
 from ofa_export.targets.arm64.graph_server import Contract, Tensors, main
 
@@ -24,18 +24,18 @@ class ExecutorchGraphs:
     """
 
     def __init__(self, path: str, contract: Contract) -> None:
-        runtime._unsafe_reset_threadpool(1)
+        _C._unsafe_reset_threadpool(1)
         with open(path, "rb") as file:  # noqa: PTH123
             # The program reads its weights in place: they must live as long as it does.
             self._content = file.read()
-        verification = runtime.Verification.InternalConsistency
-        self._program = runtime._load_program_from_buffer(self._content, program_verification=verification)
+        verification = _C.Verification.InternalConsistency
+        self._program = _C._load_program_from_buffer(self._content, program_verification=verification)
         self._contract = contract
         names = [self._program.get_method_name(index) for index in range(self._program.num_methods())]
         self._methods = {name: self._program.load_method(name) for name in names}
 
     def held(self) -> Contract:
-        """What the file says of its methods."""
+        """Return what the file says of its methods."""
         return {name: self._described(name, self._program.method_meta(name)) for name in self._methods}
 
     def run(self, graph: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,7 +55,7 @@ class ExecutorchGraphs:
 
 
 def tensors(count: int, meta_of: Callable[[int], Any], expected: Tensors) -> Tensors:
-    """Tensors as ExecuTorch describes them, named as expected as far as names go."""
+    """Return tensors as ExecuTorch describes them, named as expected as far as names go."""
     names = [name for name, _, _ in expected] + [f"#{index}" for index in range(len(expected), count)]
     metas = [meta_of(index) for index in range(count)]
     return [

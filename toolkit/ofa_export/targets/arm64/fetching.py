@@ -1,4 +1,4 @@
-"""Runs a tool that fetches published packages; what it says when it cannot is the user's to read."""
+"""Tools that fetch published packages, and their errors in words that a user can act on."""
 
 from __future__ import annotations
 

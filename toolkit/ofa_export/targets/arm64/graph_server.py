@@ -1,4 +1,4 @@
-"""Runs the graphs of a file for another process, in an arm64 Python that has numpy, a runtime and nothing else of ours.
+"""Server that runs the graphs of a file for another process, in an arm64 Python with numpy and a runtime alone.
 
 Frames as in `targets/process/child_process.py`, their content as in `targets/process/child_runner.py`.
 """
@@ -26,7 +26,7 @@ class Graphs(Protocol):
     """A loaded file."""
 
     def held(self) -> Contract:
-        """What it holds."""
+        """Return what it holds."""
 
     def run(self, graph: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run a graph; arrays by name."""
@@ -66,7 +66,7 @@ class _Server:
         self._graphs: Graphs | None = None
 
     def answer(self, request: bytes) -> bytes:
-        """The content of a reply; what goes wrong is an exception."""
+        """Return the content of a reply; what goes wrong is an exception."""
         if self._graphs is None:
             self._contract = parsed(request.decode())
             self._graphs = self._load(self._path, self._contract)
@@ -82,7 +82,7 @@ class _Server:
 
 
 def parsed(text: str) -> Contract:
-    """A contract from its lines."""
+    """Return a contract from its lines."""
     contract: Contract = {}
     for line in text.splitlines():
         kind, name, *rest = line.split(" ")
@@ -94,7 +94,7 @@ def parsed(text: str) -> Contract:
 
 
 def lines(contract: Contract) -> Iterator[str]:
-    """The lines of a contract."""
+    """Return the lines of a contract."""
     for name, graph in contract.items():
         yield f"graph {name}"
         for side, tensors in graph.items():
@@ -103,6 +103,6 @@ def lines(contract: Contract) -> Iterator[str]:
 
 
 def encoded(values: Any, dtype: str) -> bytes:
-    """An output's dimensions and values."""
+    """Return an output's dimensions and values."""
     shape = struct.pack(f">{values.ndim + 1}I", values.ndim, *values.shape)
     return shape + bytes(np.ascontiguousarray(values, ELEMENT_TYPES[dtype]).tobytes())

@@ -1,4 +1,4 @@
-"""Serves a LiteRT file: python -m ofa_export.targets.arm64.litert_server FILE."""
+"""Server of a LiteRT file: python -m ofa_export.targets.arm64.litert_server FILE."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LiteRtGraphs:
         self._signatures = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
 
     def held(self) -> Contract:
-        """What the file says of its signatures."""
+        """Return what the file says of its signatures."""
         return {
             name: {"input": tensors(found.get_input_details()), "output": tensors(found.get_output_details())}
             for name, found in self._signatures.items()
@@ -40,7 +40,7 @@ class LiteRtGraphs:
 
 
 def tensors(details: Mapping[str, Any]) -> Tensors:
-    """Tensors as LiteRT describes them."""
+    """Return tensors as LiteRT describes them."""
     return [(name, np.dtype(detail["dtype"]).name, list(detail["shape"])) for name, detail in details.items()]
 
 

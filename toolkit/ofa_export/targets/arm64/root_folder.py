@@ -42,7 +42,7 @@ ENVIRONMENT = {
 
 
 def root_folder(build: Build, root: Path) -> Path:
-    """The folder; the first call fetches packages, which takes half a minute for LiteRT and minutes for ExecuTorch.
+    """Return the folder; the first call fetches packages: half a minute for LiteRT, minutes for ExecuTorch.
 
     Args:
         build: what it holds.
@@ -72,7 +72,7 @@ def root_folder(build: Build, root: Path) -> Path:
 
 
 def command(build: Build, folder: Path, cpu: Cpu, *arguments: str) -> list[str]:
-    """What starts the server on a processor.
+    """Return what starts the server on a processor.
 
     Args:
         build: what the folder holds.

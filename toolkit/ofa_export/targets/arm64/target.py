@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from ofa_export.contract import GraphSpec
-from ofa_export.converters.converters import runtime_of
-from ofa_export.converters.protocol import Converter, GraphRunner
+from ofa_export.contract import GraphRunner, GraphSpec
+from ofa_export.converters.protocol import Converter
+from ofa_export.converters.registry import runtime_of
 from ofa_export.errors import ConfigError
-from ofa_export.quantisation_rules import ActivationRounding
+from ofa_export.precision import ActivationRounding
 from ofa_export.support.content_cache import default_cache_root
 from ofa_export.targets.arm64.builds import BUILDS, QEMU, Build
 from ofa_export.targets.arm64.cpus import CPUS, Cpu
@@ -23,7 +23,7 @@ TIME_LIMIT_SECONDS = 300.0
 """For one answer: a graph takes milliseconds, starting LiteRT seconds, PyTorch under ExecuTorch half a minute."""
 
 IDLE_TALK = ("INFO:", "WARNING:")
-"""How lines begin that say nothing about an end."""
+"""First words of lines that say nothing about an end."""
 
 
 class Arm64Target:
@@ -39,7 +39,7 @@ class Arm64Target:
 
     @property
     def name(self) -> str:
-        """What the user calls it."""
+        """Name that a user gives."""
         return f"arm64-{self._cpu.name}"
 
     def load(self, converter: Converter, graphs: memoryview | bytes, contract: Sequence[GraphSpec]) -> GraphRunner:
@@ -63,7 +63,7 @@ class Arm64Target:
         return "range"
 
     def versions(self, converter: Converter) -> dict[str, str]:
-        """Versions of the wheels, and of qemu, which has its own bugs."""
+        """Return versions of the wheels, and of qemu, which has its own bugs."""
         return {
             **{f"{name} (arm64)": found for name, found in _build(converter).versions.items()},
             QEMU: qemu_version(),
@@ -71,17 +71,17 @@ class Arm64Target:
 
 
 def arm64_neon() -> Arm64Target:
-    """The oldest processors: 8-bit multiplications of NEON."""
+    """Return the oldest processors: 8-bit multiplications of NEON."""
     return Arm64Target(CPUS[0])
 
 
 def arm64_dotprod() -> Arm64Target:
-    """Processors since about 2018: dot products of four 8-bit values (`sdot`)."""
+    """Return processors since about 2018: dot products of four 8-bit values (`sdot`)."""
     return Arm64Target(CPUS[1])
 
 
 def arm64_i8mm() -> Arm64Target:
-    """Processors since about 2021: products of 8-bit matrices (`smmla`)."""
+    """Return processors since about 2021: products of 8-bit matrices (`smmla`)."""
     return Arm64Target(CPUS[2])
 
 
@@ -105,5 +105,5 @@ def qemu_version() -> str:
 
 
 def what_it_said(log: str) -> str:
-    """The last lines of the process's log that say anything about its end."""
+    """Return the last lines of the process's log that say anything about its end."""
     return last_lines("\n".join(line for line in log.splitlines() if not line.startswith(IDLE_TALK)))

@@ -44,7 +44,7 @@ def install_wheels(requirements: Path, python: str, folder: Path) -> None:
 
 
 def pip_command() -> list[str]:
-    """How pip is started: this Python's, else the one on the PATH; any can unpack for another Python.
+    """Tell how pip is started: this Python's, else the one on the PATH; any can unpack for another Python.
 
     Raises:
         MissingToolError: there is none.

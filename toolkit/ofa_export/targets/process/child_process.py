@@ -27,7 +27,7 @@ LAST_LINES = 5
 
 MEMORY_FILE = "graphs"
 MAPPED_MEMORY_FILE = f"/memfd:{MEMORY_FILE} (deleted)"
-"""What the system calls a file in memory among the maps of a process."""
+"""Name that the system gives a file in memory among the maps of a process."""
 
 
 class ChildProcess:
@@ -144,7 +144,7 @@ class ChildProcess:
 
 @contextmanager
 def memory_file(content: memoryview | bytes) -> Iterator[int]:
-    """A file that lies on no disk and needs no removing; Linux only.
+    """Return a file that lies on no disk and needs no removing; Linux only.
 
     Args:
         content: its bytes.
@@ -162,7 +162,7 @@ def memory_file(content: memoryview | bytes) -> Iterator[int]:
 
 
 def last_lines(log: str) -> str:
-    """The last lines of a log that say anything."""
+    """Return the last lines of a log that say anything."""
     return "\n".join([line for line in log.splitlines() if line.strip()][-LAST_LINES:])
 
 

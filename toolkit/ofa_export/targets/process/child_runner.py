@@ -59,7 +59,7 @@ class ChildRunner:
         try:
             return dict(_outputs(reply, self._graphs[graph][1]))
         except (struct.error, ValueError) as error:
-            raise RuntimeFailedError(f"The process that runs graph {graph} sent what is no answer: {error}.") from error
+            raise RuntimeFailedError(f"The process that runs graph {graph} did not send an answer: {error}.") from error
 
     def close(self) -> None:
         """End the process."""
@@ -76,7 +76,7 @@ class ChildRunner:
 
 
 def contract_text(graphs: Sequence[GraphSpec]) -> str:
-    """Graphs as the lines that the other process reads."""
+    """Return graphs as the lines that the other process reads."""
     lines = []
     for graph in graphs:
         lines.append(f"graph {graph.name}")
@@ -86,7 +86,7 @@ def contract_text(graphs: Sequence[GraphSpec]) -> str:
 
 
 def parse_contract(text: str) -> list[GraphSpec]:
-    """The graphs that lines describe; the reverse of `contract_text`."""
+    """Return the graphs that lines describe; the reverse of `contract_text`."""
     graphs: list[GraphSpec] = []
     for line in text.splitlines():
         kind, name, *rest = line.split(" ")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ofa_export.contract import GraphSpec
 from ofa_export.errors import RuntimeFailedError
-from ofa_export.mapped_memory import mapped_bytes
+from ofa_export.support.processes import mapped_bytes
 from ofa_export.targets.process.child_process import MAPPED_MEMORY_FILE, ChildProcess
 from ofa_export.targets.process.child_runner import ChildRunner
 
@@ -35,7 +35,7 @@ Call = tuple[str, Mapping[str, NDArray[Any]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Duration:
-    """How long a call took.
+    """Duration of a call.
 
     Args:
         clock_ms: by the clock.
@@ -48,7 +48,7 @@ class Duration:
 
 @dataclass(frozen=True, kw_only=True)
 class ChildMemory:
-    """What the other process had in memory.
+    """Memory of the other process.
 
     Args:
         library_rss_bytes: the most that was resident when the runtime's library was loaded and no graph.
@@ -100,7 +100,7 @@ class MeasuringRunner(ChildRunner):
         ]
 
     def memory(self) -> ChildMemory:
-        """What the process had in memory so far.
+        """Return what the process had in memory so far.
 
         Raises:
             RuntimeFailedError: the process ended, or did not answer.
@@ -119,4 +119,4 @@ def _numbers(reply: bytes, count: int) -> tuple[int, ...]:
     try:
         return struct.unpack(f">{count}Q", reply)
     except struct.error as error:
-        raise RuntimeFailedError(f"The process that runs the graphs sent what is no answer: {error}.") from error
+        raise RuntimeFailedError(f"The process that runs the graphs did not send an answer: {error}.") from error

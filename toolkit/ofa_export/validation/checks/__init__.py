@@ -1,1 +1,1 @@
-"""The checks of a bundle against its checkpoint."""
+"""The checks of a bundle: functions from a comparison to its findings, listed in order in `validation/validate.py`."""

@@ -1,19 +1,23 @@
-"""Whether a bundle is what it says, and is made from the checkpoint that it is compared with."""
+"""Claims of a bundle's manifest, held against its checkpoint: size, checkpoint, contract, items and quality."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import ValidationError
 
-from ofa_export.bundle.manifest import Manifest, Shapes
-from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.protocol import Converter
+from ofa_export.bundle.manifest import ManifestFields, Shapes
+from ofa_export.bundle.table import ElasticTable
 from ofa_export.errors import ConfigError
+from ofa_export.graphs.layers import linear_layers
 from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.planning.recipe import BundleRecipe
-from ofa_export.planning.reduced_checkpoint import bundled
+from ofa_export.precision import Precision, check_layers
+from ofa_export.ranking.table_ranks import FullTable, ItemTable
+from ofa_export.ranking.validation_scores import ValidationScores
+from ofa_export.validation.comparison import Comparison, user_group
 from ofa_export.validation.finding import Finding, at_most
+from ofa_export.validation.tolerance import Limit
 
 ACCEPTED = "bundle.accepted"
 SAME_CHECKPOINT = "bundle.checkpoint"
@@ -21,7 +25,7 @@ CONTRACT = "bundle.contract"
 
 
 def accepted_finding(rejection: str | None) -> Finding:
-    """`bundle.accepted`: whether the reader, and the runtime in this process, take the file.
+    """Make the finding `bundle.accepted`: whether the reader, and the runtime on this computer, take the file.
 
     Args:
         rejection: their reason to refuse it, or None.
@@ -30,19 +34,34 @@ def accepted_finding(rejection: str | None) -> Finding:
     return at_most(ACCEPTED, 0 if rejection is None else 1, 0, "count", sentence)
 
 
-def size_finding(bundle: Bundle) -> Finding:
-    """`bundle.size_bytes`: the whole file within its budget."""
-    return at_most(
+def size_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Hold the whole file against its budget.
+
+    Args:
+        comparison: with any bundle.
+
+    Yields:
+        `bundle.size_bytes`.
+    """
+    yield at_most(
         "bundle.size_bytes",
-        bundle.size,
-        bundle.manifest.budget_bytes,
+        comparison.bundle.size,
+        comparison.manifest.budget_bytes,
         "bytes",
         "Size of the whole file against the budget that its manifest names.",
     )
 
 
-def checkpoint_finding(manifest: Manifest, checkpoint: Checkpoint) -> Finding:
-    """`bundle.checkpoint`: nothing can be said about a bundle of another checkpoint."""
+def checkpoint_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Check that the bundle was made from this checkpoint: nothing can be said about a bundle of another one.
+
+    Args:
+        comparison: with any bundle.
+
+    Yields:
+        `bundle.checkpoint`.
+    """
+    manifest, checkpoint = comparison.manifest, comparison.trained
     same = manifest.checkpoint_sha256 == checkpoint.sha256
     sentence = (
         f"The bundle was made from this checkpoint (SHA-256 {checkpoint.sha256})."
@@ -51,31 +70,40 @@ def checkpoint_finding(manifest: Manifest, checkpoint: Checkpoint) -> Finding:
         f"{manifest.checkpoint_sha256}; the one given has {checkpoint.sha256 or 'none, it was never saved'}. "
         "Give the checkpoint that the bundle was made from, or make the bundle again; nothing else was compared."
     )
-    return at_most(SAME_CHECKPOINT, 0 if same else 1, 0, "count", sentence)
+    yield at_most(SAME_CHECKPOINT, 0 if same else 1, 0, "count", sentence)
 
 
-def contract_finding(manifest: Manifest, checkpoint: Checkpoint, converter: Converter) -> Finding:
-    """`bundle.contract`: names, shapes and settings that follow from the checkpoint; the runtime checks the file's own.
+def contract_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Check names, shapes and settings that follow from the checkpoint; the runtime checks those of the graphs.
 
     Args:
-        manifest: of the bundle.
-        checkpoint: what it was made from.
-        converter: of the runtime that it names.
+        comparison: with a bundle of this checkpoint.
+
+    Yields:
+        `bundle.contract`.
     """
-    problems = list(_contract_problems(manifest, checkpoint, converter))
+    problems = list(_contract_problems(comparison))
     sentence = "Graph names, shapes, item groups and ranking settings of the manifest against the checkpoint" + (
         f": {'; '.join(problems)}. The bundle cannot be run with this reference, nothing else was compared."
         if problems
         else "; the graphs' own names and shapes were checked when the runtime loaded them."
     )
-    return at_most(CONTRACT, len(problems), 0, "count", sentence)
+    yield at_most(CONTRACT, len(problems), 0, "count", sentence)
 
 
-def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:
-    """`bundle.item_keys` and `bundle.item_titles`: row by row those of the checkpoint."""
+def item_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Compare keys and titles of the items with the checkpoint's, row by row.
+
+    Args:
+        comparison: with a bundle that fits its checkpoint.
+
+    Yields:
+        `bundle.item_keys`, `bundle.item_titles`.
+    """
+    items, checkpoint = comparison.bundle.items, comparison.checkpoint
     for what, found, expected in (
-        ("keys", bundle.items.keys, checkpoint.item_keys),
-        ("titles", bundle.items.titles, checkpoint.item_titles),
+        ("keys", items.keys, checkpoint.item_keys),
+        ("titles", items.titles, checkpoint.item_titles),
     ):
         wrong = [row for row, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b]
         first = (
@@ -90,30 +118,69 @@ def item_findings(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Finding]:
         )
 
 
-def cut_as_bundled(manifest: Manifest, checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint with the network that the bundle's recipe makes of it; as it is where the recipe makes no sense.
+def quality_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Measure the quality that the manifest promises again, as it was made.
 
     Args:
-        manifest: of the bundle; a recipe that does not fit shows in the contract.
-        checkpoint: as it was trained.
+        comparison: with a bundle that fits its checkpoint.
+
+    Yields:
+        `bundle.quality.max_ndcg_err`; nothing where the recipe has no limit for it.
     """
-    group = user_group(manifest, checkpoint)
-    try:
-        recipe = BundleRecipe.model_validate(manifest.recipe)
-        return checkpoint if group is None else bundled(checkpoint, recipe=recipe)
-    except (ValidationError, ConfigError):
-        return checkpoint
+    limit = comparison.policy.quality_ndcg_err
+    if limit is not None:
+        yield compare_quality(
+            comparison.manifest,
+            trained=comparison.trained,
+            rounded=replace(comparison.checkpoint, model=comparison.rounded),
+            table=comparison.table,
+            precision=comparison.recipe.precision,
+            limit=limit,
+        )
 
 
-def user_group(manifest: Manifest, checkpoint: Checkpoint) -> int | None:
-    """The user group that a bundle is made for, or None when the checkpoint has no such group."""
-    name = manifest.group
-    if not (name.isascii() and name.isdigit() and int(name) < checkpoint.config.model.user_groups):
-        return None
-    return int(name)
+def compare_quality(
+    manifest: ManifestFields,
+    *,
+    trained: Checkpoint,
+    rounded: Checkpoint,
+    table: ElasticTable,
+    precision: Precision,
+    limit: Limit,
+) -> Finding:
+    """Compare the promise for the full table and for the tiles that are kept with what is measured again.
+
+    Args:
+        manifest: of the bundle.
+        trained: the checkpoint with all of its items; the full table is all of them, whatever the bundle leaves out.
+        rounded: with the bundle's items, where those left out count as missed, and the network as its precision rounds.
+        table: the table that the bundle has to hold.
+        precision: of the bundle's layers.
+        limit: largest difference of NDCG@10.
+    """
+    group, promised = int(manifest.group), manifest.quality.ndcg_at_10
+
+    def again(checkpoint: Checkpoint, items: ItemTable) -> float:
+        scores = ValidationScores(checkpoint, group=group, tables=[items])
+        return scores.qualities(rounded.model, precision)[0][0]
+
+    found = [("the full table", promised.full_table, again(trained, FullTable(trained.table(group))))]
+    measured = [each for each in promised.by_tiles if each.tiles <= table.tile_count]
+    if measured:
+        most = measured[-1]
+        found.append((f"{most.tiles} tiles", most.ndcg_at_10, again(rounded, table.with_tiles(most.tiles))))
+    texts = [f"{text} for {name}, measured {value:.4f}" for name, text, value in found]
+    return at_most(
+        "bundle.quality.max_ndcg_err",
+        max(abs(float(text) - value) for _, text, value in found),
+        limit.limit,
+        "ndcg",
+        f"NDCG@10 that the manifest promises: {'; '.join(texts)} again.",
+    )
 
 
-def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, converter: Converter) -> Iterator[str]:
+def _contract_problems(comparison: Comparison) -> Iterator[str]:
+    manifest, checkpoint, converter = comparison.manifest, comparison.checkpoint, comparison.converter
     config = checkpoint.config
     if user_group(manifest, checkpoint) is None:
         yield f"user group {manifest.group!r} is none of 0 to {config.model.user_groups - 1}"
@@ -125,18 +192,23 @@ def _contract_problems(manifest: Manifest, checkpoint: Checkpoint, converter: Co
         yield f"item groups have {manifest.embeddings.group_sizes} items, the checkpoint's {config.model.group_sizes}"
     if manifest.ranking.exclude_history != config.data.exclude_history:
         yield f"exclude_history is {manifest.ranking.exclude_history}, the checkpoint says otherwise"
-    yield from _recipe_problems(manifest)
+    yield from _recipe_problems(comparison)
     if manifest.entries[0].name != converter.entry_name:
         yield f"the graphs are in {manifest.entries[0].name}, {converter.name} reads {converter.entry_name}"
 
 
-def _recipe_problems(manifest: Manifest) -> Iterator[str]:
+def _recipe_problems(comparison: Comparison) -> Iterator[str]:
+    manifest = comparison.manifest
     try:
-        recipe = BundleRecipe.model_validate(manifest.recipe)
+        recipe = comparison.recipe
     except ValidationError as error:
         yield f"the recipe is none ({error.error_count()} mistakes), so what the graphs should be is not known"
         return
+    try:
+        check_layers(recipe.precision, linear_layers(comparison.graphs))
+    except ConfigError as error:
+        yield f"the recipe does not fit ({error})"
     if manifest.precision != recipe.precision.name:
         yield f"precision is {manifest.precision}, the recipe's {recipe.precision.name}"
-    if manifest.selftest.min_snr_db < recipe.selftest_snr_db:
-        yield f"the self-test asks for {manifest.selftest.min_snr_db:g} dB, the recipe for {recipe.selftest_snr_db:g}"
+    if float(manifest.selftest.min_snr_db) < recipe.selftest_snr_db:
+        yield f"the self-test asks for {manifest.selftest.min_snr_db} dB, the recipe for {recipe.selftest_snr_db:g}"

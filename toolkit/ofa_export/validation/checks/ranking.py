@@ -1,4 +1,4 @@
-"""What users see: the device's rankings beside the reference's, and what the budget cost."""
+"""Whole sessions as users see them: scores and rankings of the device beside the reference's, and the budget's cost."""
 
 from __future__ import annotations
 
@@ -7,14 +7,100 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.ranking.metrics import interval, ndcg
+from ofa_export.errors import NumericsError
+from ofa_export.ranking.metrics import TOP, interval, ndcg
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
-from ofa_export.validation.sessions import TOP, Sessions
+from ofa_export.validation.histories import ValidationHistories
+from ofa_export.validation.sessions import Sessions
 from ofa_export.validation.tolerance import Limit, PrecisionLimits
 
 
-def ranking_findings(sessions: Sessions, *, limits: PrecisionLimits, budget: Limit | None) -> Iterator[Finding]:
-    """Full ranking of all items for whole histories, whose next item is known.
+def session_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Run whole sessions on the target; what is compared afterwards needs that they ran to their end.
+
+    Args:
+        comparison: with a bundle that the target loads.
+
+    Yields:
+        `finite.session.nonfinite_count`, only where values that are not finite ended them.
+    """
+    try:
+        _ = comparison.sessions
+    except NumericsError as error:
+        yield ended_early(error)
+
+
+def ended_early(error: NumericsError) -> Finding:
+    """Make the finding `finite.session.nonfinite_count` of sessions that did not run to their end.
+
+    Args:
+        error: what ended them.
+    """
+    sentence = f"Sessions on the device ended early: {error}"
+    return at_most("finite.session.nonfinite_count", 1, 0, "count", sentence)
+
+
+def score_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Compare the scores of whole sessions with PyTorch's; see `compare_scores`.
+
+    Args:
+        comparison: with sessions that ran to their end.
+
+    Yields:
+        `session.scores.snr_db`, or `session.flipped_count` where no gates agree.
+    """
+    floor = comparison.limits.session_snr_db
+    yield from compare_scores(comparison.sessions, comparison.histories, floor=floor)
+
+
+def ranking_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Compare the rankings of whole sessions with PyTorch's; see `compare_rankings`.
+
+    Args:
+        comparison: with sessions that ran to their end.
+
+    Yields:
+        `ranking.*`.
+    """
+    budget = comparison.policy.budget_ndcg_drop
+    yield from compare_rankings(comparison.sessions, limits=comparison.limits, budget=budget)
+
+
+def compare_scores(sessions: Sessions, histories: ValidationHistories, *, floor: Limit) -> Iterator[Finding]:
+    """Compare scores after adapt and all blocks, where errors of the graphs add up.
+
+    Args:
+        sessions: from `run_sessions`.
+        histories: names for what stands out.
+        floor: of the signal-to-noise ratio, in decibels.
+
+    Yields:
+        `session.scores.snr_db` over the histories whose gates agree (the others are the gates' own finding).
+    """
+    same = np.flatnonzero(sessions.same_gates)
+    if not len(same):
+        yield at_most(
+            "session.flipped_count",
+            len(histories),
+            0,
+            "count",
+            "Histories for which the device assembled other blocks than the reference: all, so no scores compare.",
+        )
+        return
+    worst = same[sessions.snr_db[same].argmin()]
+    yield at_least(
+        "session.scores.snr_db",
+        float(sessions.snr_db[worst]),
+        floor.limit,
+        "dB",
+        f"Scores of all items against the reference with the same tiles; the worst of {len(same)} histories with the "
+        f"same gates is {histories.names[worst]}, with an absolute error of up to {sessions.abs_err[worst]:.2e}.",
+    )
+
+
+def compare_rankings(sessions: Sessions, *, limits: PrecisionLimits, budget: Limit | None) -> Iterator[Finding]:
+    """Compare full rankings of all items for whole histories, whose next item is known.
 
     Args:
         sessions: from `run_sessions`.

@@ -1,4 +1,4 @@
-"""Rounding: the bundle's graphs against PyTorch that rounds weights and activations as the runtime does.
+"""Rounding error: the bundle's graphs against the quantised reference, which rounds as converter and runtime do.
 
 What is left is the order of sums, and single activations half way between two steps, which cost the history that they
 are in 30 to 100 dB. A defect is in every history. So where anything is quantised the median history counts, and smaller
@@ -14,25 +14,40 @@ from torch import nn
 from ofa_export.graphs.device import AdaptGraph, DeviceGraph
 from ofa_export.model.blocks.history_embedding import ScaledEmbedding
 from ofa_export.model.fake_quantised import QuantisedLinear
-from ofa_export.validation.checks.gates import GATES
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.deviation import deviation
 from ofa_export.validation.finding import Finding, at_least
-from ofa_export.validation.reference import Tensors
+from ofa_export.validation.reference import GATES, Tensors
 from ofa_export.validation.tolerance import Limit
 
 
-def rounding_findings(
+def rounding_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Compare the bundle's graphs with the quantised reference; see `compare_rounding`.
+
+    Args:
+        comparison: with a bundle that the target loads.
+
+    Yields:
+        `rounding.GRAPH.OUTPUT.snr_db`; nothing where the recipe has no limit for it.
+    """
+    floor = comparison.policy.rounding_snr_db
+    if floor is not None:
+        unrounded = unrounded_outputs(comparison.quantised_graphs)
+        yield from compare_rounding(comparison.outputs, comparison.quantised_outputs, unrounded, floor=floor)
+
+
+def compare_rounding(
     outputs: Mapping[str, Tensors],
     quantised: Mapping[str, Tensors],
     unrounded: Collection[tuple[str, str]],
     *,
     floor: Limit,
 ) -> Iterator[Finding]:
-    """Signal-to-noise ratio of every output: of the median history, or of the worst where nothing is quantised.
+    """Compare every output: in the median history, or in the worst where nothing is quantised.
 
     Args:
         outputs: of the bundle's graphs, from `run_graphs`.
-        quantised: of the reference with the precision of the bundle, on the same inputs.
+        quantised: of the quantised reference, on the same inputs.
         unrounded: (graph, output) of outputs that no quantised layer has a part in.
         floor: in decibels; the same at every precision.
 
@@ -58,10 +73,10 @@ def rounding_findings(
 
 
 def unrounded_outputs(graphs: Sequence[DeviceGraph]) -> list[tuple[str, str]]:
-    """(graph, output) of the outputs that no quantised layer has a part in.
+    """List the outputs that no quantised layer has a part in, as (graph, output).
 
     Args:
-        graphs: of the reference with the precision of the bundle.
+        graphs: of the quantised reference.
     """
     return [
         (graph.spec.name, tensor.name)
@@ -72,7 +87,7 @@ def unrounded_outputs(graphs: Sequence[DeviceGraph]) -> list[tuple[str, str]]:
 
 
 def _parts(module: nn.Module, output: str) -> nn.Module:
-    """The part of a graph's module that computes an output; RecBole's positions are a matrix that is quantised too."""
+    """Find the part of a graph's module that computes an output; RecBole's positions are quantised too."""
     if isinstance(module, AdaptGraph) and output == "hidden" and isinstance(module.embedding, ScaledEmbedding):
         return module.embedding
     return module

@@ -1,4 +1,4 @@
-"""The self-test of a bundle: it passes here, and what it expects is what the checkpoint's reference gives."""
+"""The self-test of a bundle: it passes on the target, and it expects what the checkpoint's reference gives."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ofa_export.bundle.codes import EncodedTable
 from ofa_export.bundle.selftest import SelfTest
-from ofa_export.device.loop import Device
 from ofa_export.device.selftest import run_selftest
+from ofa_export.errors import NumericsError
 from ofa_export.model.exact import in_float64
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.planning.make_selftest import reference_answer
+from ofa_export.validation.checks.ranking import ended_early
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most
-from ofa_export.validation.tolerance import TolerancePolicy
 
 
-def selftest_run_findings(device: Device) -> Iterator[Finding]:
+def run_findings(comparison: Comparison) -> Iterator[Finding]:
     """Run the self-test as a phone does before it activates a bundle.
 
     Args:
-        device: the bundle on a runtime.
+        comparison: with sessions that ran to their end.
 
     Yields:
-        `selftest.gates.flipped_count`, `selftest.scores.snr_db`, `selftest.tiles.differing_count`.
-
-    Raises:
-        NumericsError: a graph returned values that are not finite.
+        `selftest.gates.flipped_count`, `selftest.scores.snr_db`, `selftest.tiles.differing_count`; or
+        `finite.session.nonfinite_count` where values that are not finite ended it.
     """
-    report = run_selftest(device)
+    try:
+        report = run_selftest(comparison.device)
+    except NumericsError as error:
+        yield ended_early(error)
+        return
     flips = ", ".join(f"block {gate.block} of case {gate.case} ({gate.margin:+.4f})" for gate in report.flipped_gates)
     yield at_most(
         "selftest.gates.flipped_count",
@@ -57,21 +60,17 @@ def selftest_run_findings(device: Device) -> Iterator[Finding]:
     )
 
 
-def selftest_expectation_findings(
-    test: SelfTest, model: AdaptiveRecommender, encoded: EncodedTable, *, policy: TolerancePolicy
-) -> Iterator[Finding]:
+def expectation_findings(comparison: Comparison) -> Iterator[Finding]:
     """Compute the self-test's expected values again from the checkpoint.
 
     Args:
-        test: of the bundle.
-        model: the reference.
-        encoded: the checkpoint's table of the bundle's user group.
-        policy: the limits.
+        comparison: with a bundle that fits its checkpoint.
 
     Yields:
         `selftest.expected.*`.
     """
-    gates, keep_logits, scores = _answers(test, model)
+    test, limit = comparison.bundle.selftest, comparison.policy.selftest_max_abs_err.limit
+    gates, keep_logits, scores = _answers(test, comparison.checkpoint.model)
     yield at_most(
         "selftest.expected.gates.differing_count",
         int(np.count_nonzero(gates != test.gates)),
@@ -83,11 +82,11 @@ def selftest_expectation_findings(
         yield at_most(
             f"selftest.expected.{name}.max_abs_err",
             float(np.abs(given - again).max()),
-            policy.selftest_max_abs_err.limit,
+            limit,
             "abs",
             f"Expected {name} of {test.cases} cases against those that the checkpoint's reference gives.",
         )
-    wrong = (encoded.codes[test.tile_items] != test.tile_codes).any(axis=1)
+    wrong = (comparison.encoded.codes[test.tile_items] != test.tile_codes).any(axis=1)
     yield at_most(
         "selftest.expected.tile_codes.differing_count",
         int(wrong.sum()),
@@ -97,18 +96,9 @@ def selftest_expectation_findings(
     )
 
 
-@torch.no_grad()
-def _answers(
-    test: SelfTest, model: AdaptiveRecommender
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    model = in_float64(model)
-    histories = np.zeros((test.cases, model.config.history_length, model.config.width))
-    for case in range(test.cases):
-        rows = test.history(case)
-        histories[case, -len(rows) :] = rows
-    valid = model.valid(torch.from_numpy(test.lengths))
-    x = model.embed(torch.from_numpy(histories), valid)
-    adaptation = model.adapt(x, valid)
-    state = model.states(model.assemble(x, valid, adaptation))[:, -1]
-    scores = state @ torch.from_numpy(test.candidates.astype(np.float64)).T
-    return adaptation.gates.numpy(), adaptation.keep_logits.numpy(), scores.numpy()
+def _answers(test: SelfTest, model: AdaptiveRecommender) -> Iterator[NDArray[np.float64]]:
+    """Gates, keep logits and scores of all cases."""
+    exact, candidates = in_float64(model), torch.from_numpy(test.candidates.astype(np.float64))
+    histories = (torch.from_numpy(test.history(case).astype(np.float64)) for case in range(test.cases))
+    answers = [reference_answer(exact, history, candidates) for history in histories]
+    return map(np.concatenate, zip(*answers, strict=True))

@@ -1,4 +1,4 @@
-"""Small inputs: so small that the epsilon of a normalisation decides, which no real history shows.
+"""Small inputs: hidden states so small that the epsilon of a normalisation decides, as in no real history.
 
 On real histories another epsilon moves an output by a millionth of itself, less than one step of int8; on these it
 moves it by its own size.
@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from ofa_export.graphs.device import AdaptGraph, DeviceGraph
-from ofa_export.validation.checks.gates import GATES
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.deviation import deviation
 from ofa_export.validation.finding import Finding, at_least
-from ofa_export.validation.reference import Tensors
+from ofa_export.validation.reference import GATES, Reference, Tensors, run_graphs, run_modules
 from ofa_export.validation.tolerance import Limit
 
 LEVELS = (1e-2, 1e-3)
@@ -29,8 +29,29 @@ AFFINE = 1e-3
 """Part of a level by which an embedded history may miss it; one that is normalised cannot be made small at all."""
 
 
+def small_input_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Compare the bundle's graphs with the quantised reference on small inputs; see `compare_small_inputs`.
+
+    Args:
+        comparison: with a bundle that the target loads.
+
+    Yields:
+        `small_inputs.GRAPH.OUTPUT.snr_db`; nothing where the recipe has no limit for it.
+    """
+    floor = comparison.policy.small_inputs_snr_db
+    if floor is None:
+        return
+    known = {graph.spec.name: graph for graph in comparison.quantised_graphs}
+    inputs = small_inputs([each for each in comparison.graphs if each.spec.name in known], comparison.reference.inputs)
+    tried = [graph for name, graph in known.items() if name in inputs]
+    small = Reference(inputs=inputs, outputs=run_modules(tried, inputs))
+    specs, entry = [graph.spec for graph in tried], comparison.converter.entry_name
+    found = run_graphs(comparison.runner, specs, small, entry=entry)
+    yield from compare_small_inputs(found, small.outputs, floor=floor)
+
+
 def small_inputs(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
-    """The reference's inputs with small hidden states.
+    """Make the reference's inputs small where they are hidden states.
 
     Args:
         graphs: as `device_graphs` gives them.
@@ -52,14 +73,14 @@ def small_inputs(graphs: Sequence[DeviceGraph], inputs: Mapping[str, Tensors]) -
     return made
 
 
-def small_input_findings(
+def compare_small_inputs(
     outputs: Mapping[str, Tensors], quantised: Mapping[str, Tensors], *, floor: Limit
 ) -> Iterator[Finding]:
-    """Signal-to-noise ratio of every output on small inputs: of the median history at the worse level.
+    """Compare every output on small inputs: in the median history at the worse level.
 
     Args:
         outputs: of the bundle's graphs on `small_inputs`.
-        quantised: of the reference with the precision of the bundle, on the same.
+        quantised: of the quantised reference, on the same.
         floor: in decibels.
 
     Yields:

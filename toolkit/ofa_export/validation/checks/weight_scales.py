@@ -1,4 +1,4 @@
-"""Whether one output of a linear layer is scaled by a little too much or too little, whatever else is rounded.
+"""Scales of the weights of linear layers, estimated from outputs: an error of one percent shows through the rounding.
 
 A scale that is off by one percent drowns in the rounding of int8 when outputs are compared one by one. But rounding
 differs from history to history, and a wrong scale does not: the projection of all deviations onto what a change of
@@ -7,7 +7,7 @@ that scale would do to the outputs averages the rounding away (least squares; ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,9 @@ from torch import Tensor, nn
 
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.graphs.layers import linear_paths
-from ofa_export.validation.checks.gates import GATES
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_most
-from ofa_export.validation.reference import Tensors
-from ofa_export.validation.tolerance import Limit
+from ofa_export.validation.reference import GATES, Tensors
 
 DIRECTIONS = 800
 """Random directions of the outputs, over all histories, that estimate how far a scale moves them."""
@@ -55,35 +54,31 @@ class ScaleErrors:
 
     @property
     def certain(self) -> NDArray[np.float64]:
-        """What is left of each error's size for sure, `[out]`, not below 0; 0 where the estimate is not used."""
+        """The certain part of the size of each error, `[out]`, at least 0; 0 where the estimate is not used."""
         trusted = self.standard_error <= TRUSTED
         left: NDArray[np.float64] = np.where(trusted, np.abs(self.error) - SURE * self.standard_error, 0)
         return np.maximum(left, 0)
 
 
-def scale_findings(
-    graphs: Sequence[DeviceGraph],
-    inputs: Mapping[str, Tensors],
-    outputs: Mapping[str, Tensors],
-    quantised: Mapping[str, Tensors],
-    *,
-    limit: Limit,
-) -> Iterator[Finding]:
-    """The error of the scale that explains most, graph by graph.
+def scale_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Estimate the error of the scale that explains most of the deviation from the quantised reference, graph by graph.
 
     Args:
-        graphs: of the reference, at full precision: what a scale does is smooth there.
-        inputs: of the reference.
-        outputs: of the bundle's graphs on them.
-        quantised: of the reference with the precision of the bundle.
-        limit: relative error.
+        comparison: with a bundle that the target loads.
 
     Yields:
-        `scales.GRAPH.error_share`, for graphs with linear layers and finite outputs.
+        `scales.GRAPH.error_share`, for graphs with linear layers and finite outputs whose rounding is known; nothing
+        where the recipe has no limit for it.
     """
-    for graph in graphs:
+    limit = comparison.policy.scale_error_share
+    if limit is None:
+        return
+    quantised, inputs = comparison.quantised_outputs, comparison.reference.inputs
+    # At full precision: what a scale does is smooth there.
+    for graph in (graph for graph in comparison.graphs if graph.spec.name in quantised):
         name = graph.spec.name
-        noise = {output: outputs[name][output] - value for output, value in quantised[name].items()}
+        outputs = comparison.outputs[name]
+        noise = {output: outputs[output] - value for output, value in quantised[name].items()}
         if not linear_paths(graph) or not all(np.isfinite(value).all() for value in noise.values()):
             continue
         found = scale_errors(graph, inputs[name], noise)
@@ -126,7 +121,7 @@ def scale_errors(graph: DeviceGraph, inputs: Tensors, noise: Tensors) -> list[Sc
 
 
 def _with_gains(graph: DeviceGraph, inputs: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Outputs by name, and by layer the number, zero, that adds to the scale of each output in each history."""
+    """Compute outputs by name, and by layer the number, zero, that adds to each output's scale in each history."""
     gains: dict[str, Tensor] = {}
 
     def hook(path: str) -> Any:

@@ -1,1 +1,1 @@
-"""The per-layer error of a bundle."""
+"""Errors of single layers of a bundle, and the attribution of its loss of NDCG@10."""

@@ -1,4 +1,4 @@
-"""Where a bundle's NDCG@10 goes: what was cut, its tiles, its precision, and of that which layers.
+"""Attribution of a bundle's loss of NDCG@10: to the cut network, its tiles, its precision, and of that to layers.
 
 Measured on all validation histories with the reference rounded as the device rounds: nothing is converted. A defect of
 a conversion does not show here, but in the error of its layer.
@@ -23,7 +23,7 @@ ENOUGH = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """What one step from the trained network to the bundle costs.
+    """The cost of one step from the trained network to the bundle.
 
     Args:
         step: "cut" rank, depth and mapper as the recipe cuts them, with the full table; "tiles" the tiles of the bundle
@@ -39,12 +39,12 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerGain:
-    """What comes back if one layer, or a group of them, is kept at a higher precision.
+    """The gain when one layer, or a group of them, is kept at a higher precision.
 
     Args:
         layer: GRAPH.MODULE_PATH of a layer or of a group, or "everything".
         layers: linear layers that would change.
-        scheme: what they would have.
+        scheme: that they would have.
         ndcg_at_10: with that.
         gain: NDCG@10 with that less that of the bundle's precision, paired over users.
         extra_bytes: of their weights.
@@ -103,12 +103,12 @@ def attribution(
 
 
 def kept_at(precision: Precision, layer: str, scheme: Scheme) -> Precision:
-    """A precision with one layer or group at another scheme.
+    """Put one layer or group of a precision to another scheme.
 
     Args:
         precision: of all.
         layer: its name, or `EVERYTHING`.
-        scheme: what everything in it gets.
+        scheme: that everything in it gets.
     """
     if layer == EVERYTHING:
         return Precision(default=scheme)
@@ -117,13 +117,13 @@ def kept_at(precision: Precision, layer: str, scheme: Scheme) -> Precision:
 
 
 def precision_line(precision: Precision) -> str:
-    """A precision as one line of a bundle recipe."""
+    """Write a precision as one line of a bundle recipe."""
     value = yaml.safe_dump(precision.model_dump(mode="json"), default_flow_style=True, sort_keys=False, width=10_000)
     return f"precision: {value.removesuffix('...' + chr(10)).strip()}"
 
 
 def _worth_keeping(gains: tuple[LayerGain, ...], cost: Interval) -> LayerGain | None:
-    """The cheapest that brings back most of a cost that is more than chance: only then are single gains looked at."""
+    """Choose the cheapest gain that brings back most of a cost, if the cost is more than chance."""
     if cost.low <= 0:
         return None
     enough = [gain for gain in gains if gain.gain.low > 0 and gain.gain.mean >= ENOUGH * cost.mean]

@@ -1,13 +1,10 @@
-"""`validate --attribute`: measures where a bundle's NDCG@10 goes, layer by layer, on all validation histories."""
+"""Measurement of where a bundle's NDCG@10 goes, layer by layer, on all validation histories: `validate --attribute`."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,23 +12,16 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
-from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.converters import converter_of
 from ofa_export.converters.protocol import Converter
-from ofa_export.converters.registry import get_converter
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import QuantisedLinear, device_layer, fake_quantised
-from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
-from ofa_export.model.threads import one_torch_thread
+from ofa_export.model.network import Adaptation, AdaptiveRecommender
+from ofa_export.model.reductions.fewer_items import answerable
 from ofa_export.planning.configuration_worth import BITS
-from ofa_export.planning.quality import group_histories
 from ofa_export.precision import Precision, Scheme, is_part
-from ofa_export.ranking.metrics import interval, ndcg, target_ranks
-from ofa_export.source_digest import source_digest
-from ofa_export.support.content_cache import ContentCache
-from ofa_export.validation.checks import bundle as provenance
+from ofa_export.ranking.metrics import interval, ndcg_at_10
+from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.layers.attribution import EVERYTHING, Attribution, LayerGain, Loss, attribution, kept_at
-from ofa_export.validation.reports.report import Report
 from ofa_export.validation.sessions import VALUES_AT_ONCE
 
 BATCH = 256
@@ -43,50 +33,40 @@ GROUP_DEPTH = 3
 PerUser = NDArray[np.float64]
 
 
-def with_attribution(report: Report, bundle_path: Path, checkpoint: Checkpoint, *, store: ContentCache) -> Report:
-    """The report with its attribution.
+def measure_attribution(comparison: Comparison) -> Attribution:
+    """Measure what each step from the trained network to the bundle costs, and what each layer kept finer brings back.
 
     Args:
-        report: from `validate`; returned as it is where the bundle cannot be run with this checkpoint.
-        bundle_path: the bundle.
-        checkpoint: the reference as it was trained.
-        store: keeps the result, which takes a second or two for each layer.
+        comparison: with a bundle that fits its checkpoint. Its store keeps the result, which takes a second or two for
+            each layer.
 
     Raises:
         ConfigError: the checkpoint has fewer than two validation histories.
     """
-    if not report.comparable:
-        return report
-    with one_torch_thread(), Bundle.open(bundle_path) as bundle:
-        return replace(report, attribution=_cached(bundle, checkpoint, store))
-
-
-def _cached(bundle: Bundle, checkpoint: Checkpoint, store: ContentCache) -> Attribution:
-    manifest = bundle.manifest
-    converter = get_converter(converter_of(manifest.runtime.name, manifest.tools))
-    table = torch.from_numpy(bundle.table.all_rows())
+    manifest, converter = comparison.manifest, comparison.converter
+    table = torch.from_numpy(comparison.bundle.table.all_rows())
     adapter = TypeAdapter(Attribution)
 
-    def measure() -> bytes:
-        return adapter.dump_json(_measured(bundle, checkpoint, converter, table))
-
-    described = [checkpoint.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
-    digest = hashlib.sha256(source_digest() + json.dumps(described).encode() + table.numpy().tobytes()).hexdigest()
-    return adapter.validate_json(store.get_or_make(f"{digest}.attribution", measure))
-
-
-def _measured(bundle: Bundle, checkpoint: Checkpoint, converter: Converter, tiles: Tensor) -> Attribution:
-    manifest, group = bundle.manifest, int(bundle.manifest.group)
-    precision = Precision.model_validate(manifest.recipe["precision"])
-    cut = provenance.cut_as_bundled(manifest, checkpoint)
-    validation, full = _Histories(checkpoint, group), checkpoint.table(group)
-    trained, after_cut, after_tiles = (
-        validation.ndcg(model, table)
-        for model, table in ((checkpoint.model, full), (cut.model, full), (cut.model, tiles))
+    inputs = [comparison.trained.sha256, manifest.group, manifest.recipe, converter.name, repr(converter.rules)]
+    content = comparison.store.get(
+        "attribution",
+        [*inputs, table.numpy().tobytes()],
+        lambda: adapter.dump_json(_measured(comparison, table)),
+        made_with=[converter],
     )
-    layers = _Layers(cut.model, precision, converter)
-    adaptations = list(validation.adaptations(layers.model, tiles))
-    rounded = validation.ndcg(layers.model, tiles, adaptations)
+    return adapter.validate_json(content)
+
+
+def _measured(comparison: Comparison, tiles: Tensor) -> Attribution:
+    whole, cut, precision = comparison.trained, comparison.checkpoint, comparison.recipe.precision
+    group = comparison.group
+    users = whole.validation.rows_of_group(group)
+    trained = _Histories(whole, users, users=len(users)).ndcg(whole.model, whole.table(group))
+    histories = _known_histories(whole, cut, users)
+    after_cut, after_tiles = (histories.ndcg(cut.model, table) for table in (cut.table(group), tiles))
+    layers = _Layers(cut.model, precision, comparison.converter)
+    adaptations = list(histories.adaptations(layers.model, tiles))
+    rounded = histories.ndcg(layers.model, tiles, adaptations)
     return attribution(
         trained=float(trained.mean()),
         losses=(
@@ -94,7 +74,7 @@ def _measured(bundle: Bundle, checkpoint: Checkpoint, converter: Converter, tile
             Loss(step="tiles", ndcg_at_10=float(after_tiles.mean()), cost=interval(after_cut - after_tiles)),
             Loss(step="precision", ndcg_at_10=float(rounded.mean()), cost=interval(after_tiles - rounded)),
         ),
-        gains=tuple(_gains(layers, validation, tiles, adaptations, rounded)),
+        gains=tuple(_gains(layers, histories, tiles, adaptations, rounded)),
         precision=precision,
     )
 
@@ -118,18 +98,40 @@ def _gains(
         )
 
 
-class _Histories:
-    """The validation histories of a user group."""
+def _known_histories(trained: Checkpoint, cut: Checkpoint, users: NDArray[np.intp]) -> _Histories:
+    """Find users in a checkpoint with fewer items: those whose history or answer it does not have count as missed.
 
-    def __init__(self, checkpoint: Checkpoint, group: int) -> None:
-        chosen = group_histories(checkpoint, group)
-        self.histories, self.targets = checkpoint.validation.histories[chosen], checkpoint.validation.targets[chosen]
+    Args:
+        trained: with all items.
+        cut: with the first of them, and the validation histories that are left.
+        users: rows of the validation set of `trained`.
+    """
+    known = answerable(trained.validation, cut.config.model.items)
+    places = np.flatnonzero(known[users])
+    return _Histories(cut, np.cumsum(known)[users[places]] - 1, users=len(users), places=places)
+
+
+class _Histories:
+    """Validation histories of users, some of whom may count as missed.
+
+    Args:
+        checkpoint: has the histories.
+        rows: of the users in its validation set, those who are missed left out.
+        users: how many there are.
+        places: of `rows` among all users; None when nobody is missed.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, rows: NDArray[np.intp], *, users: int, places: NDArray[np.intp] | None = None
+    ) -> None:
+        self.users, self.places = users, np.arange(users) if places is None else places
+        self.histories, self.targets = checkpoint.validation.histories[rows], checkpoint.validation.targets[rows]
         self.excluded = checkpoint.config.data.exclude_history
         self.batch = min(BATCH, max(1, VALUES_AT_ONCE // checkpoint.config.model.items))
 
     @torch.no_grad()
     def adaptations(self, model: AdaptiveRecommender, table: Tensor) -> Iterator[Adaptation]:
-        """Of each batch."""
+        """Adapt to each batch of histories."""
         for _, x, valid in self._batches(model, table):
             yield model.adapt(x, valid)
 
@@ -137,33 +139,34 @@ class _Histories:
     def ndcg(
         self, model: AdaptiveRecommender, table: Tensor, adaptations: Sequence[Adaptation] | None = None
     ) -> PerUser:
-        """NDCG@10 of each history, all items ranked.
+        """Measure NDCG@10 of each user, all items ranked; 0 for those who are missed.
 
         Args:
             model: the network.
             table: [V, d].
             adaptations: of each batch where they are known.
         """
-        found = []
+        found = [np.zeros(0)]
         for number, (part, x, valid) in enumerate(self._batches(model, table)):
             adapted = model.adapt(x, valid) if adaptations is None else adaptations[number]
             states = model.states(model.run_blocks(x, valid, adapted.gates, adapted.thetas))
             scores = (states[:, -1] @ table.T).numpy()
             seen = self.histories[part] if self.excluded else None
-            found.append(ndcg(target_ranks(scores, self.targets[part], history=seen), 10))
-        return np.concatenate(found)
+            found.append(ndcg_at_10(scores, self.targets[part], history=seen))
+        of_users = np.zeros(self.users)
+        of_users[self.places] = np.concatenate(found)
+        return of_users
 
     def _batches(self, model: AdaptiveRecommender, table: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
         for start in range(0, len(self.histories), self.batch):
             part = slice(start, start + self.batch)
             rows = torch.from_numpy(self.histories[part].astype(np.int64))
-            valid = model.valid((rows >= 0).sum(dim=1))
-            yield part, model.embed(lookup(table, rows), valid), valid
+            yield part, *model.embed_rows(table, rows)
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """Where a linear layer is in the network, as it was trained, and what it has in the bundle."""
+    """A linear layer of the trained network: its place, and its scheme in the bundle."""
 
     path: str
     linear: nn.Linear
@@ -171,7 +174,7 @@ class _Layer:
 
 
 class _Layers:
-    """A network rounded as a bundle's, whose layers can be put to another scheme for a while."""
+    """A network that rounds as the bundle's; its layers can be put to another scheme for a while."""
 
     def __init__(self, model: AdaptiveRecommender, precision: Precision, converter: Converter) -> None:
         self.model = fake_quantised(model, precision, converter=converter)
@@ -184,7 +187,7 @@ class _Layers:
         }
 
     def choices(self) -> Iterator[tuple[str, Scheme]]:
-        """Every layer and group, with every finer scheme that changes it."""
+        """List every layer and group with every finer scheme that changes it."""
         for name, members in self._groups().items():
             present = {self.layers[layer].scheme for layer in members}
             if "int4" in present and "fp32" not in present:
@@ -193,7 +196,7 @@ class _Layers:
                 yield name, "fp32"
 
     def changed(self, name: str, scheme: Scheme) -> dict[str, Scheme]:
-        """The layers of a layer or group that get another scheme when it is kept at one, and which."""
+        """Find the layers of a layer or group that get another scheme when it is kept at one, and that scheme."""
         precision = kept_at(self.precision, name, scheme)
         applied = {
             layer: self.rules.applied(precision.scheme_of(layer), in_features=one.linear.in_features)
@@ -202,7 +205,7 @@ class _Layers:
         return {layer: given for layer, given in applied.items() if given != self.layers[layer].scheme}
 
     def extra_bytes(self, changed: Mapping[str, Scheme]) -> int:
-        """What the weights need more; scales come on top."""
+        """Count the bytes that the weights need more; scales come on top."""
         return sum(
             self.layers[layer].linear.weight.numel() * (BITS[scheme] - BITS[self.layers[layer].scheme]) // 8
             for layer, scheme in changed.items()

@@ -1,4 +1,4 @@
-"""What the manifest expects of a bundle, and of the same bundle within other budgets."""
+"""Quality that the manifest expects of a bundle, and of the same bundle within other budgets."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def expected_quality(bundle: Bundle) -> ExpectedQuality:
     return ExpectedQuality(
         points=tuple(
             QualityPoint(
-                tiles=tiles,
-                file_bytes=bundle.size + int(starts[tiles] - starts[kept]),
-                ndcg_at_10=float(value),
+                tiles=each.tiles,
+                file_bytes=bundle.size + int(starts[each.tiles] - starts[kept]),
+                ndcg_at_10=float(each.ndcg_at_10),
             )
-            for tiles, value in measured.by_tiles
-            if tiles < len(starts)
+            for each in measured.by_tiles
+            if each.tiles < len(starts)
         ),
         expected=None if expected is None else float(expected),
         full_table=float(measured.full_table),

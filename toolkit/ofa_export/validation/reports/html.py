@@ -1,19 +1,17 @@
-"""Reports as one self-contained HTML page, for a person who wants to see where a bundle stands."""
+"""Reports as one self-contained HTML page."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from ofa_export.reporting.byte_map import NARROW, WIDE, ByteMap, byte_map
+from ofa_export.reporting.byte_map import NARROW, WIDE, byte_map
 from ofa_export.reporting.html_page import render_page
 from ofa_export.validation.finding import Finding
-from ofa_export.validation.reports.layer_bars import LayerBar, layer_bars
-from ofa_export.validation.reports.plots import QualityPlot, ScatterPlot, quality_plot, scatter_plot
-from ofa_export.validation.reports.quantity import limit_text, measured_text
+from ofa_export.validation.reports import plots
+from ofa_export.validation.reports.quantity import limit_text, measured_text, noise_text, snr_text
 from ofa_export.validation.reports.report import Report
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -25,7 +23,7 @@ severity = attrgetter("severity")
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What the page shows of one bundle.
+    """The part of the page about one bundle.
 
     Args:
         report: about it.
@@ -33,9 +31,10 @@ class Section:
         unsettled: findings that failed or warn, the worst first.
         nearest: the finding that is nearest to its limit, or furthest beyond it.
         groups: all findings by the first part of their names, the worst group first.
-        layers: bars of the layers' errors.
-        scatter: scores of the reference and of the device.
-        quality: NDCG@10 against bytes.
+        scatter: plot of the scores of the reference and of the device; "" where there are none, as for every plot.
+        quality: plot of NDCG@10 against bytes.
+        layers: plot of the layers' errors.
+        times: plot of the time of each part of a session.
         maps: treemaps of the bytes, for a screen and for a phone.
     """
 
@@ -44,27 +43,30 @@ class Section:
     unsettled: tuple[Finding, ...]
     nearest: Finding
     groups: tuple[tuple[Finding, ...], ...]
-    layers: tuple[LayerBar, ...]
-    scatter: ScatterPlot | None
-    quality: QualityPlot | None
-    maps: tuple[ByteMap, ...]
+    scatter: str
+    quality: str
+    layers: str
+    times: str
+    maps: tuple[str, ...]
 
 
 def validation_html(reports: Sequence[Report]) -> str:
-    """The page: a verdict for each report first, then each in full.
+    """Render the page: a verdict for each report first, then each in full.
 
     Args:
         reports: one for each bundle and target, in the order of the command line; at least one.
 
     Raises:
-        MissingToolError: Jinja2 is not installed.
+        MissingToolError: Jinja2, matplotlib or squarify is not installed.
     """
     return render_page(
         TEMPLATE,
         sections=[_section(report) for report in reports],
         measured=measured_text,
         limit=limit_text,
-        inf=math.inf,
+        noise=noise_text,
+        snr=snr_text,
+        part_names=plots.PART_NAMES,
         counts={name: sum(_verdict(report) == name for report in reports) for name in VERDICTS},
     )
 
@@ -77,12 +79,15 @@ def _section(report: Report) -> Section:
         unsettled=tuple(sorted(unsettled, key=severity, reverse=True)),
         nearest=max(report.findings, key=severity),
         groups=_groups(report.findings),
-        layers=layer_bars(report.layers),
-        scatter=scatter_plot(report.scores) if report.scores else None,
-        quality=quality_plot(report.quality, size_bytes=report.subject.size_bytes)
+        scatter=plots.scatter_plot(report.scores) if report.scores else "",
+        quality=plots.quality_plot(report.quality, size_bytes=report.subject.size_bytes)
         if report.quality and report.quality.points and report.subject
-        else None,
-        maps=tuple(byte_map(report.parts, area) for area in (WIDE, NARROW)) if report.parts else (),
+        else "",
+        layers=plots.layers_plot(report.layers) if report.layers else "",
+        times=plots.times_plot(report.latency) if report.latency else "",
+        maps=tuple(byte_map(report.parts, width=width, height=height) for width, height in (WIDE, NARROW))
+        if report.parts
+        else (),
     )
 
 

@@ -17,7 +17,7 @@ SCHEMA_VERSION: Literal["1.0"] = "1.0"
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFile:
-    """What the JSON of `validate` holds.
+    """The JSON of `validate`.
 
     Args:
         schema_version: of this format.
@@ -33,7 +33,7 @@ class ReportFile:
 
 
 def reports_to_json(reports: Sequence[Report], *, code: int) -> str:
-    """All reports of a command as one JSON object, indented, ending with a newline.
+    """Write all reports of a command as one JSON object, indented, ending with a newline.
 
     Args:
         reports: one for each bundle.
@@ -51,7 +51,7 @@ def reports_to_json(reports: Sequence[Report], *, code: int) -> str:
 
 
 def report_schema() -> str:
-    """The JSON Schema of the reports, as `docs/validation-report.schema.json` holds it."""
+    """Write the JSON Schema of the reports, as `docs/validation-report.schema.json` holds it."""
     schema = TypeAdapter(ReportFile).json_schema(mode="serialization")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

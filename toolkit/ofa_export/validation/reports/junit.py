@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def reports_to_junit(reports: Sequence[Report]) -> bytes:
-    """All reports of a command as one JUnit file, UTF-8.
+    """Write all reports of a command as one JUnit file, UTF-8.
 
     There are no times in it: the same bundles give the same bytes.
 

@@ -1,4 +1,4 @@
-"""The errors of layers, and what they cost, as tables for a terminal."""
+"""Tables for a terminal: the errors of layers, and their cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ofa_export.validation.layers.attribution import Attribution
-from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.layer_error import LayerError
+from ofa_export.validation.reports.quantity import snr_text
 from ofa_export.validation.reports.report import Report
 
 SHOWN = 10
@@ -19,7 +20,7 @@ BAR_DB, BAR_WIDTH = 5.0, 12
 
 
 def layer_tables(report: Report) -> Iterator[Table | Text]:
-    """What `--layers` and `--attribute` add to a report.
+    """Lay out the tables that `--layers` and `--attribute` add to a report.
 
     Args:
         report: of one bundle; nothing comes of one without either.
@@ -41,19 +42,13 @@ def _errors(errors: tuple[LayerError, ...]) -> Table:
         table.add_row(
             Text(error.layer),
             error.scheme,
-            _decibels(error.own_snr_db, finite=finite),
+            snr_text(error.own_snr_db, finite=finite),
             _bar(error.own_snr_db),
-            _decibels(error.snr_db, finite=finite),
+            snr_text(error.snr_db, finite=finite),
             f"{error.max_abs_err:.1e}" if error.max_abs_err is not None else "not finite",
-            _decibels(error.unexplained_snr_db, finite=finite),
+            snr_text(error.unexplained_snr_db, finite=finite),
         )
     return table
-
-
-def _decibels(snr_db: float | None, *, finite: bool) -> str:
-    if not finite:
-        return "not finite"
-    return "exact" if snr_db is None else f"{snr_db:.1f} dB"
 
 
 def _bar(snr_db: float | None) -> str:

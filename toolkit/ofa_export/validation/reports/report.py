@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from ofa_export.errors import NumericsError, RejectedError
 from ofa_export.reporting.byte_shares import ByteShare
 from ofa_export.targets.host import HOST
-from ofa_export.validation.checks.bundle import ACCEPTED, CONTRACT, SAME_CHECKPOINT
+from ofa_export.validation.checks.bundle import ACCEPTED, SAME_CHECKPOINT
 from ofa_export.validation.finding import Finding, Status
-from ofa_export.validation.latency import Latency
 from ofa_export.validation.layers.attribution import Attribution
-from ofa_export.validation.layers.error import LayerError
+from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.expected_quality import ExpectedQuality
-from ofa_export.validation.score_sample import ScoreSample
+from ofa_export.validation.sessions import Latency, ScoreSample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ class Report:
 
     @property
     def title(self) -> str:
-        """What tells it from the other reports of a command: the bundle, and where it ran if that was not here."""
+        """The name of the bundle, and of the target if that is not this computer."""
         return self.bundle if self.target == HOST else f"{self.bundle} on {self.target}"
 
     @property
@@ -88,21 +87,20 @@ class Report:
         return "fail" if "fail" in found else "warn" if "warn" in found else "pass"
 
     @property
+    def passed(self) -> bool:
+        """True if nothing failed; warnings are worth a look."""
+        return self.status != "fail"
+
+    @property
     def rejected(self) -> bool:
-        """Whether the bundle, or its checkpoint, must not be used at all."""
+        """True if the bundle, or its checkpoint, must not be used at all."""
         return any(
             finding.status == "fail" and finding.assertion in (ACCEPTED, SAME_CHECKPOINT) for finding in self.findings
         )
 
-    @property
-    def comparable(self) -> bool:
-        """Whether the bundle could be run beside its reference."""
-        needed = (ACCEPTED, SAME_CHECKPOINT, CONTRACT)
-        return not any(finding.status == "fail" and finding.assertion in needed for finding in self.findings)
-
 
 def exit_code(reports: Iterable[Report]) -> int:
-    """0 when nothing failed, 5 when a bundle was rejected, 4 when numbers are out of tolerance.
+    """Choose the exit code: 0 when nothing failed, 5 when a bundle was rejected, 4 when numbers are out of tolerance.
 
     Args:
         reports: of all bundles of a command; warnings do not fail.

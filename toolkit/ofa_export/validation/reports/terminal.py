@@ -1,4 +1,4 @@
-"""A report for a terminal: short when all is well, what failed in full, the worst first."""
+"""Reports for a terminal: short when all is well, findings that failed in full, the worst first."""
 
 from __future__ import annotations
 

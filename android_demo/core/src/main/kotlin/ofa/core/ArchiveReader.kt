@@ -21,14 +21,14 @@ internal class ArchiveReader private constructor(private val file: ByteBuffer) {
         for (number in 0 until count) {
             val record = record(number)
             val name = record.name
-            demand(name !in entries, name) { "its name appears twice." }
+            demand(name !in entries, RejectionCode.ENTRY_NAME, name) { "its name appears twice." }
             val placement = place(record, end, directoryStart)
             demand(same(at, placement.centralRecord(record.crc)), name) {
                 "its directory record has fields that this format does not use."
             }
             checkLocal(placement, record.crc)
             val data = file.part(placement.dataStart.toInt(), record.size.toInt())
-            demand(data.crc32() == record.crc, name) {
+            demand(data.crc32() == record.crc, RejectionCode.DAMAGED, name) {
                 "its data does not agree with its CRC-32: the file was damaged."
             }
             entries[name] = data
@@ -45,11 +45,11 @@ internal class ArchiveReader private constructor(private val file: ByteBuffer) {
     }
 
     private fun end(): Pair<Int, Int> {
-        demand(size >= Archive.END_BYTES) {
+        demand(size >= Archive.END_BYTES, RejectionCode.NO_ARCHIVE) {
             "it has $size bytes, fewer than the smallest archive: it was cut short."
         }
         val start = size - Archive.END_BYTES
-        if (file.getInt(start) != Archive.END_SIGNATURE) refuse(whyNoEnd())
+        if (file.getInt(start) != Archive.END_SIGNATURE) refuseWithoutEnd()
         val count = file.uint16(start + 10)
         val directoryBytes = file.uint32(start + 12)
         val directoryStart = file.uint32(start + 16)
@@ -66,14 +66,14 @@ internal class ArchiveReader private constructor(private val file: ByteBuffer) {
         return directoryStart.toInt() to count
     }
 
-    private fun whyNoEnd(): String {
+    private fun refuseWithoutEnd(): Nothing {
         val first = maxOf(0, size - Archive.END_BYTES - 0x10000)
         val isThere = (first..size - 4).any { file.getInt(it) == Archive.END_SIGNATURE }
-        return if (isThere) {
-            "it has a comment or other bytes after the end of its directory."
-        } else {
-            "it does not end with a directory: it was cut short, or it is not a file of ofa-export."
-        }
+        demand(!isThere) { "it has a comment or other bytes after the end of its directory." }
+        refuse(
+            RejectionCode.NO_ARCHIVE,
+            "it does not end with a directory: it was cut short, or it is not a file of ofa-export.",
+        )
     }
 
     private fun record(number: Int): Record {
@@ -88,14 +88,16 @@ internal class ArchiveReader private constructor(private val file: ByteBuffer) {
         val flags = file.uint16(at + 8)
         val stored = file.uint32(at + 20)
         val record = Record(name, file.uint32(at + 24), file.uint32(at + 42), file.getInt(at + 16))
-        demand(PLAIN_NAME.matches(name), name) {
+        demand(PLAIN_NAME.matches(name), RejectionCode.ENTRY_NAME, name) {
             "its name is not a plain file name, so it could escape the folder it is put in."
         }
-        demand(flags and ENCRYPTED == 0, name) { "it is encrypted." }
-        demand(flags and DATA_DESCRIPTOR == 0, name) {
+        demand(flags and ENCRYPTED == 0, RejectionCode.NOT_STORED, name) { "it is encrypted." }
+        demand(flags and DATA_DESCRIPTOR == 0, RejectionCode.NOT_STORED, name) {
             "its size follows its data (a data descriptor), which this format does not allow."
         }
-        demand(file.uint16(at + 10) == 0 && stored == record.size, name) { "it is compressed; entries must be stored." }
+        demand(file.uint16(at + 10) == 0 && stored == record.size, RejectionCode.NOT_STORED, name) {
+            "it is compressed; entries must be stored."
+        }
         demand(record.size != ZIP64 && record.headerStart != ZIP64, name) {
             "it uses ZIP64, which this format does not."
         }
@@ -131,6 +133,9 @@ internal class ArchiveReader private constructor(private val file: ByteBuffer) {
         demand(same(start, canonical), name) { "the padding before its data is not what this format writes." }
     }
 
+    private inline fun demand(condition: Boolean, entry: String? = null, reason: () -> String) =
+        demand(condition, RejectionCode.ARCHIVE, entry, reason)
+
     private fun same(start: Int, bytes: ByteArray) = bytes.indices.all { file.get(start + it) == bytes[it] }
 
     private fun asciiName(bytes: ByteArray) =
@@ -138,11 +143,11 @@ internal class ArchiveReader private constructor(private val file: ByteBuffer) {
 
     companion object {
         const val MAX_ENTRIES = 64
-        private const val MAX_NAME = 64
+        const val MAX_NAME = 64
         private const val ENCRYPTED = 0x0001
         private const val DATA_DESCRIPTOR = 0x0008
         private const val ZIP64 = 0xffffffffL
-        private val PLAIN_NAME = Regex("[A-Za-z0-9_][A-Za-z0-9_.-]*")
+        val PLAIN_NAME = Regex("[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
         /** Check the archive and find its entries: name to content, in file order, as views of [file]. */
         fun read(file: ByteBuffer): Map<String, ByteBuffer> = ArchiveReader(file.whole()).entries()

@@ -49,10 +49,10 @@ public class Bundle private constructor(
 
         private fun read(data: ByteBuffer): Bundle {
             val file = data.whole()
-            val contents = ManifestReader.KIND.open(file)
+            val contents = Manifest.KIND.open(file)
             val manifest = contents.document
             val bytes = file.limit().toLong()
-            demand(bytes <= manifest.budgetBytes, "manifest.json") {
+            demand(bytes <= manifest.budgetBytes, RejectionCode.OVER_BUDGET, "manifest.json") {
                 "the file has ${grouped(bytes)} bytes, over its own budget of ${grouped(manifest.budgetBytes)}."
             }
             val entry = { name: String -> contents.entries.getValue(name) }
@@ -60,10 +60,15 @@ public class Bundle private constructor(
             val table = EmbeddingsReader.read(entry(EmbeddingsReader.ENTRY), layout)
             ItemsReader.checkHeader(entry(ItemsReader.ENTRY), layout.items)
             val selfTest = SelfTestReader.read(entry(SelfTestReader.ENTRY), manifest.shapes, layout.items)
-            demand(selfTest.cases.toLong() == manifest.selfTest.cases, SelfTestReader.ENTRY) {
+            demand(
+                selfTest.cases.toLong() == manifest.selfTest.cases,
+                RejectionCode.SELFTEST_TENSORS,
+                SelfTestReader.ENTRY,
+            ) {
                 "it has ${selfTest.cases} cases, the manifest says otherwise."
             }
-            val card = entry(MODEL_CARD).utf8() ?: refuse("it is not UTF-8.", MODEL_CARD)
+            val card = entry(MODEL_CARD).utf8()
+                ?: refuse(RejectionCode.MODEL_CARD, "it is not UTF-8.", MODEL_CARD)
             val items = ItemsReader.read(entry(ItemsReader.ENTRY), layout.items)
             return Bundle(manifest, table, items, selfTest, card, bytes, entry(manifest.entries[0].name))
         }

@@ -62,12 +62,13 @@ public class BundleStore internal constructor(
     /** Import the bundle that a delta makes of the current one; parameters as for [import]. */
     public fun importDelta(stream: InputStream, expectedBytes: Long? = null): Imported =
         importing { incoming ->
-            val slots = pointer.read() ?: refuse("there is no bundle that a delta could be applied to.")
+            val slots = pointer.read()
+                ?: refuse(RejectionCode.NO_BUNDLE, "there is no bundle that a delta could be applied to.")
             val file = File(incoming, DELTA)
             copy(stream, expectedBytes, file)
             val delta = Delta.open(file).orRefuse()
-            demand(delta.resultBytes <= maxBytes) { tooLarge(delta.resultBytes) }
-            demand(delta.resultBytes <= freeBytes()) { noSpace(delta.resultBytes) }
+            demand(delta.resultBytes <= maxBytes, RejectionCode.TOO_LARGE) { tooLarge(delta.resultBytes) }
+            demand(delta.resultBytes <= freeBytes(), RejectionCode.NO_SPACE) { noSpace(delta.resultBytes) }
             delta.apply(File(folderOf(slots.current), BUNDLE), File(incoming, BUNDLE)).orRefuse()
             file.delete()
         }
@@ -75,8 +76,9 @@ public class BundleStore internal constructor(
     /** Make the bundle before the current one the current one again, if it still passes its trial. */
     public fun rollBack(): Imported =
         locked {
-            val slots = pointer.read() ?: refuse("there is no bundle yet.")
-            val previous = slots.previous ?: refuse("there is no bundle before this one.")
+            val slots = pointer.read() ?: refuse(RejectionCode.NO_BUNDLE, "there is no bundle yet.")
+            val previous = slots.previous
+                ?: refuse(RejectionCode.NO_BUNDLE, "there is no bundle before this one.")
             activate(previous, slots)
         }
 
@@ -85,7 +87,7 @@ public class BundleStore internal constructor(
             val slots = pointer.read()
             sweep(slots)
             val incoming = File(folder, INCOMING)
-            demand(incoming.mkdirs()) { "the folder for it cannot be made." }
+            demand(incoming.mkdirs(), RejectionCode.STORE) { "the folder for it cannot be made." }
             try {
                 fetch(incoming)
                 after(Step.COPIED)
@@ -106,12 +108,12 @@ public class BundleStore internal constructor(
             incoming.deleteRecursively()
             return activate(slot, slots)
         }
-        trial.problem(bundle, incoming)?.let(::refuse)
+        trial.problem(bundle, incoming)?.let { refuse(RejectionCode.TRIAL, it) }
         after(Step.TRIED)
         sync(incoming)
         // Where the bundle was damaged on the phone, this one takes its place.
         folderOf(slot).deleteRecursively()
-        demand(incoming.renameTo(folderOf(slot))) { "its folder cannot be given its name." }
+        demand(incoming.renameTo(folderOf(slot)), RejectionCode.STORE) { "its folder cannot be given its name." }
         sync(folder)
         after(Step.MOVED)
         switchTo(StorePointer.Slots(slot, previous = held.firstOrNull()))
@@ -121,7 +123,7 @@ public class BundleStore internal constructor(
     /** Make a bundle that the store has, the current or the previous one, the current one. */
     private fun activate(slot: String, slots: StorePointer.Slots): Imported.Activated {
         val bundle = open(slot).orRefuse()
-        trial.problem(bundle, folderOf(slot))?.let(::refuse)
+        trial.problem(bundle, folderOf(slot))?.let { refuse(RejectionCode.TRIAL, it) }
         if (slot != slots.current) switchTo(StorePointer.Slots(slot, previous = slots.current))
         return Imported.Activated(bundle, folderOf(slot))
     }
@@ -134,15 +136,19 @@ public class BundleStore internal constructor(
 
     private fun copy(stream: InputStream, expectedBytes: Long?, target: File) {
         val expected = expectedBytes ?: 0
-        demand(expected <= maxBytes) { tooLarge(expected) }
-        demand(expected <= freeBytes()) { noSpace(expected) }
+        demand(expected <= maxBytes, RejectionCode.TOO_LARGE) { tooLarge(expected) }
+        demand(expected <= freeBytes(), RejectionCode.NO_SPACE) { noSpace(expected) }
         when (val copied = copyBounded(stream, target, maxBytes)) {
             is Copied.Done -> Unit
-            is Copied.TooLarge -> refuse(tooLarge(maxBytes + 1))
-            is Copied.Unreadable -> refuse("it could not be read to its end: ${copied.reason}.")
-            is Copied.Unwritable -> refuse(
-                if (freeBytes() < SPARE_BYTES) noSpace(copied.bytes) else "it cannot be copied: ${copied.reason}.",
+            is Copied.TooLarge -> refuse(RejectionCode.TOO_LARGE, tooLarge(maxBytes + 1))
+            is Copied.Unreadable -> refuse(
+                RejectionCode.UNREADABLE,
+                "it could not be read to its end: ${copied.reason}.",
             )
+            is Copied.Unwritable -> {
+                demand(freeBytes() >= SPARE_BYTES, RejectionCode.NO_SPACE) { noSpace(copied.bytes) }
+                refuse(RejectionCode.STORE, "it cannot be copied: ${copied.reason}.")
+            }
         }
     }
 
@@ -158,9 +164,10 @@ public class BundleStore internal constructor(
         return try {
             lock.holding(work) ?: Imported.Busy
         } catch (refused: Refused) {
-            Imported.Rejected(refused.entry?.let(::shown), shown(refused.reason))
+            Imported.Rejected(refused.code, refused.entry?.let(::shown), shown(refused.reason))
         } catch (error: IOException) {
-            Imported.Rejected(null, shown("the store of bundles cannot be written: ${error.message}."))
+            val reason = "the store of bundles cannot be written: ${error.message}."
+            Imported.Rejected(RejectionCode.STORE, null, shown(reason))
         }
     }
 
@@ -196,8 +203,8 @@ public sealed interface Imported {
     /** It is the current bundle now; [folder] is private to it. */
     public data class Activated(val bundle: Bundle, val folder: File) : Imported
 
-    /** The current bundle stays; entry and reason as in [Opened.Rejected]. */
-    public data class Rejected(val entry: String?, val reason: String) : Imported
+    /** The current bundle stays; code, entry and reason as in [Opened.Rejected]. */
+    public data class Rejected(val code: RejectionCode, val entry: String?, val reason: String) : Imported
 
     /** Another import is running; the current bundle stays. */
     public data object Busy : Imported
@@ -206,5 +213,5 @@ public sealed interface Imported {
 private fun <T> Opened<T>.orRefuse(): T =
     when (this) {
         is Opened.Ready -> value
-        is Opened.Rejected -> refuse(reason, entry)
+        is Opened.Rejected -> refuse(code, reason, entry)
     }

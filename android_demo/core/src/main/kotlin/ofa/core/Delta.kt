@@ -5,6 +5,8 @@ import java.io.FileOutputStream
 import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.channels.WritableByteChannel
+import kotlinx.serialization.SerialName
+import kotlinx.serialization.Serializable
 
 /** What turns one bundle into another, byte for byte: most often the tiles that a larger one has more. */
 public class Delta private constructor(
@@ -23,13 +25,13 @@ public class Delta private constructor(
                     file.fd.sync()
                 }
             } catch (error: IOException) {
-                refuse("what it makes cannot be written: ${error.message}.")
+                refuse(RejectionCode.UNREADABLE, "what it makes cannot be written: ${error.message}.")
             }
         }
         if (written is Opened.Rejected) return written
         val opened = Bundle.open(target)
         if (opened !is Opened.Rejected) return opened
-        return Opened.Rejected(opened.entry, "what it makes is not a bundle: ${opened.reason}")
+        return Opened.Rejected(opened.code, opened.entry, "what it makes is not a bundle: ${opened.reason}")
     }
 
     private fun write(base: ByteBuffer, target: WritableByteChannel) {
@@ -43,7 +45,7 @@ public class Delta private constructor(
         }
         contents.forEach { (change, pieces) -> writer.add(change.name, pieces) }
         writer.finish()
-        demand(hex(digest.digest()) == fields.result.sha256) {
+        demand(hex(digest.digest()) == fields.result.sha256, RejectionCode.RESULT_DIGEST) {
             "what it makes does not have the SHA-256 that it promises for the result."
         }
     }
@@ -51,10 +53,11 @@ public class Delta private constructor(
     private fun checkBase(base: ByteBuffer) {
         val found = Content(base.limit().toLong(), base.sha256())
         if (found == fields.base) return
-        demand(found.sha256 != fields.result.sha256) {
+        demand(found.sha256 != fields.result.sha256, RejectionCode.ALREADY_APPLIED) {
             "the bundle given is already its result: nothing has to be done."
         }
         refuse(
+            RejectionCode.OTHER_BASE,
             "it was made for another bundle, of ${grouped(fields.base.bytes)} bytes with SHA-256 " +
                 "${fields.base.sha256}; the one given has ${grouped(found.bytes)} bytes and SHA-256 ${found.sha256}. " +
                 "Give that bundle, or have a delta made from this one.",
@@ -64,7 +67,7 @@ public class Delta private constructor(
     private fun content(change: Change, held: Map<String, ByteBuffer>): List<ByteBuffer> {
         val there = held[change.name]
         val has = there?.limit() ?: 0
-        demand(change.kept <= has, change.name) {
+        demand(change.kept <= has, RejectionCode.KEPT_BYTES, change.name) {
             "it keeps ${grouped(change.kept)} bytes of an entry of which the bundle given has ${grouped(has)}."
         }
         return listOfNotNull(there?.part(0, change.kept.toInt()), parts[change.name])
@@ -78,61 +81,58 @@ public class Delta private constructor(
         public fun open(data: ByteBuffer): Opened<Delta> = reading { read(data) }
 
         private fun read(data: ByteBuffer): Delta {
-            val contents = DeltaFieldsReader.KIND.open(data.whole())
+            val contents = DeltaFields.KIND.open(data.whole())
             return Delta(contents.document, contents.entries)
         }
     }
 }
 
 /** Size and SHA-256 of some bytes. */
-internal data class Content(val bytes: Long, val sha256: String)
+@Serializable
+internal data class Content(val bytes: Long, val sha256: String) {
+    init {
+        requireRange("bytes", bytes, SIZE)
+        requireDigest("sha256", sha256)
+    }
+}
 
 /** One entry of the result: [kept] bytes of the base's entry, then the part that the delta carries, if any. */
-internal class Change(val name: String, val kept: Long, val part: Content?)
+@Serializable
+internal class Change(val kept: Long, val name: String, val part: Content?) {
+    init {
+        requireRange("kept", kept, SIZE)
+        requireEntryName(name)
+        require(part?.bytes != 0L) { "the part of $name is empty" }
+    }
+}
 
 /** The content of `delta.json`. */
-internal class DeltaFields(val base: Content, val result: Content, val entries: List<Change>)
-
-/** Reads `delta.json`. */
-internal object DeltaFieldsReader {
-    private const val ENTRY = "delta.json"
-    private const val MAX_BYTES = 1 shl 16
-    private val SIZE = 0L..Archive.MAX_BYTES
-
-    val KIND = DocumentKind(ENTRY, MAX_BYTES, ::fields) { fields ->
-        fields.entries.mapNotNull { each -> each.part?.let { EntryFields(each.name, it.bytes, it.sha256) } }
-    }
-
-    private fun fields(node: JsonNode): DeltaFields =
-        node.fields {
-            get("schema_version").text(SCHEMA_VERSION)
-            DeltaFields(
-                base = content(get("base")),
-                result = content(get("result")),
-                entries = get("entries").list(1, ArchiveReader.MAX_ENTRIES - 1, ::change),
-            )
-        }.also { checkTogether(node, it) }
-
-    private fun checkTogether(node: JsonNode, fields: DeltaFields) {
-        val names = fields.entries.map { it.name } + ENTRY
-        node.agree(names.toSet().size == names.size) { "the entries must have different names, none of them $ENTRY" }
-        val empty = fields.entries.find { it.part?.bytes == 0L }
-        node.agree(empty == null) { "the part of ${empty?.name} is empty" }
-        val bytes = Archive.bytesOf(fields.entries.map { it.name to it.kept + (it.part?.bytes ?: 0) })
-        node.agree(bytes == fields.result.bytes) {
-            "the entries make a file of ${grouped(bytes)} bytes, the result has ${grouped(fields.result.bytes)}"
+@Serializable
+internal class DeltaFields(
+    val base: Content,
+    val entries: List<Change>,
+    val result: Content,
+    @SerialName("schema_version") val schemaVersion: String,
+) {
+    init {
+        requireVersion(schemaVersion)
+        require(entries.size in 1 until ArchiveReader.MAX_ENTRIES) { "it has ${entries.size} entries" }
+        val names = entries.map { it.name } + ENTRY
+        require(names.toSet().size == names.size) { "the entries must have different names, none of them $ENTRY" }
+        val bytes = Archive.bytesOf(entries.map { it.name to it.kept + (it.part?.bytes ?: 0) })
+        require(bytes == result.bytes) {
+            "the entries make a file of ${grouped(bytes)} bytes, the result has ${grouped(result.bytes)}"
         }
     }
 
-    private fun content(node: JsonNode) =
-        node.fields { Content(bytes = get("bytes").integer(SIZE), sha256 = get("sha256").digest()) }
+    companion object {
+        private const val ENTRY = "delta.json"
 
-    private fun change(node: JsonNode) =
-        node.fields {
-            Change(
-                name = get("name").text(ENTRY_NAME, maxSize = 64),
-                kept = get("kept").integer(SIZE),
-                part = get("part").unlessNull(::content),
-            )
+        /** How a delta starts. */
+        val KIND = DocumentKind(ENTRY, maxBytes = 1 shl 16, serializer()) { fields ->
+            fields.entries.mapNotNull { each -> each.part?.let { EntryFields(it.bytes, each.name, it.sha256) } }
         }
+    }
 }
+
+private val SIZE = 0L..Archive.MAX_BYTES

@@ -13,7 +13,7 @@ internal object EmbeddingsReader {
         val blocks = layout.groupSizes.size * layout.blocks
         val orderStart = 4 * (blocks + TABLE_VALUES)
         val tilesStart = orderStart + 2 * layout.tilesTotal
-        demand(data.limit() >= tilesStart, ENTRY) {
+        demand(data.limit() >= tilesStart, RejectionCode.TABLE_SIZE, ENTRY) {
             "it has ${grouped(data.limit())} bytes, fewer than the ${grouped(tilesStart)} before its tiles."
         }
         val scales = floats(data, 0, blocks)
@@ -21,7 +21,7 @@ internal object EmbeddingsReader {
         checkScales(scales, values, ENTRY)
         val order = TileOrder.read(data.part(orderStart, 2 * layout.tilesTotal), layout, ENTRY)
         val expected = tilesStart + order.starts[layout.tilesKept]
-        demand(data.limit().toLong() == expected, ENTRY) {
+        demand(data.limit().toLong() == expected, RejectionCode.TABLE_SIZE, ENTRY) {
             "it has ${grouped(data.limit())} bytes; ${layout.tilesKept} tiles of these groups need " +
                 "${grouped(expected)}."
         }
@@ -34,10 +34,10 @@ internal object EmbeddingsReader {
 
     /** Refuse scales and decoding tables that could give an embedding that is not finite. */
     fun checkScales(scales: FloatArray, values: FloatArray, entry: String) {
-        demand((scales + values).all(Float::isFinite) && scales.all { it >= 0 }, entry) {
+        demand((scales + values).all(Float::isFinite) && scales.all { it >= 0 }, RejectionCode.TABLE_VALUES, entry) {
             "a scale or table value is not finite, or a scale is negative."
         }
-        demand((scales.max() * values.maxOf { kotlin.math.abs(it) }).isFinite(), entry) {
+        demand((scales.max() * values.maxOf { kotlin.math.abs(it) }).isFinite(), RejectionCode.TABLE_VALUES, entry) {
             "a scale times a table value is too large for a float32."
         }
     }

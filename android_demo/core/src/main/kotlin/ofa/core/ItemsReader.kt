@@ -16,16 +16,20 @@ internal object ItemsReader {
 
     /** Check what can be checked without the text; gives the bytes that the text must have. */
     fun checkHeader(data: ByteBuffer, items: Long): Long {
-        demand(data.limit() >= HEADER_BYTES, ENTRY) { "it has ${data.limit()} bytes, fewer than its header." }
+        demand(data.limit() >= HEADER_BYTES, RejectionCode.ITEMS_HEADER, ENTRY) {
+            "it has ${data.limit()} bytes, fewer than its header."
+        }
         val magic = data.copy(0, MAGIC.size)
         val version = data.uint32(4)
-        demand(magic.contentEquals(MAGIC) && version == 1L, ENTRY) {
+        demand(magic.contentEquals(MAGIC) && version == 1L, RejectionCode.ITEMS_HEADER, ENTRY) {
             "it starts with ${quoted(magic)}, version $version; needed is ${quoted(MAGIC)}, version 1."
         }
         val count = data.uint32(8)
-        demand(count == items, ENTRY) { "it holds ${grouped(count)} items, the manifest says ${grouped(items)}." }
+        demand(count == items, RejectionCode.ITEMS_HEADER, ENTRY) {
+            "it holds ${grouped(count)} items, the manifest says ${grouped(items)}."
+        }
         val textBytes = data.uint32(12)
-        demand(textBytes <= count * MAX_ITEM_BYTES, ENTRY) {
+        demand(textBytes <= count * MAX_ITEM_BYTES, RejectionCode.ITEMS_HEADER, ENTRY) {
             "its text of ${grouped(textBytes)} bytes is over the limit of ${grouped(MAX_ITEM_BYTES)} for each item."
         }
         return textBytes
@@ -34,9 +38,9 @@ internal object ItemsReader {
     /** Read keys and titles. */
     fun read(data: ByteBuffer, items: Long): ItemCatalogue {
         val text = inflate(data, checkHeader(data, items))
-        demand(isUtf8(text), ENTRY) { "its text is not UTF-8." }
+        demand(isUtf8(text), RejectionCode.ITEMS_TEXT, ENTRY) { "its text is not UTF-8." }
         val lines = 1 + text.count { it == NEWLINE }
-        demand(lines.toLong() == 2 * items, ENTRY) {
+        demand(lines.toLong() == 2 * items, RejectionCode.ITEMS_TEXT, ENTRY) {
             "its text has ${grouped(lines)} lines; ${grouped(items)} keys and as many titles are needed."
         }
         val starts = starts(text, lines)
@@ -44,7 +48,8 @@ internal object ItemsReader {
         return try {
             ItemCatalogue(text, starts)
         } catch (duplicate: ItemCatalogue.DuplicateKey) {
-            refuse("The item key '${duplicate.key}' appears twice; keys must be unique.", ENTRY)
+            val reason = "The item key '${duplicate.key}' appears twice; keys must be unique."
+            refuse(RejectionCode.ITEMS_KEYS, reason, ENTRY)
         }
     }
 
@@ -62,8 +67,8 @@ internal object ItemsReader {
         for (row in 0 until items) {
             val keyBytes = starts[row + 1] - starts[row]
             val titleBytes = starts[items + row + 1] - starts[items + row]
-            demand(keyBytes > 1, ENTRY) { "The item of row $row has an empty key." }
-            demand(keyBytes + titleBytes <= MAX_ITEM_BYTES, ENTRY) {
+            demand(keyBytes > 1, RejectionCode.ITEMS_KEYS, ENTRY) { "The item of row $row has an empty key." }
+            demand(keyBytes + titleBytes <= MAX_ITEM_BYTES, RejectionCode.ITEMS_KEYS, ENTRY) {
                 val key = String(text, starts[row], keyBytes - 1, Charsets.UTF_8).take(40)
                 "Key and title of item '$key' (row $row) take ${grouped(keyBytes + titleBytes)} bytes; the limit is " +
                     "${grouped(MAX_ITEM_BYTES)}."
@@ -73,7 +78,7 @@ internal object ItemsReader {
 
     /** Inflate no more than the header promises; memory is taken when the stream has shown that it keeps its word. */
     private fun inflate(data: ByteBuffer, textBytes: Long): ByteArray {
-        demand(textBytes <= MAX_TEXT, ENTRY) {
+        demand(textBytes <= MAX_TEXT, RejectionCode.TOO_LARGE, ENTRY) {
             "its text of ${grouped(textBytes)} bytes is more than the ${grouped(MAX_TEXT)} that a phone should hold."
         }
         val stream = data.copy(HEADER_BYTES, data.limit() - HEADER_BYTES)
@@ -87,7 +92,7 @@ internal object ItemsReader {
             } while (count > 0 && left > 0)
             left == 1L && inflater.finished() && inflater.remaining == 0
         }
-        demand(isWhole, ENTRY) {
+        demand(isWhole, RejectionCode.ITEMS_TEXT, ENTRY) {
             "its text does not end after the ${grouped(textBytes)} bytes that its header says."
         }
         val text = ByteArray(textBytes.toInt())
@@ -103,10 +108,12 @@ internal object ItemsReader {
         try {
             inflater.setInput(stream)
             val result = use(inflater)
-            if (inflater.needsDictionary()) refuse("its text cannot be decompressed (it needs a dictionary).", ENTRY)
+            demand(!inflater.needsDictionary(), RejectionCode.ITEMS_TEXT, ENTRY) {
+                "its text cannot be decompressed (it needs a dictionary)."
+            }
             return result
         } catch (damage: DataFormatException) {
-            refuse("its text cannot be decompressed (${damage.message}).", ENTRY)
+            refuse(RejectionCode.ITEMS_TEXT, "its text cannot be decompressed (${damage.message}).", ENTRY)
         } finally {
             inflater.end()
         }

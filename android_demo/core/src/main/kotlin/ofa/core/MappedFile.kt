@@ -11,12 +11,12 @@ internal fun mapped(file: File): ByteBuffer =
     try {
         RandomAccessFile(file, "r").use { open ->
             val bytes = open.length()
-            demand(bytes > 0) { "${file.name} is empty." }
-            demand(bytes <= Int.MAX_VALUE) {
+            demand(bytes > 0, RejectionCode.EMPTY) { "${file.name} is empty." }
+            demand(bytes <= Int.MAX_VALUE, RejectionCode.TOO_LARGE) {
                 "it has ${grouped(bytes)} bytes; ${grouped(Int.MAX_VALUE)} can be mapped."
             }
             open.channel.map(FileChannel.MapMode.READ_ONLY, 0, bytes)
         }
     } catch (error: IOException) {
-        refuse("${file.name} cannot be read: ${error.message}.")
+        refuse(RejectionCode.UNREADABLE, "${file.name} cannot be read: ${error.message}.")
     }

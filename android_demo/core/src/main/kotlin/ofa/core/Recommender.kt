@@ -73,7 +73,8 @@ public class Recommender(public val bundle: Bundle, private val runtime: Adaptiv
 
     /** The rows that may be ranked, ascending. */
     private fun candidates(history: List<Int>): IntArray {
-        val left = if (bundle.manifest.excludeHistory) history.takeLast(shapes.historyLength).toSet() else emptySet()
+        val isLeftOut = bundle.manifest.ranking.excludeHistory
+        val left = if (isLeftOut) history.takeLast(shapes.historyLength).toSet() else emptySet()
         val rows = IntArray(items.size - left.size)
         var next = 0
         for (row in 0 until items.size) if (row !in left) rows[next++] = row

@@ -1,6 +1,8 @@
 package ofa.core
 
 import java.nio.ByteBuffer
+import kotlinx.serialization.SerializationException
+import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
@@ -17,6 +19,9 @@ internal object Safetensors {
     private const val MAX_HEADER = 100_000_000L
     private const val METADATA = "__metadata__"
 
+    /** A size as JSON has it; the library is lenient about numbers. */
+    private val SIZE = Regex("0|[1-9][0-9]*")
+
     /** Names that numpy has for types, and their bytes. */
     private val TYPES = mapOf(
         "BOOL" to ("bool" to 1), "U8" to ("uint8" to 1), "I8" to ("int8" to 1), "U16" to ("uint16" to 2),
@@ -32,7 +37,7 @@ internal object Safetensors {
         if (file.limit() < 8) return null
         val headerBytes = file.getLong(0)
         if (headerBytes !in 1..minOf(MAX_HEADER, file.limit() - 8L)) return null
-        val header = StrictJson.parse(file.part(8, headerBytes.toInt())) as? JsonObject ?: return null
+        val header = header(file.part(8, headerBytes.toInt())) ?: return null
         if (!isMetadata(header[METADATA])) return null
         val data = file.part(8 + headerBytes.toInt(), file.limit() - 8 - headerBytes.toInt())
         val described = (header - METADATA).mapValues { described(it.value) ?: return null }
@@ -42,6 +47,13 @@ internal object Safetensors {
             RawTensor(each.dtype, each.shape.map { it.toInt() }, bytes)
         }
     }
+
+    private fun header(data: ByteBuffer): JsonObject? =
+        try {
+            data.utf8()?.let(Json::parseToJsonElement) as? JsonObject
+        } catch (_: SerializationException) {
+            null
+        }
 
     private fun isMetadata(value: JsonElement?) =
         value == null || (value is JsonObject && value.values.all { it is JsonPrimitive && it.isString })
@@ -56,8 +68,8 @@ internal object Safetensors {
 
     private fun sizes(value: JsonElement?): List<Long>? =
         (value as? JsonArray)?.map { each ->
-            if (!StrictJson.isInteger(each)) return null
-            (each as JsonPrimitive).content.toLongOrNull()?.takeIf { it >= 0 } ?: return null
+            val text = (each as? JsonPrimitive)?.takeUnless { it.isString }?.content ?: return null
+            text.takeIf(SIZE::matches)?.toLongOrNull() ?: return null
         }
 
     /** Whether the tensors have the bytes that their shapes need, and lie behind each other from the first byte on. */

@@ -47,32 +47,39 @@ internal object SelfTestReader {
     )
 
     fun read(data: ByteBuffer, shapes: Shapes, items: Long): SelfTestVectors {
-        val tensors = Safetensors.read(data) ?: refuse("it is not a safetensors file.", ENTRY)
-        demand(tensors.keys == KINDS.keys, ENTRY) {
+        val tensors = Safetensors.read(data)
+            ?: refuse(RejectionCode.SELFTEST_FILE, "it is not a safetensors file.", ENTRY)
+        demand(tensors.keys == KINDS.keys, RejectionCode.SELFTEST_TENSORS, ENTRY) {
             "it holds ${tensors.keys.sorted().joinToString()}; needed are ${KINDS.keys.sorted().joinToString()}."
         }
         KINDS.forEach { (name, kind) -> checkKind(name, tensors.getValue(name), kind) }
         val lengths = tensors.getValue("lengths").integers()
-        demand(lengths.all { it in 1..shapes.historyLength }, ENTRY) {
+        demand(lengths.all { it in 1..shapes.historyLength }, RejectionCode.SELFTEST_TENSORS, ENTRY) {
             "lengths holds a value outside 1..${shapes.historyLength}."
         }
         val candidates = tensors.getValue("candidates").shape[0]
-        demand(candidates <= shapes.candidates, ENTRY) {
+        demand(candidates <= shapes.candidates, RejectionCode.SELFTEST_TENSORS, ENTRY) {
             "candidates has $candidates rows; at most ${shapes.candidates} are scored."
         }
         checkShapes(tensors, lengths, shapes)
         val gates = tensors.getValue("gates").floats()
-        demand(gates.all { it == 0f || it == 1f }, ENTRY) { "gates holds a value other than 0 and 1." }
+        demand(gates.all { it == 0f || it == 1f }, RejectionCode.SELFTEST_TENSORS, ENTRY) {
+            "gates holds a value other than 0 and 1."
+        }
         val tileItems = tensors.getValue("tile_items").integers()
-        demand(tileItems.all { it in 0 until items }, ENTRY) { "tile_items holds a row outside 0..${items - 1}." }
+        demand(tileItems.all { it in 0 until items }, RejectionCode.SELFTEST_TENSORS, ENTRY) {
+            "tile_items holds a row outside 0..${items - 1}."
+        }
         return vectors(tensors, lengths, gates, tileItems, shapes)
     }
 
     private fun checkKind(name: String, tensor: RawTensor, kind: Kind) {
-        demand(tensor.dtype == kind.dtype && tensor.shape.size == kind.axes && tensor.size > 0, ENTRY) {
+        val isOfKind = tensor.dtype == kind.dtype && tensor.shape.size == kind.axes && tensor.size > 0
+        demand(isOfKind, RejectionCode.SELFTEST_TENSORS, ENTRY) {
             "$name is ${tensor.dtype} ${shape(tensor.shape)}; needed are ${kind.dtype} on ${kind.axes} axes."
         }
-        demand(!kind.dtype.startsWith("float") || tensor.floats().all(Float::isFinite), ENTRY) {
+        val isFinite = !kind.dtype.startsWith("float") || tensor.floats().all(Float::isFinite)
+        demand(isFinite, RejectionCode.SELFTEST_TENSORS, ENTRY) {
             "$name holds a value that is not finite."
         }
     }
@@ -89,7 +96,9 @@ internal object SelfTestReader {
         )
         for ((name, needed) in expected) {
             val found = tensors.getValue(name).shape
-            demand(found == needed, ENTRY) { "$name has shape ${shape(found)}; needed is ${shape(needed)}." }
+            demand(found == needed, RejectionCode.SELFTEST_TENSORS, ENTRY) {
+                "$name has shape ${shape(found)}; needed is ${shape(needed)}."
+            }
         }
     }
 

@@ -22,12 +22,12 @@ internal class TileOrder private constructor(val tiles: IntArray, val starts: Lo
             val tiles = IntArray(layout.tilesTotal) { data.uint16(2 * it) }
             val place = IntArray(tiles.size) { -1 }
             tiles.forEachIndexed { at, tile -> if (tile < place.size) place[tile] = at }
-            demand(place.none { it < 0 }, entry) {
+            demand(place.none { it < 0 }, RejectionCode.TILE_ORDER, entry) {
                 "The tile order must name each of its ${tiles.size} tiles exactly once."
             }
             checkPlanes(place, layout.blocks, entry)
             val floor = floorTiles(tiles, layout)
-            demand(floor == layout.floorTiles, entry) {
+            demand(floor == layout.floorTiles, RejectionCode.TILE_ORDER, entry) {
                 "every group has a tile after $floor tiles, not ${layout.floorTiles}."
             }
             val starts = LongArray(tiles.size + 1)
@@ -38,7 +38,7 @@ internal class TileOrder private constructor(val tiles: IntArray, val starts: Lo
         private fun checkPlanes(place: IntArray, blocks: Int, entry: String) {
             for (tile in place.indices) {
                 val (block, plane) = tile / PLANES to tile % PLANES
-                demand(plane == PLANES - 1 || place[tile] < place[tile + 1], entry) {
+                demand(plane == PLANES - 1 || place[tile] < place[tile + 1], RejectionCode.TILE_ORDER, entry) {
                     "The tile order has plane ${plane + 1} of block ${block % blocks} of group ${block / blocks} " +
                         "before plane $plane: a plane is of no use without those above it."
                 }

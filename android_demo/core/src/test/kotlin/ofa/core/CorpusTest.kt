@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.TestFactory
 import org.junit.jupiter.api.io.TempDir
 
-/** Every case of the corpus is refused at the same entry for the same reason as in Python, or read the same. */
+/** Every case of the corpus is refused at the same entry with the same code as in Python, or read the same. */
 class CorpusTest {
     @TempDir
     lateinit var scratch: File

@@ -29,7 +29,8 @@ class DeviceTensorsTest {
 
     @Test
     fun `what to expect of some tiles is what was measured with as many or fewer`() {
-        val quality = Quality(fullTable = "0.2100", byTiles = listOf(10L to "0.1000", 20L to "0.2000"), users = 100)
+        val byTiles = listOf(TilesQuality("0.1000", tiles = 10), TilesQuality("0.2000", tiles = 20))
+        val quality = NdcgAt10(byTiles, fullTable = "0.2100")
         assertEquals(listOf(null, "0.1000", "0.1000", "0.2000"), listOf(9, 10, 19, 1000).map(quality::expected))
     }
 }

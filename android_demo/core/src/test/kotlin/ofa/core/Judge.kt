@@ -20,14 +20,13 @@ class Judge(private val corpus: File, private val scratch: File) {
         val isExpected = expected.textOrNull("error") != null
         when (opened) {
             is Opened.Ready -> {
-                assertTrue(!isExpected, "accepted, but ${expected["entry"]}: ${expected["reason"]}")
+                assertTrue(!isExpected, "accepted, but ${expected["entry"]}: ${expected["code"]}")
                 check(opened.value, expected)
             }
             is Opened.Rejected -> {
                 assertTrue(isExpected, "rejected, but it is sound: ${opened.sentence}")
-                assertEquals(expected.textOrNull("entry"), opened.entry, opened.reason)
-                val start = expected.text("reason")
-                assertTrue(opened.reason.startsWith(start), "'${opened.reason}' does not start with '$start'")
+                val (entry, code) = expected.textOrNull("entry") to expected.text("code")
+                assertEquals(entry to code, opened.entry to opened.code.code, opened.reason)
                 val sentence = opened.sentence
                 assertTrue(sentence.length < 2000 && sentence == shown(sentence), "cannot be shown")
             }
