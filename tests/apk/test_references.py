@@ -30,7 +30,7 @@ class User extends android.app.Activity {
 """
 NEWER_THAN_PHONES = """
 package a;
-class User { String of(String text) { return text.repeat(2); } }
+class User { Object of(java.util.regex.Pattern pattern) { return pattern.asMatchPredicate(); } }
 """
 LIBRARY = "package a; class Library { %s }"
 COUNT = "int count = hashCode();"
@@ -91,16 +91,16 @@ def test_missing_members_are_named_with_what_refers_to_them(
         check(tmp_path, platform, packages, user, other)
     said = str(caught.value).splitlines()
     assert "Could not find in the app and on the phone all that the app refers to." in said[0]
-    assert {line.removeprefix("Error: ") for line in said[1:]} == {
-        "Missing field int a.Library.count (referenced from: int a.User.count(a.Library))",
+    assert said[1:] == [
+        "Error: Missing field int a.Library.count (referenced from: int a.User.count(a.Library))",
         "Missing method java.lang.Object a.Library.answer() (referenced from: java.lang.Object a.User.of(a.Library))",
         "Compilation failed",
-    }
+    ]
 
 
 def test_a_method_that_is_newer_than_the_oldest_phone_is_named(
     tmp_path: Path, platform: Sequence[Path], packages: dict
 ) -> None:
     user = compiled(tmp_path, packages[ANDROID], "User", NEWER_THAN_PHONES, release=11)
-    with pytest.raises(AppBuildError, match=r"Missing method java\.lang\.String java\.lang\.String\.repeat\(int\)"):
+    with pytest.raises(AppBuildError, match=r"Missing method .*Pattern\.asMatchPredicate\(\)"):
         check(tmp_path, platform, packages, user)

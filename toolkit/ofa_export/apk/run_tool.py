@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from ofa_export.errors import AppBuildError
@@ -35,7 +36,7 @@ def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
         [str(part) for part in command], cwd=folder, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip() and not _is_trace(line)]
+        lines = _reason([line for line in (done.stderr + done.stdout).splitlines() if line.strip()])
         message = "\n".join(lines[:SHOWN_LINES]) or f"nothing, and ended with {done.returncode}"
         raise AppBuildError(
             f"Could not {step}. If the sources in android_demo were edited, mend them; if not, use the versions that "
@@ -44,5 +45,7 @@ def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
     return done.stdout
 
 
-def _is_trace(line: str) -> bool:
-    return line.lstrip().startswith(("at ", "... ", "Exception in thread ", "Caused by: ", "Suppressed: "))
+def _reason(lines: list[str]) -> list[str]:
+    # A Java program says what is wrong, and then once more as a chain of exceptions; some only the latter.
+    reason = takewhile(lambda line: not line.startswith("Exception in thread "), lines)
+    return list(reason) or [line for line in lines if not line.lstrip().startswith(("at ", "... "))]
