@@ -64,7 +64,8 @@ test: $(VENV)/installed ## Everything: the fast tier, then conversions, training
 	$(BIN)/ofa-export validate 'artifacts/golden/**/*.ofab' --junit $(OUT)/report.xml --html $(OUT)/report.html --force
 
 docs: $(VENV)/installed ## The documentation site: artifacts/out/site/index.html.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	# Not --quiet: what it does not print, --strict does not see.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 optional: $(VENV)/installed ## Tests too long for `make test`; ExecuTorch on arm64 fetches half a gigabyte.
 	$(BIN)/pytest -q -m optional

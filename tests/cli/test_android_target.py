@@ -25,7 +25,7 @@ def test_on_a_machine_without_the_tools_the_command_that_installs_them_is_named(
 
 
 @pytest.mark.android
-def test_both_bundles_pass_and_every_report_names_the_runtime(
+def test_both_bundles_pass_and_every_report_names_the_target(
     ofa, bundles: Path, toy_checkpoint: Path, tmp_path: Path
 ) -> None:
     options = ["--checkpoint", toy_checkpoint, "--target", "android"]
@@ -33,7 +33,7 @@ def test_both_bundles_pass_and_every_report_names_the_runtime(
     done = ofa("validate", *sorted(bundles.iterdir()), *options, "--json", "--junit", junit)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     for report in json.loads(done.stdout)["reports"]:
-        assert report["runtime"] == "android"
+        assert report["target"] == "android"
         assert report["environment"].keys() & {"tensorflow-lite (android)", "react-native-executorch (android)"}
     root = ElementTree.parse(junit)
     assert [each.get("value") for each in root.iterfind(".//property[@name='runtime']")] == ["android"] * 2

@@ -29,7 +29,7 @@ def test_one_command_makes_a_report_for_each_processor(ofa, litert: Path, toy_ch
     options = ["--checkpoint", toy_checkpoint, "--target", "arm64", "--junit", junit, "--html", html]
     done = ofa("validate", litert, *options, "--json")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert [report["runtime"] for report in json.loads(done.stdout)["reports"]] == PROCESSORS
+    assert [report["target"] for report in json.loads(done.stdout)["reports"]] == PROCESSORS
     titles = [f"{litert.name} on {processor}" for processor in PROCESSORS]
     assert [suite.get("name") for suite in ElementTree.parse(junit).iterfind("testsuite")] == titles
     page = html.read_text(encoding="utf-8")

@@ -140,12 +140,12 @@ def test_apk(ofa, litert: Path, tmp_path: Path) -> None:
     assert (tmp_path / "demo.apk").stat().st_size == made["bytes"]
 
 
-@pytest.mark.parametrize("runtime", ["host", pytest.param("android", marks=pytest.mark.android)])
-def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, runtime: str) -> None:
-    options = ("--checkpoint", toy_checkpoint, "--repeats", "3", "--target", runtime, "--json")
+@pytest.mark.parametrize("target", ["host", pytest.param("android", marks=pytest.mark.android)])
+def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, target: str) -> None:
+    options = ("--checkpoint", toy_checkpoint, "--repeats", "3", "--target", target, "--json")
     found = only_json(ofa("benchmark", litert, *options))
     assert_documented(found, "benchmark")
-    assert found["runtime"] == runtime
+    assert found["target"] == target
     measured = {each["name"]: each for each in found["measured"]}
     own = [measured.pop(name) for name in (litert.name, f"{litert.name}:all")]
     assert set(measured) == {"static:litert:int8", "static:litert:fp32", "gradient-steps:10"}
@@ -163,7 +163,7 @@ def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, runtime: str) -> Non
     assert measured["gradient-steps:10"]["file_bytes"] is None
     assert measured["static:litert:fp32"]["scores_snr_db"] > 90
     # The phone's release knows one scale for a whole table and not one for each row.
-    assert (measured["static:litert:int8"]["scores_snr_db"] > 20) == (runtime == "host")
+    assert (measured["static:litert:int8"]["scores_snr_db"] > 20) == (target == "host")
     assert len(found["comparisons"]) == 6
     everything = {each["name"]: each for each in found["measured"]}
     for each in found["comparisons"]:
@@ -179,7 +179,10 @@ def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_che
         (["--repeats", "0", "--checkpoint", toy_checkpoint], "use --repeats 1 or more"),
         ([], "Give its checkpoint with --checkpoint"),
         (["--checkpoint", toy_checkpoint, "--target", "moon"], "There is no target 'moon'"),
-        (["--checkpoint", toy_checkpoint, "--target", "arm64"], "times say nothing; use --target host or --runtime"),
+        (
+            ["--checkpoint", toy_checkpoint, "--target", "arm64"],
+            "times say nothing; use --target host or --target android",
+        ),
         (["--checkpoint", toy_checkpoint, litert], "same file name"),
     ):
         result = invoke("benchmark", litert, *arguments)

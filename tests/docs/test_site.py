@@ -65,7 +65,16 @@ def test_a_broken_link_stops_the_build(tmp_path: Path, link: str) -> None:
     for path in (ROOT / "docs").iterdir():
         if path.suffix in {".md", ".py", ".css"}:
             (tmp_path / "docs" / path.name).write_bytes(path.read_bytes())
-    for name in ("toolkit", "android_demo", "artifacts", "tests", "export_recipes", "CONTRIBUTING.md", "SECURITY.md"):
+    for name in (
+        "toolkit",
+        "android_demo",
+        "artifacts",
+        "tests",
+        "export_recipes",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ):
         (tmp_path / name).symlink_to(ROOT / name)
     page = tmp_path / "docs" / "planning.md"
     page.write_text(page.read_text(encoding="utf-8") + f"\n[broken]({link})\n", encoding="utf-8")

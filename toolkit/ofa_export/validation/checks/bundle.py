@@ -211,4 +211,5 @@ def _recipe_problems(comparison: Comparison) -> Iterator[str]:
     if manifest.precision != recipe.precision.name:
         yield f"precision is {manifest.precision}, the recipe's {recipe.precision.name}"
     if float(manifest.selftest.min_snr_db) < recipe.selftest_snr_db:
-        yield f"the self-test asks for {manifest.selftest.min_snr_db} dB, the recipe for {recipe.selftest_snr_db:g}"
+        asked = float(manifest.selftest.min_snr_db)
+        yield f"the self-test asks for {asked:g} dB, the recipe for {recipe.selftest_snr_db:g}"

@@ -33,7 +33,7 @@ class OpensFilesTest {
         val (bundle, shown) = phone.screen.bundle to phone.list(R.id.after)
         val reasons = mapOf(
             "executorch.ofab" to "This bundle is for ExecuTorch, not for LiteRT.",
-            "newer-schema.ofab" to "2.0",
+            "newer-schema.ofab" to "3.0",
             "truncated.ofab" to "Refused",
             "wrong-selftest.ofab" to "dB",
         )
