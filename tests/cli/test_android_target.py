@@ -36,13 +36,13 @@ def test_both_bundles_pass_and_every_report_names_the_target(
         assert report["target"] == "android"
         assert report["environment"].keys() & {"tensorflow-lite (android)", "react-native-executorch (android)"}
     root = ElementTree.parse(junit)
-    assert [each.get("value") for each in root.iterfind(".//property[@name='runtime']")] == ["android"] * 2
+    assert [each.get("value") for each in root.iterfind(".//property[@name='target']")] == ["android"] * 2
     cases = [case.get("name") for case in root.iterfind(".//testcase")]
     assert cases.count("runtime.loads") == cases.count("runtime.runs") == 2
 
 
 @pytest.mark.android
-def test_the_report_for_people_names_the_runtime(ofa, litert: Path, toy_checkpoint: Path) -> None:
+def test_the_report_for_people_names_the_target(ofa, litert: Path, toy_checkpoint: Path) -> None:
     done = ofa("validate", litert, "--checkpoint", toy_checkpoint, "--target", "android")
     assert done.returncode == 0, done.stderr
     heading, *rest = done.stdout.splitlines()
