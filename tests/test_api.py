@@ -11,6 +11,7 @@ import pytest
 import ofa_export
 from ofa_export import Bundle, Checkpoint, Plan
 from ofa_export.api import converter_extras
+from ofa_export.data.planted import planted_interactions
 from ofa_export.errors import BudgetError, CheckpointError, ConfigError, OutputError, UnknownNameError
 from ofa_export.support.progress_callback import ProgressCallback
 
@@ -144,8 +145,10 @@ def test_a_sound_bundle_passes_and_a_damaged_one_is_a_report_too(
 @pytest.mark.integration
 def test_training_tells_every_stage_and_gives_the_checkpoint_that_it_wrote(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
+    planted_interactions(users=60, items=24, types=3, length=12, seed=1).write_csv(tmp_path / "sales.csv")
     seen: list[Told] = []
-    made = ofa_export.train("planted", tmp_path / "made", recipe=tmp_path / "recipe.yaml", progress=keep(seen))
+    given = (tmp_path / "sales.csv", tmp_path / "made")
+    made = ofa_export.train(*given, recipe=tmp_path / "recipe.yaml", progress=keep(seen))
     assert list(dict.fromkeys(what for what, _, total in seen if total)) == ["static", "weights-0", "tiles", "mapper"]
     for stage in ("static", "mapper"):
         steps = [(done, total) for what, done, total in seen if what == stage]
@@ -153,7 +156,7 @@ def test_training_tells_every_stage_and_gives_the_checkpoint_that_it_wrote(tmp_p
     assert any("NDCG@10" in what for what, _, total in seen if not total)
     assert made.sha256 == Checkpoint.open(tmp_path / "made").sha256 != ""
     with pytest.raises(OutputError, match="exists"):
-        ofa_export.train("planted", tmp_path / "made", recipe=tmp_path / "recipe.yaml")
+        ofa_export.train(*given, recipe=tmp_path / "recipe.yaml")
 
 
 @pytest.mark.integration
