@@ -17,8 +17,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "artifacts/sample"
@@ -127,23 +128,12 @@ def run(*arguments: str) -> None:
     """Run a command of ofa-export."""
     from ofa_export.cli.app import main as ofa_export
 
-    with replaced_arguments(arguments):
+    with patch.object(sys, "argv", ["ofa-export", *arguments]):
         try:
             ofa_export()
         except SystemExit as end:
             if end.code:
                 raise
-
-
-@contextlib.contextmanager
-def replaced_arguments(arguments: Sequence[str]) -> Iterator[None]:
-    """Give the command these arguments while the context lasts."""
-    before = sys.argv
-    sys.argv = ["ofa-export", *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 import torch
 from torch import Tensor
+from toy_model import random_model
 
 from ofa_export.contract import device_contract
 from ofa_export.graphs.device import DeviceGraph, device_graphs
@@ -18,18 +19,7 @@ T = CONFIG.history_length
 
 @pytest.fixture(scope="module")
 def model() -> AdaptiveRecommender:
-    """Random weights everywhere: generators that start at zero and gates that start open would hide mistakes."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(4)
-        made = AdaptiveRecommender(CONFIG).eval().requires_grad_(False)
-        for parameter in made.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-        for generator in made.mapper.generators:
-            generator.out.weight.normal_(0, 0.1)
-            generator.out.bias.normal_(0, 0.1)
-        made.controller.head_out.weight.normal_(0, 1.5)
-        made.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5]).repeat(CONFIG.depth))
-    return made
+    return random_model(CONFIG, seed=4)
 
 
 @pytest.fixture(scope="module")

@@ -22,18 +22,18 @@ def config() -> ModelConfig:
     return CONFIG
 
 
-def random_model() -> AdaptiveRecommender:
+def random_model(config: ModelConfig = CONFIG, *, seed: int = 3) -> AdaptiveRecommender:
     """Random weights everywhere: generators that start at zero and gates that start open would hide mistakes."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(3)
-        made = AdaptiveRecommender(CONFIG).eval().requires_grad_(False)
+        torch.manual_seed(seed)
+        made = AdaptiveRecommender(config).eval().requires_grad_(False)
         for parameter in made.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
         for generator in made.mapper.generators:
             generator.out.weight.normal_(0, 0.1)
             generator.out.bias.normal_(0, 0.1)
         made.controller.head_out.weight.normal_(0, 1.5)
-        made.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5]).repeat(CONFIG.depth))
+        made.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5]).repeat(config.depth))
     return made
 
 

@@ -103,5 +103,5 @@ def _directions(moment: Matrix) -> Matrix:
 
 
 def _product(left: Matrix, right: Matrix) -> Matrix:
-    """Multiply matrices `[n, k]` and `[k, m]`, adding in the order of k."""
+    """Multiply matrices `[n, k]` and `[k, m]`, adding in an order that follows from their shapes alone."""
     return np.stack([(left * column).sum(axis=1) for column in right.T], axis=1)
