@@ -20,7 +20,8 @@ from ofa_export.data.catalogue import by_popularity, known_interactions, over_ca
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
 from ofa_export.data.tables import as_text, collect, scan_columns
-from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
+from ofa_export.errors import CheckpointError, ConfigError, InteractionsError, UnknownNameError
+from ofa_export.importing.foreign_files import foreign_model
 from ofa_export.importing.imported_net import ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
@@ -105,7 +106,10 @@ def import_checkpoint(
         notes.append(f"The tensors do not tell the number of attention heads; {heads} was assumed. Else give --heads.")
     else:
         heads = source.heads
-    net = reader.read(read_state_dict(source.state_dict), heads)
+    tensors = read_state_dict(source.state_dict)
+    if (other := foreign_model(tensors, format=source.format)) is not None:
+        raise CheckpointError(f"'{source.state_dict}' does not fit format {source.format}. {other}")
+    net = reader.read(tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
     keys = source_keys(len(net.table), source.items)
