@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from ofa_export.errors import CheckpointError, InteractionsError
-from ofa_export.importing.importer import FORMATS, source_keys
+from ofa_export.importing.importer import READERS, source_keys
+from ofa_export.importing.source import DEFAULT_HEADS
 
 Tensors = dict[str, Tensor]
 
 
 def rejection(name: str, tensors: Tensors, heads: int = 2) -> str:
     with pytest.raises(CheckpointError) as caught:
-        FORMATS[name].read(tensors, heads).config(rank=2, item_groups=4)
+        READERS[name](tensors, heads).config(rank=2, item_groups=4)
     return str(caught.value)
 
 
@@ -96,7 +97,8 @@ def test_heads_must_divide_the_width(name: str, tensors: Tensors) -> None:
 
 
 def test_defaults_are_those_of_the_sources() -> None:
-    assert {name: source.default_heads for name, source in FORMATS.items()} == {
+    assert READERS.keys() == DEFAULT_HEADS.keys()
+    assert DEFAULT_HEADS == {
         "pmixer": 1,
         "pmixer-unmasked": 1,
         "pmixer-norm-first": 1,

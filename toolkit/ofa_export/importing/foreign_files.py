@@ -148,7 +148,7 @@ def foreign_model(names: Collection[str], *, format: str) -> str | None:
 
     Args:
         names: of the tensors.
-        format: a name of `FORMATS`, by which they were to be read.
+        format: name of a format, by which they were to be read.
     """
     for what, marks in MODELS:
         if _has(names, marks):

@@ -19,8 +19,8 @@ from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
-from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
-from ofa_export.support.output import atomic_folder, atomic_write
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
+from ofa_export.support.output import atomic_folder, atomic_write, check_checkpoint_output
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
@@ -158,7 +158,7 @@ def _folder_of_histories(output: Path, *, force: bool) -> Iterator[Path]:
     """Beside the output, because a folder for temporary files may be a part of the memory; gone when the block ends."""
     folder = output.absolute().with_name(f".{output.name}.histories")
     if is_first():
-        check_free(output, force=force)
+        check_checkpoint_output(output, force=force)
         # A killed run leaves it behind.
         shutil.rmtree(folder, ignore_errors=True)
         _make(folder)
@@ -229,25 +229,6 @@ def _run_stages(run: TrainingRun, stages: Sequence[Stage]) -> None:
 
 def _described(job: dict[str, Any]) -> bytes:
     return json.dumps(job, indent=2).encode()
-
-
-def check_free(output: Path, *, force: bool) -> None:
-    """Refuse an output folder before any work is spent on it.
-
-    Args:
-        output: where a checkpoint shall appear.
-        force: whether a checkpoint there may be replaced.
-
-    Raises:
-        OutputError: something is there already.
-    """
-    if output.exists() and not force:
-        raise OutputError(f"The output '{output}' exists. Add --force to replace it, or choose another name.")
-    if output.exists() and not (output / CONFIG).is_file():
-        raise OutputError(
-            f"The output '{output}' exists and is not a checkpoint; --force replaces only checkpoints. "
-            "Choose another name, or remove it yourself."
-        )
 
 
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:
