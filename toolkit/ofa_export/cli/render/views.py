@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MODELS = {"popularity": "most popular items", "markov": "first-order Markov", "static": "static net"}
 
+THIS = "<- this plan"
+
 BUNDLE_HEADING = ("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
 
 
@@ -45,6 +47,8 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
 
 def print_plan(plan: Plan, choice: Choice) -> None:
     """Print what was chosen, where the bytes go, and what other budgets would give."""
+    from ofa_export.planning.kept_quality import kept_text
+
     fields = plan.contents.fields
     considered = len(choice.considered)
     if considered > 1:
@@ -53,17 +57,18 @@ def print_plan(plan: Plan, choice: Choice) -> None:
         f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
         f"{plan.tiles} of {plan.contents.table.tile_count} tiles\n"
         f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table\n"
+        f"{kept_text(plan, choice.considered)}\n"
     )
     print(_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), end="\n\n")
-    rows = [
-        (
-            f"{point.budget_bytes:,}",
-            str(point.tiles),
-            point.ndcg_at_10,
-            "<- this plan" if point == plan.reached else "",
-        )
-        for point in plan.alternatives
-    ]
+    rows = [(f"{point.budget_bytes:,}", str(point.tiles), point.ndcg_at_10, "") for point in plan.alternatives]
+    measured = [point.tiles for point in plan.alternatives]
+    if plan.tiles in measured:
+        at = measured.index(plan.tiles)
+        rows[at] = (*rows[at][:3], THIS)
+    else:
+        # Between two measured points it ranks about as the lower one, or better.
+        at = sum(tiles < plan.tiles for tiles in measured)
+        rows.insert(at, (f"{plan.bytes:,}", str(plan.tiles), f"≥ {plan.ndcg_at_10}", THIS))
     print(columns([("budget", "tiles", "NDCG@10", ""), *rows], align=">>><"))
     if considered > 1:
         print("\nConfigurations that no other beats; their files are somewhat larger than their weights and tiles\n")
@@ -86,8 +91,10 @@ def _front(choice: Choice) -> str:
     return columns([("weights + tiles", "NDCG@10", "MACs", "tiles", "configuration"), *rows], align=">>>><")
 
 
-def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
-    """Print the bundles that were written."""
+def print_bundles(made: Sequence[tuple[Path, Plan, Choice]]) -> None:
+    """Print the bundles that were written, and what share of the checkpoint's quality each keeps."""
+    from ofa_export.planning.kept_quality import kept_text
+
     rows = [
         (
             str(path),
@@ -97,9 +104,14 @@ def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
             str(plan.ndcg_at_10),
             plan.contents.fields.quality.ndcg_at_10.full_table,
         )
-        for path, plan in made
+        for path, plan, _ in made
     ]
-    print(columns([BUNDLE_HEADING, *rows], align="<>>>>>"))
+    print(columns([BUNDLE_HEADING, *rows], align="<>>>>>"), end="\n\n")
+    texts: dict[str, list[str]] = {}
+    for path, plan, choice in made:
+        texts.setdefault(kept_text(plan, choice.considered), []).append(path.name)
+    for text, names in texts.items():
+        print(text if len(texts) == 1 else f"{', '.join(names)}: {text}")
 
 
 def print_made(path: Path, size: int, manifest: Manifest) -> None:
