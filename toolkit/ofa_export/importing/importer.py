@@ -22,7 +22,7 @@ from ofa_export.data.sample import DataSet
 from ofa_export.data.tables import as_text, collect, scan_columns
 from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
 from ofa_export.importing.foreign_files import foreign_model
-from ofa_export.importing.imported_net import ImportedNet
+from ofa_export.importing.imported_net import PADDING, ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
@@ -37,6 +37,9 @@ from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
 from ofa_export.training.training_loop import stage_seed
+
+READS_PADDING = ("query.basis.weight", "key.basis.weight", "value.basis.weight", "ffn_in.basis.weight")
+"""Layers of what is trained later that may read the vectors of items, padded dimensions included."""
 
 VALIDATION = 1000
 ITEM_GROUPS = 20
@@ -94,6 +97,13 @@ def import_checkpoint(
     net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
+    if PADDING in net.tensors:
+        notes.append(
+            "Row 0 of the embeddings, which stands for padding, is not zero; it is kept, because the source looks at "
+            "it wherever a history is padded. If positions start at 0 in your code, as in the published form of "
+            "SASRec.pytorch, set row 0 of 'item_emb.weight' to zero and give --format pmixer instead."
+        )
+    net = net.padded()
     keys = source_keys(len(net.table), source.items)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
@@ -125,6 +135,9 @@ def neutral_network(
     for name, value in model.state_dict().items():
         # A generator starts at zero; without the history the controller's logits are those of its bias.
         value.copy_(torch.zeros_like(value) if name == "controller.head_out.weight" else tensors.get(name, value))
+        if name.endswith(READS_PADDING):
+            # What a device decodes of padded dimensions is not quite zero.
+            value[:, config.normalised_width :] = 0
     return model
 
 
