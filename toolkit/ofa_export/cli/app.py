@@ -23,6 +23,7 @@ from ofa_export.cli.commands import (
     train,
     validate,
 )
+from ofa_export.cli.render.standard_streams import ends_with_stdout, open_streams
 
 app = typer.Typer(
     name="ofa-export",
@@ -72,4 +73,6 @@ for module in (
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    open_streams()
+    with ends_with_stdout():
+        app()

@@ -11,6 +11,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from ofa_export.errors import InteractionsError
+from ofa_export.support.input import check_regular
 
 # Names that common data sets give to our columns, lower case and without separators.
 _ALIASES = {
@@ -45,6 +46,7 @@ def scan_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str]
     if suffix not in (".csv", ".parquet"):
         raise InteractionsError(f"{path} ends in '{suffix}'. Give a file that ends in .csv or .parquet.")
     with _sentences(path):
+        check_regular(path)
         found = _csv_header(path) if suffix == ".csv" else list(pl.read_parquet_schema(path))
         _require(path, theirs, found)
         if suffix == ".csv":

@@ -9,7 +9,8 @@ from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.errors import FleetError
 from ofa_export.fleet.store import FleetStore
-from ofa_export.support.output import atomic_write, check_output
+from ofa_export.support.atomic import atomic_write
+from ofa_export.support.output import check_output
 
 
 def collect(store: FleetStore, name: str, path: Path, *, force: bool) -> Manifest:
@@ -31,7 +32,7 @@ def collect(store: FleetStore, name: str, path: Path, *, force: bool) -> Manifes
     check_output(path, force=force)
     found = store.manifest(name)
     entries = [(entry.name, store.read_entry(entry)) for entry in found.entries]
-    with atomic_write(path) as file:
+    with atomic_write(path, replace=force) as file:
         write_archive(file, [(manifest.ENTRY, found.to_bytes()), *entries])
         if file.tell() > found.budget_bytes:
             raise FleetError(f"bundle {name} has {file.tell():,} bytes, over its budget of {found.budget_bytes:,}.")

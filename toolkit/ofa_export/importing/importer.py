@@ -30,7 +30,7 @@ from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.support.output import atomic_folder
+from ofa_export.support.atomic import atomic_folder
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED

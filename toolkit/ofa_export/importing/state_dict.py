@@ -12,6 +12,7 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from ofa_export.errors import CheckpointError
+from ofa_export.support.input import open_regular
 
 TORCH_STARTS = (b"PK", b"\x80")
 """First bytes of files of torch.save: a zip archive, or a pickle (older ones)."""
@@ -30,7 +31,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         CheckpointError: no such file, damaged, more than tensors in it, or something else than named tensors.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(9)
         # Safetensors starts with the length of its header in eight bytes, which may be any, and the header with "{".
         found = _load_torch(path) if start.startswith(TORCH_STARTS) and start[8:] != b"{" else _load_safetensors(path)

@@ -19,6 +19,7 @@ from ofa_export.planning.limits import Limits, check_budget
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import require
+from ofa_export.support.input import read_regular
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe
 
@@ -185,8 +186,8 @@ def parse_group(text: str) -> int | None:
 
 def _sizes(checkpoint: Path) -> ModelConfig:
     try:
-        return ModelConfig.model_validate(json.loads((checkpoint / "config.json").read_bytes())["model"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return ModelConfig.model_validate(json.loads(read_regular(checkpoint / "config.json"))["model"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # Imported here: only what is wrong needs the whole reader, which says what it is.
         from ofa_export.model.checkpoint_reader import load_checkpoint
 

@@ -57,10 +57,10 @@ def evaluate(
     require("train", *([REPORT] if html else []), by="The command evaluate")
     from ofa_export.api import evaluate as evaluate_one
     from ofa_export.cli.render.progress import TrainingBars
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_outputs
 
-    if html is not None:
-        check_output(html, force=force)
+    check_outputs((html,), force=force)
     from ofa_export.cli.render.evaluation_view import evaluation_text
     from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 
@@ -77,7 +77,7 @@ def evaluate(
             for path in checkpoints or [SAMPLE_CHECKPOINT]
         ]
     if html is not None:
-        with atomic_write(html) as file:
+        with atomic_write(html, replace=force) as file:
             file.write(evaluation_html(evaluations).encode())
     if json_output:
         print_json(evaluation_json(evaluations))

@@ -83,10 +83,11 @@ def fleet(
     from ofa_export.fleet.make_fleet import check_place, make_fleet
     from ofa_export.fleet.runners import process_runner, ray_runner
     from ofa_export.fleet.store import FleetStore
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_outputs, refuse_dash
 
-    if html is not None:
-        check_output(html, force=force or resume)
+    refuse_dash(output)
+    check_outputs((html,), force=force or resume)
     store = FleetStore(output)
     check_place(store, resume=resume, force=force)
     jobs = fleet_jobs(checkpoint, wanted)
@@ -94,7 +95,7 @@ def fleet(
         index = make_fleet(jobs, store, runner=runner, resume=resume, progress=progress)
     stored = store.stored_bytes()
     if html is not None:
-        with atomic_write(html) as file:
+        with atomic_write(html, replace=force or resume) as file:
             file.write(fleet_html(index, stored=stored).encode())
     if json_output:
         print_json(fleet_json(index, url=output, stored=stored))

@@ -58,13 +58,14 @@ def session(
     from ofa_export.cli.render.views import print_session
     from ofa_export.data.item_keys import read_item_keys
     from ofa_export.planning.make_session_pack import make_session_pack
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_output
 
     check_output(output, force=force)
     keys = read_item_keys(items)
     with Bundle.open(bundle) if bundle else nullcontext() as held:
         made = make_session_pack(opened(checkpoint), keys, group=group, bundle=held)
-    with atomic_write(output) as file:
+    with atomic_write(output, replace=force) as file:
         write_archive(file, made.pack.entries())
     pack, left_out = made.pack, made.left_out
     if json_output:
