@@ -38,6 +38,7 @@ from ofa_export.model.checkpoint import (
     ValidationSet,
     files_digest,
 )
+from ofa_export.model.checkpoint_folder import check_folder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
@@ -50,8 +51,6 @@ VALUES_AT_ONCE = 2**22
 """Values that are looked at in one go: what says which are finite is small beside a mapped table."""
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-PICKLE_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -108,22 +107,7 @@ def _load(path: Path, copy: Path) -> Checkpoint:
 
 
 def _read_files(path: Path, copy: Path) -> dict[str, File]:
-    try:
-        next(path.iterdir(), None)
-    except NotADirectoryError as error:
-        if path.suffix in PICKLE_SUFFIXES:
-            raise CheckpointError(
-                f"'{path}' is a pickle, which can run code when it is read; it was not opened. "
-                "A checkpoint is a folder made by `ofa-export train`."
-            ) from error
-        raise CheckpointError(
-            f"'{path}' is a file. A checkpoint is a folder made by `ofa-export train online-retail -o CHECKPOINT`."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"There is no checkpoint folder '{path}'. Make one with `ofa-export train online-retail -o CHECKPOINT`, "
-            "or leave the argument out to use the sample checkpoint."
-        ) from error
+    check_folder(path)
     files: dict[str, File] = {}
     for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION):
         try:

@@ -19,9 +19,9 @@ from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
-from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
 from ofa_export.support.atomic import atomic_folder, atomic_write, put_back
-from ofa_export.support.output import final_path, output_lock, refuse_dash
+from ofa_export.support.output import check_checkpoint_output, final_path, output_lock, refuse_dash
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
@@ -161,7 +161,7 @@ def _folder_of_histories(output: Path, *, force: bool) -> Iterator[Path]:
     target = final_path(output)
     folder = target.with_name(f".{target.name}.histories")
     if is_first():
-        check_free(output, force=force)
+        check_checkpoint_output(output, force=force)
         # A killed run leaves it behind.
         shutil.rmtree(folder, ignore_errors=True)
         _make(folder)
@@ -250,30 +250,9 @@ def held_output(output: Path, *, force: bool) -> Iterator[None]:
         return
     refuse_dash(output)
     with output_lock(output):
-        check_free(output, force=force)
+        put_back(output)
+        check_checkpoint_output(output, force=force)
         yield
-
-
-def check_free(output: Path, *, force: bool) -> None:
-    """Refuse an output folder before any work is spent on it.
-
-    Args:
-        output: where a checkpoint shall appear.
-        force: whether a checkpoint there may be replaced.
-
-    Raises:
-        OutputError: something is there already.
-    """
-    put_back(output)
-    if output.is_symlink() and not output.exists() and not force:
-        raise OutputError(f"The output '{output}' is a link that leads nowhere. Add --force to make what it leads to.")
-    if output.exists() and not force:
-        raise OutputError(f"The output '{output}' exists. Add --force to replace it, or choose another name.")
-    if output.exists() and not (output / CONFIG).is_file():
-        raise OutputError(
-            f"The output '{output}' exists and is not a checkpoint; --force replaces only checkpoints. "
-            "Choose another name, or remove it yourself."
-        )
 
 
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:

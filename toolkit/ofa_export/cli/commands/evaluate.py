@@ -55,13 +55,18 @@ def evaluate(
     from ofa_export.support.extras import REPORT, require
 
     require("train", *([REPORT] if html else []), by="The command evaluate")
-    from ofa_export.api import evaluate as evaluate_one
-    from ofa_export.cli.render.progress import TrainingBars
+    from ofa_export.cli.given import check_checkpoints, check_interactions
+    from ofa_export.data.data_recipe import check_split
     from ofa_export.support.atomic import atomic_write
     from ofa_export.support.output import check_outputs
 
     check_outputs((html,), force=force)
+    check_split(split)
+    check_checkpoints(*checkpoints or ())
+    check_interactions(interactions)
+    from ofa_export.api import evaluate as evaluate_one
     from ofa_export.cli.render.evaluation_view import evaluation_text
+    from ofa_export.cli.render.progress import TrainingBars
     from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 
     with TrainingBars() as bars:

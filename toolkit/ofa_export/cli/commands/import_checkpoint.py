@@ -61,6 +61,14 @@ def import_state_dict(
     from ofa_export.support.extras import require
 
     require("train", by="The command import")
+    from ofa_export.cli.given import check_interactions, check_tensors
+    from ofa_export.importing.source import check_format
+    from ofa_export.support.output import check_checkpoint_output
+
+    check_format(source_format)
+    check_checkpoint_output(output, force=force)
+    check_tensors(state_dict)
+    check_interactions(interactions, others=[titles, items])
     from ofa_export.api import import_checkpoint
 
     made = import_checkpoint(

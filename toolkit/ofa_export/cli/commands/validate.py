@@ -63,6 +63,7 @@ def validate(
 
     from ofa_export.api import converter_extras, opened
     from ofa_export.api import validate as validate_bundle
+    from ofa_export.cli.given import check_checkpoints
     from ofa_export.cli.render.bundle_paths import bundle_paths
     from ofa_export.support.atomic import atomic_write
     from ofa_export.support.extras import REPORT, require
@@ -74,6 +75,7 @@ def validate(
     check_outputs((junit, html), force=force)
     policy, names = load_recipe("tolerance", tolerance, TolerancePolicy), target_names(target)
     paths = bundle_paths(bundles)
+    check_checkpoints(checkpoint)
     require(*converter_extras(paths, cross=cross), *([REPORT] if html else []), by="The command validate")
 
     reference, reports = opened(checkpoint), []
