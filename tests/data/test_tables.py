@@ -103,7 +103,7 @@ def test_old_line_ends_give_a_short_sentence() -> None:
     assert len(message := refusal(CASES / "cr_only.csv")) < 400 and "carriage return" in message
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n\n"])
+@pytest.mark.parametrize("content", [b"", b"\n\n\n", b"\xef\xbb\xbf", b"\x1f"])
 def test_an_empty_file_is_refused(csv: Path, content: bytes) -> None:
     csv.write_bytes(content)
     assert "is empty" in refusal(csv)

@@ -99,15 +99,13 @@ def _head(path: Path) -> tuple[bytes, bool]:
 
 def _lines(path: Path, head: bytes) -> tuple[str, ...]:
     """Return the first lines that are there as a whole."""
-    if not head.strip():
-        raise InteractionsError(f"{path} is empty. It needs a header line and one line per interaction.")
     whole = head if len(head) <= HEAD else head[: head.rfind(b"\n") + 1]
     if b"\n" not in head and b"\r" in head:
         raise InteractionsError(
             f"{path} ends its lines with a carriage return alone, as old Macs did. "
             f"Write line feeds instead: tr '\\r' '\\n' < {path.name} > new.csv."
         )
-    if not whole:
+    if head and not whole:
         raise InteractionsError(
             f"{path} has a first line of more than {HEAD:,} bytes. "
             "Write a line per interaction, with a line feed after it."
@@ -118,7 +116,10 @@ def _lines(path: Path, head: bytes) -> tuple[str, ...]:
         raise InteractionsError(not_utf_8(path)) from error
     if "\0" in text:
         raise InteractionsError(f"{path} is no text: it holds zero bytes. Give CSV, JSON lines or Parquet.")
-    return tuple(line for line in text.replace("\r\n", "\n").split("\n", _SHOWN_LINES)[:_SHOWN_LINES] if line.strip())
+    lines = text.replace("\r\n", "\n").split("\n", _SHOWN_LINES)[:_SHOWN_LINES]
+    if not (filled := tuple(line for line in lines if line.strip())):
+        raise InteractionsError(f"{path} is empty. It needs a header line and one line per interaction.")
+    return filled
 
 
 def not_utf_8(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,16 +165,26 @@ def _text(path: Path, content: Content, columns: Sequence[str], named: Mapping[s
     if content.separator == "::":
         names = samples[0] if headed else numbers(len(samples[0]))
         lines = pl.scan_csv(
-            path, separator=_NO_SEPARATOR, quote_char=None, has_header=False, infer_schema=False, glob=False,
-            new_columns=["line"], skip_rows=int(headed),
-        )  # fmt: skip
+            path,
+            separator=_NO_SEPARATOR,
+            quote_char=None,
+            has_header=False,
+            infer_schema=False,
+            glob=False,
+            new_columns=["line"],
+            skip_rows=int(headed),
+        )
         fields = pl.col("line").str.splitn("::", len(names)).struct.rename_fields(list(names))
         table = lines.select(fields).unnest("line")
     else:
         table = pl.scan_csv(
-            path, separator=content.separator, has_header=headed, infer_schema=False, glob=False,
+            path,
+            separator=content.separator,
+            has_header=headed,
+            infer_schema=False,
+            glob=False,
             new_columns=None if headed else numbers(len(samples[0])),
-        )  # fmt: skip
+        )
         names = tuple(table.collect_schema().names())
     kind = f"CSV{_SEPARATED_BY[content.separator]}"
     layout = dict[str, str]()
@@ -194,11 +205,18 @@ def _cells(content: Content) -> list[list[str]]:
     """Return the values of the first lines; quotes count but where '::' separates."""
     if content.separator == "::":
         return [line.split("::") for line in content.lines]
-    cells = pl.read_csv(
-        StringIO("\n".join(content.lines)), separator=content.separator, has_header=False, infer_schema=False,
-        truncate_ragged_lines=True, ignore_errors=True,
-    ).fill_null("")  # fmt: skip
-    return [list(row) for row in cells.rows()]
+    with warnings.catch_warnings():
+        # What is wrong with the lines is said when they are read in earnest.
+        warnings.simplefilter("ignore")
+        cells = pl.read_csv(
+            StringIO("\n".join(content.lines)),
+            separator=content.separator,
+            has_header=False,
+            infer_schema=False,
+            truncate_ragged_lines=True,
+            ignore_errors=True,
+        )
+    return [list(row) for row in cells.fill_null("").rows()] or [[content.lines[0]]]
 
 
 def _table(path: Path, table: pl.LazyFrame, kind: str, chosen: Mapping[str, str], *, headed: bool) -> Table:
