@@ -54,9 +54,9 @@ def _load_torch(path: Path) -> object:
         raise CheckpointError(
             f"'{path}' holds more than tensors, and reading that can run code; it was not read. Where you trust the "
             "file and have the package it was made with (RecBole saves its configuration along), keep the tensors "
-            "alone:\n"
-            f"  saved = torch.load({str(path)!r}, weights_only=False)\n"
-            "  torch.save(saved['state_dict'], 'state_dict.pth')"
+            "alone:",
+            f"saved = torch.load({str(path)!r}, weights_only=False)",
+            "torch.save(saved['state_dict'], 'state_dict.pth')",
         ) from error
     except OSError:
         raise

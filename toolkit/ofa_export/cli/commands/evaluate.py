@@ -61,7 +61,8 @@ def evaluate(
 
     if html is not None:
         check_output(html, force=force)
-    from ofa_export.cli.render.evaluation_view import evaluation_text
+    from ofa_export.cli.render.console import print_out
+    from ofa_export.cli.render.evaluation_view import evaluation_lines
     from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 
     with TrainingBars() as bars:
@@ -82,4 +83,4 @@ def evaluate(
     if json_output:
         print_json(evaluation_json(evaluations))
     else:
-        print(evaluation_text(evaluations))
+        print_out(*evaluation_lines(evaluations))
