@@ -188,9 +188,9 @@ def _only_tensors(path: Path, found: object) -> dict[str, Tensor]:
         keys = "".join(f"[{key!r}]" for key in alike[0].split("."))
         raise CheckpointError(
             f"'{path}' holds {len(alike)} sets of tensors of the same names: {', '.join(map(repr, alike))}. Keep the "
-            "one that is meant:\n"
-            f"  saved = torch.load({str(path)!r}, map_location='cpu')\n"
-            f"  torch.save(saved{keys}, 'state_dict.pth')"
+            "one that is meant:",
+            f"saved = torch.load({str(path)!r}, map_location='cpu')",
+            f"torch.save(saved{keys}, 'state_dict.pth')",
         )
     return sets[place]
 

@@ -65,7 +65,8 @@ def evaluate(
     check_checkpoints(*checkpoints or ())
     check_interactions(interactions)
     from ofa_export.api import evaluate as evaluate_one
-    from ofa_export.cli.render.evaluation_view import evaluation_text
+    from ofa_export.cli.render.console import print_out
+    from ofa_export.cli.render.evaluation_view import evaluation_lines
     from ofa_export.cli.render.progress import TrainingBars
     from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 
@@ -87,4 +88,4 @@ def evaluate(
     if json_output:
         print_json(evaluation_json(evaluations))
     else:
-        print(evaluation_text(evaluations))
+        print_out(*evaluation_lines(evaluations))

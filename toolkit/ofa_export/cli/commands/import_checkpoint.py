@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ofa_export.cli.render.console import print_err
 from ofa_export.cli.render.options import ForceOption, JsonOption, examples
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
@@ -82,7 +82,7 @@ def import_state_dict(
         rank=rank,
         seed=seed,
         force=force,
-        progress=lambda what, done, total: print(what, file=sys.stderr),
+        progress=lambda what, done, total: print_err(what),
     )
     if json_output:
         from ofa_export.cli.render.results import trained_json

@@ -65,6 +65,7 @@ def session(
     from ofa_export.api import opened
     from ofa_export.bundle.archive import write_archive
     from ofa_export.bundle.reader import Bundle
+    from ofa_export.cli.render.console import print_out
     from ofa_export.cli.render.results import session_json
     from ofa_export.cli.render.views import print_session
     from ofa_export.planning.make_session_pack import make_session_pack
@@ -80,4 +81,6 @@ def session(
     else:
         print_session(str(output), pack.bytes, pack.fields)
         if left_out:
-            print(f"\nLeft out, already in {bundle} with every bit plane: {len(left_out):,} of {len(keys):,} items")
+            print_out(
+                "", f"Left out, already in {bundle} with every bit plane: {len(left_out):,} of {len(keys):,} items"
+            )

@@ -80,8 +80,7 @@ def validate(
 
     reference, reports = opened(checkpoint), []
 
-    from rich.console import Console
-
+    from ofa_export.cli.render.console import rich_console
     from ofa_export.cli.render.progress import spinner
     from ofa_export.validation.reports.html import validation_html
     from ofa_export.validation.reports.json import reports_to_json
@@ -103,7 +102,7 @@ def validate(
                 )
             )
         if not json_output:
-            print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
+            print_report(reports[-1], rich_console(stderr=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)
     if junit is not None:
         with atomic_write(junit, replace=force) as file:
