@@ -26,6 +26,8 @@ def print_report(report: Report, console: Console) -> None:
         console: where to; its width decides where lines are broken.
     """
     console.print(_heading(report))
+    if report.coverage:
+        console.print(Text(report.coverage.text))
     console.print(_table(report.findings))
     unsettled = [finding for finding in report.findings if finding.status != "pass"]
     for finding in sorted(unsettled, key=severity, reverse=True):
