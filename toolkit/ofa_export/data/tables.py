@@ -19,7 +19,7 @@ from ofa_export.data.columns import (
     is_typed,
     numbers,
     published_layout,
-    shown,
+    quoted,
     without_header,
 )
 from ofa_export.data.content import Content, look_at, not_utf_8
@@ -58,7 +58,7 @@ class Table:
     def name(self, role: str) -> str:
         """Return what the file calls a column, fit for a message."""
         name = self.chosen[role]
-        return name if name.isidentifier() or name.isdecimal() else shown(name)
+        return name if name.isidentifier() or name.isdecimal() else quoted(name)
 
     def place(self) -> str:
         """Say which row is called row 1."""
