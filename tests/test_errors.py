@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ofa_export import errors
 from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, RejectionCode, UnknownNameError
+from ofa_export.foreign_text import shown
 
 LINE = re.compile(r"^ +(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
 
@@ -78,9 +79,9 @@ def test_a_suggestion_is_always_one_of_the_choices(given_name: str, choices: lis
     error = UnknownNameError("thing", given_name, choices)
     assert error.choices == tuple(sorted(choices))
     head, near, _ = str(error).partition("Did you mean ")
-    assert head.startswith(f"There is no thing '{given_name}'.")
+    assert head.startswith(shown(f"There is no thing '{given_name}'."))
     if near:
-        assert any(f"'{choice}'?" in str(error) for choice in choices)
+        assert any(shown(f"'{choice}'?") in str(error) for choice in choices)
 
 
 def test_a_budget_error_counts_and_numbers_its_ways_out() -> None:

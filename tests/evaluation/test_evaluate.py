@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ofa_export.cli.render.evaluation_view import evaluation_text
+from ofa_export.cli.render.evaluation_view import evaluation_lines
 from ofa_export.errors import ConfigError
 from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.evaluate import Evaluation, evaluate
@@ -101,7 +101,7 @@ def test_controls_alone_measure_our_tiles_at_every_size(
 
 
 def test_the_reports_hold_every_row(evaluations: list[Evaluation], tmp_path: Path) -> None:
-    text, page = evaluation_text(evaluations), evaluation_html(evaluations)
+    text, page = "\n".join(evaluation_lines(evaluations)), evaluation_html(evaluations)
     plain = json.loads(json.dumps(evaluation_json(evaluations)))
     for row in rows(evaluations):
         assert row.label in text

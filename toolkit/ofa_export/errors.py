@@ -1,5 +1,7 @@
 """Errors that a user can meet, with the exit codes that they end the command with.
 
+Their texts may quote anything: what an error is made of is shown as `foreign_text` shows it.
+
 Each is a kind of the one it hangs from:
 
     OfaExportError                 1  a defect of ours when nothing more specific fits
@@ -34,14 +36,28 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import ClassVar
 
-MAX_QUOTED = 1000
-"""Characters of a reason to refuse a file."""
+from ofa_export.foreign_text import shown
+
+MAX_LINES = 40
+"""Lines below the first one of an error's text."""
 
 
 class OfaExportError(Exception):
-    """Base of all errors of this package; its text is one or more sentences that say what to do."""
+    """Base of all errors of this package; its text is one or more sentences that say what to do.
+
+    Args:
+        text: the first line. Whatever it quotes, it stays one line and harmless.
+        lines: what follows below it, indented: a list of mistakes or of ways out, the words of another program.
+    """
 
     exit_code: int = 1
+
+    def __init__(self, text: str, *lines: str) -> None:
+        more = [f"and {len(lines) - MAX_LINES:,} more lines"] if len(lines) > MAX_LINES else []
+        super().__init__(*map(shown, (text, *lines[:MAX_LINES], *more)))
+
+    def __str__(self) -> str:
+        return "\n  ".join(self.args)
 
 
 class ConfigError(OfaExportError):
@@ -107,7 +123,7 @@ class BudgetError(OfaExportError):
             f"The budget cannot be met: needed {needed:,} bytes, available {available:,} bytes, "
             f"shortfall {self.shortfall:,} bytes."
         )
-        super().__init__(_numbered(problem, self.ways_out))
+        super().__init__(problem, *_numbered(self.ways_out))
 
     @property
     def shortfall(self) -> int:
@@ -127,7 +143,7 @@ class LimitsError(OfaExportError):
 
     def __init__(self, problem: str, *, ways_out: Sequence[str]) -> None:
         self.ways_out = tuple(ways_out)
-        super().__init__(_numbered(problem, self.ways_out))
+        super().__init__(problem, *_numbered(self.ways_out))
 
 
 class NumericsError(OfaExportError):
@@ -207,10 +223,8 @@ class _EntryError(Exception):
 
     def __init__(self, reason: str, *, code: RejectionCode, entry: str | None = None) -> None:
         self.code = code
-        # Both may quote a hostile file: no control character of it reaches a terminal, and no text without an end.
-        self.reason, self.entry = _shown(reason), None if entry is None else _shown(entry)
-        entry, reason = self.entry, self.reason
-        super().__init__(f"{self.kind} rejected{f' at {entry}' if entry else ''}: {reason}")
+        self.reason, self.entry = shown(reason), None if entry is None else shown(entry)
+        super().__init__(f"{self.kind} rejected{f' at {self.entry}' if self.entry else ''}: {self.reason}")
 
 
 class BundleError(_EntryError, RejectedError):
@@ -268,9 +282,9 @@ class RefusedBundlesError(OfaExportError):
         # A store that refuses one bundle says the same of all.
         reasons = {reason: name for name, reason, _ in reversed(refused)}
         told = [(name, reason) for name, reason, _ in refused if reasons[reason] == name][: self.SHOWN]
-        lines += [f"{name}: {reason}" for name, reason in told]
+        lines += [line for name, reason in told for line in f"{name}: {reason}".splitlines()]
         rest = [name for name, *_ in refused if name not in dict(told)]
-        super().__init__("\n".join([*lines, *([f"The same way: {', '.join(rest)}."] if rest else [])]))
+        super().__init__(*lines, *([f"The same way: {', '.join(rest)}."] if rest else []))
 
 
 class MissingToolError(OfaExportError):
@@ -291,13 +305,9 @@ class LoweringError(OfaExportError):
 
     def __init__(self, *, converter: str, stage: str, graph: str | None, detail: str) -> None:
         self.converter, self.stage, self.graph = converter, stage, graph
-        super().__init__(f"{converter}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")
+        whole = f"{converter}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}"
+        super().__init__(*whole.splitlines())
 
 
-def _shown(text: str) -> str:
-    whole = (text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…").replace("\n", " ")
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in whole)
-
-
-def _numbered(problem: str, ways_out: Sequence[str]) -> str:
-    return "\n".join([problem, *(f"  {number}. {way}" for number, way in enumerate(ways_out, start=1))])
+def _numbered(ways_out: Sequence[str]) -> list[str]:
+    return [f"{number}. {way}" for number, way in enumerate(ways_out, start=1)]

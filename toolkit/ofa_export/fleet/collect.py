@@ -10,7 +10,8 @@ from ofa_export.bundle.manifest import Manifest
 from ofa_export.errors import FleetError
 from ofa_export.fleet.index import FleetBundle
 from ofa_export.fleet.store import FleetStore
-from ofa_export.support.output import atomic_write, check_output
+from ofa_export.support.atomic import atomic_write
+from ofa_export.support.output import check_output
 
 
 def collect(store: FleetStore, bundle: FleetBundle, path: Path, *, force: bool) -> Manifest:
@@ -33,7 +34,7 @@ def collect(store: FleetStore, bundle: FleetBundle, path: Path, *, force: bool) 
     check_output(path, force=force)
     found = store.manifest(bundle)
     entries = [(entry.name, store.read_entry(entry)) for entry in found.entries]
-    with atomic_write(path) as file:
+    with atomic_write(path, replace=force) as file:
         write_archive(file, [(manifest.ENTRY, found.to_bytes()), *entries])
         if file.tell() > found.budget_bytes:
             raise FleetError(

@@ -20,7 +20,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from ofa_export.bundle.archive import Buffer
 from ofa_export.errors import ConfigError, MissingToolError, OfaExportError, OutputError, StoreError
-from ofa_export.support.output import atomic_write
+from ofa_export.support.atomic import atomic_write
 
 ANSWER_S = 60.0
 """Seconds that a store may take for a small answer, where its package can be told so (S3, HTTP, Google, Azure)."""

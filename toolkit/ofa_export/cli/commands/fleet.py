@@ -77,10 +77,11 @@ def fleet(
     extras = [*([REPORT] if html else []), *([] if ray is None else ["fleet"])]
     require(*converters_for(wanted.runtime, wanted.converter), *extras, by="The command fleet")
     from ofa_export.fleet.store import FleetStore
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_outputs, refuse_dash
 
-    if html is not None:
-        check_output(html, force=force or resume)
+    refuse_dash(output)
+    check_outputs((html,), force=force or resume)
     # Before PyTorch is imported and a cluster started; `make_fleet` looks once more.
     store = FleetStore(output)
     store.check_lasts()
@@ -97,7 +98,7 @@ def fleet(
         made = make_fleet(jobs, store, runner=runner, resume=resume, force=force, progress=progress)
     stored = store.stored_bytes()
     if html is not None:
-        with atomic_write(html) as file:
+        with atomic_write(html, replace=force or resume) as file:
             file.write(fleet_html(made.index, stored=stored).encode())
     if json_output:
         print_json(fleet_json(made, url=store.shown, stored=stored))

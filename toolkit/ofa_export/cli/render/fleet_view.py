@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 from ofa_export.cli.render.columns import columns
+from ofa_export.cli.render.console import print_out
 from ofa_export.fleet.make_fleet import MadeFleet
 
 
@@ -22,12 +23,12 @@ def print_fleet(made: MadeFleet, *, url: str, stored: int) -> None:
         (one.name, f"{one.bytes:,}", f"{one.budget_bytes:,}", f"{one.tiles}/{one.tiles_total}", one.ndcg_at_10 or "")
         for one in index.bundles
     ]
-    print(columns([("bundle", "bytes", "budget", "tiles", "NDCG@10"), *rows], align="<>>>>"))
+    print_out(*columns([("bundle", "bytes", "budget", "tiles", "NDCG@10"), *rows], align="<>>>>"))
     total = sum(one.bytes for one in index.bundles)
-    print(f"\n{url}: {len(rows)} bundles of {total:,} bytes, stored in {stored:,} ({stored / total:.0%})")
+    print_out("", f"{url}: {len(rows)} bundles of {total:,} bytes, stored in {stored:,} ({stored / total:.0%})")
     if made.made_again:
-        print(f"Made again, as other bytes were there: {', '.join(made.made_again)}")
-    print(f"Take one out with: ofa-export collect {shlex.quote(url)} {shlex.quote(rows[0][0])}")
+        print_out(f"Made again, as other bytes were there: {', '.join(made.made_again)}")
+    print_out(f"Take one out with: ofa-export collect {shlex.quote(url)} {shlex.quote(rows[0][0])}")
 
 
 def fleet_json(made: MadeFleet, *, url: str, stored: int) -> dict[str, Any]:
