@@ -80,9 +80,32 @@ class FleetStore:
                 "Name a folder or a bucket."
             )
 
+    def check_free(self, *, resume: bool, force: bool) -> None:
+        """Refuse a place that does not answer or holds something else.
+
+        Args:
+            resume: whether to go on with the fleet that is there.
+            force: whether to replace the fleet that is there.
+
+        Raises:
+            OutputError: something is there that may not be replaced.
+            StoreError: the place does not answer, or refuses.
+        """
+        if self.exists():
+            if not (resume or force):
+                raise OutputError(
+                    f"'{self.shown}' holds a fleet already; add --resume to go on with it, --force to replace it, or "
+                    "choose another place."
+                )
+        elif not self.is_free():
+            raise OutputError(
+                f"'{self.shown}' holds other files. A fleet needs a folder of its own; choose another name."
+            )
+
     def is_free(self) -> bool:
         """Tell whether there is nothing but what a command left that was killed while it planned."""
-        return all(name == LOCK or _MARK.fullmatch(name) or _PART.fullmatch(name) for name in self._folder.files())
+        left = (name == LOCK or _MARK.fullmatch(name) or _PART.fullmatch(name) for name in self._folder.files())
+        return all(left)
 
     @contextmanager
     def claimed(self) -> Iterator[str]:
