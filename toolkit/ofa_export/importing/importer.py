@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,8 @@ from ofa_export.bundle.tile_order import plane_order
 from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
-from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.data.summary import order_sentence, summary, title_sentence
+from ofa_export.data.tables import as_text, collect, open_table
 from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
 from ofa_export.importing.imported_net import ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
@@ -50,12 +51,14 @@ class Source:
         format: a name of `FORMATS`.
         heads: attention heads; the default of the source's own configuration when None.
         items: file that maps source ids to item keys; keys are the numbers when None.
+        columns: our name of a column -> its name in the files, where that differs.
     """
 
     state_dict: Path
     format: str
     heads: int | None = None
     items: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +68,12 @@ class Imported:
     Args:
         checkpoint: what was written.
         notes: sentences about what was assumed and what was left out.
+        lines: sentences about the data.
     """
 
     checkpoint: Checkpoint
     notes: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def import_checkpoint(
@@ -108,10 +113,11 @@ def import_checkpoint(
     net = reader.read(read_state_dict(source.state_dict), heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
-    keys = source_keys(len(net.table), source.items)
+    keys = source_keys(len(net.table), source.items, columns=source.columns)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
@@ -119,7 +125,12 @@ def import_checkpoint(
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
-    return Imported(checkpoint=checkpoint, notes=(*notes, *dropped))
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    return Imported(
+        checkpoint=checkpoint,
+        notes=(*notes, *dropped, *(order if data.coarse_times else ())),
+        lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
+    )
 
 
 def neutral_network(
@@ -229,12 +240,13 @@ FORMATS: Mapping[str, SourceFormat] = {
 }
 
 
-def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
+def source_keys(count: int, path: Path | None, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the key of each item of the source.
 
     Args:
         count: n, items of the source without padding.
-        path: CSV or Parquet with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        path: table with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         n keys, those of source ids 1 … n.
@@ -244,7 +256,7 @@ def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
     """
     if path is None:
         return tuple(str(number) for number in range(1, count + 1))
-    rows = scan_columns(path, ("source_id", "item_id"))
+    rows = open_table(path, ("source_id", "item_id"), named=columns, elsewhere=("item_id",)).rows
     keys = rows.select(as_text(path, rows, "source_id"), as_text(path, rows, "item_id"))
     table = collect(path, keys).drop_nulls().unique(maintain_order=True)
     numbers = table["source_id"].cast(pl.Int64, strict=False)
