@@ -73,6 +73,7 @@ def title_sentence(titles: Mapping[str, str], item_keys: Iterable[str]) -> tuple
     if not found:
         raise InteractionsError(
             f"None of the titles is that of an item. They are for {', '.join(map(quoted, list(titles)[:3]))}, items "
-            f"are called {', '.join(map(quoted, keys[:3]))}. Give ids as the interactions have them, or leave out --titles."
+            f"are called {', '.join(map(quoted, keys[:3]))}. "
+            "Give ids as the interactions have them, or leave out --titles."
         )
     return (f"Titles: {found:,} of {len(keys):,} items have one; {len(titles) - found:,} titles match none of them.",)
