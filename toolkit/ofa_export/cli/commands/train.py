@@ -49,6 +49,14 @@ def train(
     titles: Annotated[
         Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
     ] = None,
+    validation_histories: Annotated[
+        str | None,
+        typer.Option(
+            "--validation-histories",
+            metavar="KIND",
+            help="What the checkpoint keeps of people: real, synthetic or none.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped, even by a kill.")
@@ -60,13 +68,14 @@ def train(
     from ofa_export.support.extras import require
 
     require("train", by="The command train")
-    from ofa_export.cli.given import check_checkpoints, check_interactions
+    from ofa_export.cli.given import check_checkpoints, check_history_kind, check_interactions
     from ofa_export.support.output import check_checkpoint_output
     from ofa_export.support.recipes import load_recipe
     from ofa_export.training.train_recipe import TrainRecipe
 
     with _said_once():
         load_recipe("train", recipe, TrainRecipe)
+        check_history_kind(validation_histories)
         check_interactions(interactions, others=[titles])
         check_checkpoints(start)
         check_checkpoint_output(output, force=force)
@@ -84,6 +93,7 @@ def train(
                     recipe=recipe,
                     titles=titles,
                     start=None if start is None else opened(start),
+                    validation_histories=validation_histories,
                     seed=seed,
                     resume=resume,
                     force=force,
