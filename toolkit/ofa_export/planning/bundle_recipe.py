@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -74,6 +75,14 @@ class BundleRecipe(_Common):
         kept = {"adaptation": "required", "rank": None, "depth_cap": None, "items": None}
         fields = self.model_dump(mode="json")
         return {name: value for name, value in fields.items() if name not in kept or kept[name] != value}
+
+    @property
+    def text(self) -> str:
+        """As a bundle carries it, JSON without `tiles`, which stand in the embedding layout.
+
+        So two ways to the same tiles give the same bytes.
+        """
+        return json.dumps({name: value for name, value in self.plain().items() if name != "tiles"}, sort_keys=True)
 
 
 Auto = Annotated[Literal["auto"], Tag("auto")]
