@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ofa_export.bundle.document import OrderName
 from ofa_export.bundle.tile_order import TileOrder
-from ofa_export.model.checkpoint_files import CONFIG, ITEMS, VALIDATION, WEIGHTS
+from ofa_export.model.checkpoint_folder import CONFIG, ITEMS, VALIDATION, WEIGHTS
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn

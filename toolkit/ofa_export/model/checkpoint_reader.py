@@ -32,7 +32,15 @@ from ofa_export.model.checkpoint import (
     CheckpointConfig,
     ValidationSet,
 )
-from ofa_export.model.checkpoint_files import CONFIG, DIGESTED, ITEMS, VALIDATION, WEIGHTS, files_digest
+from ofa_export.model.checkpoint_folder import (
+    CONFIG,
+    DIGESTED,
+    ITEMS,
+    VALIDATION,
+    WEIGHTS,
+    files_digest,
+    open_folder,
+)
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
@@ -48,8 +56,6 @@ VALUES_AT_ONCE = 2**22
 COPIED_AT_ONCE = 2**20
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-PICKLE_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -106,23 +112,8 @@ def _load(path: Path, copy: Path) -> Checkpoint:
 
 
 def _read_files(path: Path, copy: Path) -> dict[str, File]:
-    try:
-        # Opened once: should another folder take its name meanwhile, no file comes from that one.
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except NotADirectoryError as error:
-        if path.suffix in PICKLE_SUFFIXES:
-            raise CheckpointError(
-                f"'{path}' is a pickle, which can run code when it is read; it was not opened. "
-                "A checkpoint is a folder made by `ofa-export train`."
-            ) from error
-        raise CheckpointError(
-            f"'{path}' is a file. A checkpoint is a folder made by `ofa-export train online-retail -o CHECKPOINT`."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"There is no checkpoint folder '{path}'. Make one with `ofa-export train online-retail -o CHECKPOINT`, "
-            "or leave the argument out to use the sample checkpoint."
-        ) from error
+    # Opened once: should another folder take its name meanwhile, no file comes from that one.
+    folder = open_folder(path)
     try:
         return {name: _copied(path, folder, name, copy) for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION)}
     finally:

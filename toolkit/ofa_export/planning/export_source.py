@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofa_export.errors import CheckpointError
-from ofa_export.model.checkpoint_files import folder_digest
+from ofa_export.model.checkpoint_folder import folder_digest
 
 if TYPE_CHECKING:
     from ofa_export.model.checkpoint import Checkpoint

@@ -59,6 +59,36 @@ def check_output(path: Path, *, force: bool) -> None:
         raise OutputError(f"The output {path} exists already; add --force to replace it, or choose another name.")
 
 
+def check_checkpoint_output(path: Path, *, force: bool) -> None:
+    """Refuse the folder of a checkpoint that cannot or must not be written, before any work is spent on it.
+
+    Args:
+        path: where the checkpoint shall appear.
+        force: whether a checkpoint there may be replaced.
+
+    Raises:
+        OutputError: something is there already (without `force`), or something else than a checkpoint; or the folder
+            around it is missing or not writable.
+    """
+    refuse_dash(path)
+    if path.is_symlink() and not path.exists() and not force:
+        raise OutputError(f"The output '{path}' is a link that leads nowhere. Add --force to make what it leads to.")
+    if path.exists() and not force:
+        raise OutputError(f"The output '{path}' exists. Add --force to replace it, or choose another name.")
+    if path.exists() and not (path / "config.json").is_file():
+        raise OutputError(
+            f"The output '{path}' exists and is not a checkpoint; --force replaces only checkpoints. "
+            "Choose another name, or remove it yourself."
+        )
+    folder = final_path(path).parent
+    if not folder.is_dir():
+        raise OutputError(
+            f"The output '{path}' cannot be written: {folder} is not an existing folder; create it first."
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"The output '{path}' cannot be written: no permission to write in {folder}.")
+
+
 def check_outputs(paths: Iterable[Path | None], *, force: bool) -> None:
     """Check every output that a command was given.
 

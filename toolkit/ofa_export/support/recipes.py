@@ -57,9 +57,9 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
     try:
         return recipe_class.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {_place(item['loc'])}: {_problem(item)}" for item in error.errors()]
+        lines = [f"{_place(item['loc'])}: {_problem(item)}" for item in error.errors()]
         count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-        raise ConfigError("\n".join([f"Recipe '{path}' has {count}:", *lines])) from error
+        raise ConfigError(f"Recipe '{path}' has {count}:", *lines) from error
 
 
 def _problem(item: ErrorDetails) -> str:

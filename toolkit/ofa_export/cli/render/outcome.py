@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from ofa_export.cli.render.standard_streams import CLOSED_PIPE, abandon_stdout, say
+from ofa_export.cli.render.console import print_err, print_traceback
+from ofa_export.cli.render.console import print_json as print_json
+from ofa_export.cli.render.standard_streams import CLOSED_PIPE, abandon_stdout
 from ofa_export.errors import (
     BudgetError,
     BundleError,
@@ -22,6 +22,7 @@ from ofa_export.errors import (
     OutputError,
     SessionPackError,
 )
+from ofa_export.foreign_text import shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,7 +71,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
-            say("Stopped.")
+            print_err("Stopped.")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             abandon_stdout()
@@ -81,11 +82,6 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             _defect(error, as_json=as_json)
 
     return wrapper
-
-
-def print_json(result: Any) -> None:
-    """Print the machine-readable result on stdout."""
-    print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
@@ -99,9 +95,9 @@ def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
         if isinstance(error, BundleError | DeltaError | SessionPackError):
             described |= {"code": error.code, "entry": error.entry}
         print_json({"error": described})
-    say(f"Error: {error}")
+    print_err(*f"Error: {error}".split("\n"))
     if error.exit_code == OfaExportError.exit_code:
-        say(REQUEST)
+        print_err(REQUEST)
     raise typer.Exit(error.exit_code)
 
 
@@ -114,11 +110,13 @@ def _refused(error: OSError, *, as_json: bool) -> NoReturn:
 
 
 def _defect(error: Exception, *, as_json: bool) -> NoReturn:
-    say("".join(traceback.format_exception(error)) + REQUEST)
+    print_traceback()
+    print_err(REQUEST)
     if as_json:
         print_json({"error": _described(error, exit_code=OfaExportError.exit_code)})
     raise typer.Exit(OfaExportError.exit_code) from None
 
 
 def _described(error: Exception, *, exit_code: int) -> dict[str, Any]:
-    return {"type": type(error).__name__, "exit_code": exit_code, "message": str(error)}
+    message = str(error) if isinstance(error, OfaExportError) else shown(str(error))
+    return {"type": type(error).__name__, "exit_code": exit_code, "message": message}

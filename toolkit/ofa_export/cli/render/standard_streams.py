@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+
+from ofa_export.cli.render.console import print_err
 
 CLOSED_PIPE = 141
 """Exit code that shells show for SIGPIPE."""
@@ -52,19 +54,13 @@ def ends_with_stdout() -> Iterator[None]:
         if error.filename is not None:
             raise
         abandon_stdout()
-        say(f"Error: The output cannot be used: {error.strerror}. Choose another place.")
+        print_err(f"Error: The output cannot be used: {error.strerror}. Choose another place.")
         raise SystemExit(UNUSABLE) from None
     except SystemExit:
         # Typer ends with code 1 when a reader leaves in the middle of a help text, and puts its own stdout in place.
         if sys.stdout is not stdout:
             raise SystemExit(CLOSED_PIPE) from None
         raise
-
-
-def say(text: str) -> None:
-    """Print a line on stderr; where that cannot be written, the exit code alone says how the command ended."""
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
 
 
 def abandon_stdout() -> None:

@@ -119,7 +119,8 @@ def _try(build: Build, part: Path, cpu: Cpu) -> None:
     if done.returncode:
         raise MissingToolError(
             f"{QEMU} could not start {build.title} on {cpu.model}; version 7.2 and newer can, in Debian's package "
-            f"qemu-user-static. It says:\n{(done.stderr or done.stdout).strip()}"
+            f"qemu-user-static. It says:",
+            *(done.stderr or done.stdout).strip().splitlines(),
         )
 
 
