@@ -14,6 +14,7 @@ from ofa_export.bundle.document import Bytes, Digest, Name, first_problem
 from ofa_export.bundle.manifest import Count, Score
 from ofa_export.errors import FleetError
 from ofa_export.support.frozen_model import FiniteModel
+from ofa_export.support.plain_values import TextError, read_json
 
 VERSION: Literal["2.0"] = "2.0"
 
@@ -86,7 +87,10 @@ class FleetIndex(FiniteModel):
             FleetError: it is of another version, or damaged.
         """
         try:
+            read_json(data)
             return cls.model_validate_json(data)
+        except TextError as error:
+            raise FleetError(f"fleet.json is damaged or of another version: {error}.") from error
         except ValidationError as error:
             raise FleetError(
                 f"fleet.json is damaged or of another version: {first_problem(error)} Have it made again: the same "
