@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ofa_export.validation.checks.sweep import _wrong_kinds, sweep_findings
+from ofa_export.validation.checks.sweep import agreeing_elsewhere, sweep_findings, wrong_kinds
 from ofa_export.validation.sweep import Sweep, Swept, block_combinations
 from ofa_export.validation.tolerance import Limit
 
@@ -33,7 +33,7 @@ def sweep(snr_db: list[float]) -> Sweep:
 def wrong(first: list[float], again: list[float] | None = None) -> dict[int, tuple[str, str]]:
     second = None if again is None else lambda _: sweep(again)
     found = sweep(first)
-    return _wrong_kinds(found, found.lengths, [THETA], FLOOR, second)
+    return wrong_kinds(found, found.lengths, [THETA], FLOOR, second)
 
 
 def test_a_kind_is_wrong_when_none_of_its_histories_agrees() -> None:
@@ -44,6 +44,13 @@ def test_a_kind_that_was_unlucky_agrees_at_a_second_look() -> None:
     first = [130, 130, 50, 130, 50, 50, 130, 130]
     assert wrong(first, again=[50.0] * 7 + [130.0]) == {}
     assert wrong(first, again=[50.0] * 8) == {3: THETA}
+
+
+def test_a_kind_is_the_cause_only_where_all_others_agree() -> None:
+    one = sweep([130, 130, 50, 50, 50, 130, 130, 130])
+    assert agreeing_elsewhere(one, one.lengths, {2: THETA}, FLOOR) == pytest.approx(5 / 6)
+    all_of_them = sweep([50.0] * 8)
+    assert agreeing_elsewhere(all_of_them, all_of_them.lengths, dict.fromkeys((1, 2, 3, 4), THETA), FLOOR) == 0
 
 
 def test_all_combinations_of_few_blocks_and_the_telling_ones_of_many() -> None:
