@@ -121,10 +121,10 @@ def test_two_titles_for_one_item_are_refused(tmp_path: Path) -> None:
         read_titles(path)
 
 
-def test_a_missing_title_column_suggests_the_near_one(tmp_path: Path) -> None:
+def test_a_missing_title_column_names_the_option(tmp_path: Path) -> None:
     path = tmp_path / "titles.csv"
-    path.write_text("item_id,description\n9,Plate\n")
-    with pytest.raises(InteractionsError, match="rename 'description' to 'title'"):
+    path.write_text("item_id,colour\n9,red\n")
+    with pytest.raises(InteractionsError, match="--title-column"):
         read_titles(path)
 
 

@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
-from ofa_export.bundle.envelope import map_bundle, read_envelope
+from ofa_export.bundle.envelope import read_bundle, read_envelope
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.registry import converter_of, other_converter
-from ofa_export.errors import BundleError, ConfigError, UnknownNameError
+from ofa_export.errors import BundleError, ConfigError
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import CHECKPOINT, require
 from ofa_export.support.progress_callback import ProgressCallback, no_progress
 from ofa_export.support.recipes import load_recipe
 
 if TYPE_CHECKING:
-    from ofa_export.data.histories import Split
+    from ofa_export.data.data_recipe import Split
     from ofa_export.evaluation.evaluate import Evaluation
     from ofa_export.model.checkpoint import Checkpoint
     from ofa_export.planning.bundle_recipe import OpenRecipe
@@ -80,8 +80,8 @@ def train(
     from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.model.checkpoint import Checkpoint
     from ofa_export.training.distributed import is_first, processes
+    from ofa_export.training.train import held_output, train_on_frozen_base
     from ofa_export.training.train import train as train_stages
-    from ofa_export.training.train import train_on_frozen_base
     from ofa_export.training.train_recipe import TrainRecipe
 
     resolved = recipe if isinstance(recipe, TrainRecipe) else load_recipe("train", str(recipe), TrainRecipe)
@@ -89,7 +89,7 @@ def train(
     if start is not None:
         files = None if str(interactions) in SAMPLES else files or SOURCE_HISTORIES
         run = partial(train_on_frozen_base, start)
-    with processes():
+    with processes(), held_output(Path(output), force=force):
         data = load_dataset(interactions, titles=None if titles is None else Path(titles), recipe=files)
         told = _Stages(progress or _warn)
         for warning in data.warnings if is_first() else ():
@@ -141,15 +141,17 @@ def import_checkpoint(
     require(TRAINING_EXTRA, by="Importing a checkpoint")
     from ofa_export.data.catalogue import SOURCE_HISTORIES
     from ofa_export.data.sample import SAMPLES, load_dataset
-    from ofa_export.importing.importer import Source
     from ofa_export.importing.importer import import_checkpoint as import_source
+    from ofa_export.importing.source import Source
     from ofa_export.model.checkpoint import Checkpoint
+    from ofa_export.training.train import held_output
 
-    recipe = None if str(interactions) in SAMPLES else SOURCE_HISTORIES
-    data = load_dataset(interactions, titles=None if titles is None else Path(titles), recipe=recipe)
-    keys = None if items is None else Path(items)
-    source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys)
-    made = import_source(source, data, Path(output), rank=rank, seed=seed, force=force)
+    with held_output(Path(output), force=force):
+        recipe = None if str(interactions) in SAMPLES else SOURCE_HISTORIES
+        data = load_dataset(interactions, titles=None if titles is None else Path(titles), recipe=recipe)
+        keys = None if items is None else Path(items)
+        source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys)
+        made = import_source(source, data, Path(output), rank=rank, seed=seed, force=force)
     told = _Stages(progress or _warn)
     for note in (*data.warnings, *made.notes):
         told.note(f"{NOTE}{note}")
@@ -285,13 +287,12 @@ def evaluate(
         MissingToolError: the extra `train` is not installed.
     """
     require(TRAINING_EXTRA, by="Evaluating")
-    from ofa_export.data.histories import Split
+    from ofa_export.data.data_recipe import check_split
     from ofa_export.evaluation.controls import ControlRuns
     from ofa_export.evaluation.evaluate import evaluate as evaluate_subject
     from ofa_export.evaluation.subject import open_subject
 
-    if split not in get_args(Split):
-        raise UnknownNameError("split", split, get_args(Split))
+    check_split(split)
     subject = open_subject(opened(checkpoint), interactions=None if interactions is None else str(interactions))
     told = progress or no_progress
     runs = ControlRuns(subject=subject, store=ContentCache(), progress=_Stages(told)) if controls or tables else None
@@ -327,7 +328,7 @@ def converter_extras(bundles: Iterable[Bundle | Path | str], *, cross: bool = Fa
     names = []
     for bundle in bundles:
         with suppress(BundleError):
-            known = bundle if isinstance(bundle, Bundle) else read_envelope(memoryview(map_bundle(bundle)))
+            known = bundle if isinstance(bundle, Bundle) else read_envelope(read_bundle(bundle))
             manifest = known.manifest
             name = converter_of(manifest.runtime.name, manifest.tools)
             names += [name, other_converter(name)] if cross else [name]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ofa_export.cli.render.console import print_err
 from ofa_export.cli.render.options import ForceOption, JsonOption, examples
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
@@ -61,6 +61,14 @@ def import_state_dict(
     from ofa_export.support.extras import require
 
     require("train", by="The command import")
+    from ofa_export.cli.given import check_interactions, check_tensors
+    from ofa_export.importing.source import check_format
+    from ofa_export.support.output import check_checkpoint_output
+
+    check_format(source_format)
+    check_checkpoint_output(output, force=force)
+    check_tensors(state_dict)
+    check_interactions(interactions, others=[titles, items])
     from ofa_export.api import import_checkpoint
 
     made = import_checkpoint(
@@ -74,7 +82,7 @@ def import_state_dict(
         rank=rank,
         seed=seed,
         force=force,
-        progress=lambda what, done, total: print(what, file=sys.stderr),
+        progress=lambda what, done, total: print_err(what),
     )
     if json_output:
         from ofa_export.cli.render.results import trained_json

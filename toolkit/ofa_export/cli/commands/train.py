@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +60,16 @@ def train(
     from ofa_export.support.extras import require
 
     require("train", by="The command train")
+    from ofa_export.cli.given import check_checkpoints, check_interactions
+    from ofa_export.support.output import check_checkpoint_output
+    from ofa_export.support.recipes import load_recipe
+    from ofa_export.training.train_recipe import TrainRecipe
+
+    with _said_once():
+        load_recipe("train", recipe, TrainRecipe)
+        check_interactions(interactions, others=[titles])
+        check_checkpoints(start)
+        check_checkpoint_output(output, force=force)
     from ofa_export.api import opened
     from ofa_export.api import train as train_checkpoint
     from ofa_export.cli.render.progress import TrainingBars
@@ -92,3 +105,14 @@ def train(
         from ofa_export.cli.render.views import print_trained
 
         print_trained(str(output), made.config)
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Let one process say what is wrong, where `torchrun` has started several; the others end with the same code."""
+    try:
+        yield
+    except OfaExportError as error:
+        if os.environ.get("RANK", "0") != "0":
+            raise typer.Exit(error.exit_code) from None
+        raise

@@ -114,7 +114,8 @@ def layers_plot(errors: Sequence[LayerError]) -> str:
                 axes.barh(row, added[row], height=0.36, color=OURS, gid=f"added-{row}")
             else:
                 axes.barh(row, end, height=0.36, color=BAD, gid=f"not-finite-{row}")
-            name = error.layer if len(error.layer) <= LONGEST_NAME else f"…{error.layer[1 - LONGEST_NAME :]}"
+            name = shown(error.layer)
+            name = name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
             axes.text(0, row - 0.25, name, va="bottom")
             adds = snr_text(error.own_snr_db, finite=finite[row])
             axes.text(end, row - 0.25, adds, va="bottom", ha="right", color=GREY)
