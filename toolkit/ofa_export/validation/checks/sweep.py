@@ -102,14 +102,15 @@ def _history_finding(comparison: Comparison, output: Output, swept: Swept, floor
         )
     worst = int(swept.snr_db.argmin())
     below = int((~(swept.snr_db >= floor.limit)).sum())
-    lost = "values that are NaN or infinite" if np.isnan(swept.abs_err[worst]) else f"{swept.abs_err[worst]:.2e}"
+    error = swept.abs_err[worst]
+    lost = "values that are NaN or infinite" if np.isnan(error) else f"an absolute error of {error:.2e}"
     return at_least(
         f"sweep.{graph}.{name}.snr_db",
         float(swept.snr_db[worst]),
         floor.limit,
         "dB",
-        f"{subject}, history by history; the worst of {count} is {described(comparison, worst)}, with an absolute "
-        f"error of {lost}; {below or 'none'} of them {'is' if below == 1 else 'are'} below the limit.",
+        f"{subject}, history by history; the worst of {count} is {described(comparison, worst)}, with {lost}; "
+        f"{below or 'none'} of them {'is' if below == 1 else 'are'} below the limit.",
     )
 
 
@@ -205,17 +206,20 @@ def agreeing_elsewhere(sweep: Sweep, kinds: NDArray[Any], wrong: Mapping[int, Ou
 
 
 def _kinds_finding(assertion: str, subject: str, wrong: dict[str, Output], floor: Limit, elsewhere: float) -> Finding:
-    texts = [f"{kind} ({output} of {graph})" for kind, (graph, output) in list(wrong.items())[:NAMED]]
-    more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
-    cause = "" if elsewhere >= ELSEWHERE else ", too few to say that this is the cause, which was not found"
-    text = f"{', '.join(texts)}{more}; elsewhere {elsewhere:.0%} agree{cause}" if wrong else "none"
+    text = ": none"
+    if wrong and elsewhere < ELSEWHERE:
+        text = f"; elsewhere {elsewhere:.0%} agree, too few to say that this is the cause, which was not found"
+    elif wrong:
+        texts = [f"{kind} ({output} of {graph})" for kind, (graph, output) in list(wrong.items())[:NAMED]]
+        more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+        text = f": {', '.join(texts)}{more}; elsewhere {elsewhere:.0%} agree"
     return at_most(
         f"{assertion}.differing_count",
         len(wrong),
         0,
         "count",
-        f"{subject} with which no history agrees with PyTorch that rounds as the runtime does to {floor.limit:g} dB: "
-        f"{text}.",
+        f"{subject} with which no history agrees with PyTorch that rounds as the runtime does to {floor.limit:g} "
+        f"dB{text}.",
     )
 
 
