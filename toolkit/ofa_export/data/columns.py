@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from ofa_export.errors import InteractionsError
@@ -117,7 +117,13 @@ def _published_titles(columns: list[list[str]], all_like: Callable[..., bool]) -
 
 
 def choose_columns(
-    path: Path, found: Sequence[str], wanted: Sequence[str], *, named: Mapping[str, str], layout: Mapping[str, str]
+    path: Path,
+    found: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    named: Mapping[str, str],
+    layout: Mapping[str, str],
+    elsewhere: Collection[str] = (),
 ) -> dict[str, str]:
     """Decide which columns of a file are meant.
 
@@ -127,6 +133,7 @@ def choose_columns(
         wanted: our names.
         named: our name -> the name in the file, as the user says; others are recognised.
         layout: our name -> number of the column, from `published_layout`.
+        elsewhere: our names whose columns may have been named for another file; they count where there is such a one.
 
     Returns:
         Our name -> name in the file.
@@ -137,7 +144,7 @@ def choose_columns(
     by_name = {untyped(name): name for name in reversed(found)} | {name: name for name in found}
     chosen, missing = dict[str, str](), list[str]()
     for role in wanted:
-        if role in named:
+        if role in named and not (role in elsewhere and (role in layout or named[role] not in by_name)):
             candidates = [by_name[named[role]]] if named[role] in by_name else []
         elif role in by_name:
             candidates = [by_name[role]]

@@ -19,7 +19,8 @@ from ofa_export.bundle.tile_order import plane_order
 from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
-from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.data.summary import order_sentence, summary, title_sentence
+from ofa_export.data.tables import as_text, collect, open_table
 from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
 from ofa_export.importing.foreign_files import foreign_model
 from ofa_export.importing.imported_net import ImportedNet
@@ -50,10 +51,12 @@ class Imported:
     Args:
         checkpoint: what was written.
         notes: sentences about what was assumed and what was left out.
+        lines: sentences about the data.
     """
 
     checkpoint: Checkpoint
     notes: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def import_checkpoint(
@@ -95,10 +98,11 @@ def import_checkpoint(
     net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
-    keys = source_keys(len(net.table), source.items)
+    keys = source_keys(len(net.table), source.items, columns=source.columns)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
@@ -106,7 +110,12 @@ def import_checkpoint(
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
-    return Imported(checkpoint=checkpoint, notes=(*notes, *dropped))
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    return Imported(
+        checkpoint=checkpoint,
+        notes=(*notes, *dropped, *(order if data.coarse_times else ())),
+        lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
+    )
 
 
 def neutral_network(
@@ -204,12 +213,13 @@ READERS: Mapping[str, ReadSource] = {
 """What translates the tensors of each format of `importing.source`."""
 
 
-def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
+def source_keys(count: int, path: Path | None, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the key of each item of the source.
 
     Args:
         count: n, items of the source without padding.
-        path: CSV or Parquet with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        path: table with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         n keys, those of source ids 1 … n.
@@ -219,7 +229,7 @@ def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
     """
     if path is None:
         return tuple(str(number) for number in range(1, count + 1))
-    rows = scan_columns(path, ("source_id", "item_id"))
+    rows = open_table(path, ("source_id", "item_id"), named=columns, elsewhere=("item_id",)).rows
     keys = rows.select(as_text(path, rows, "source_id"), as_text(path, rows, "item_id"))
     table = collect(path, keys).drop_nulls().unique(maintain_order=True)
     numbers = table["source_id"].cast(pl.Int64, strict=False)

@@ -18,6 +18,7 @@ from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
+from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
 from ofa_export.support.atomic import atomic_folder, atomic_write, put_back
@@ -97,8 +98,7 @@ def train(
     with processes(), _folder_of_histories(output, force=force) as place:
         shown = progress if is_first() else Silent()
         histories = _histories(data, place, seed=seed)
-        for warning in repetition_warning(histories.repeated_rows):
-            shown.note(f"Note: {warning}")
+        _describe(histories, data, shown)
         check_groups(users=histories.users, groups=recipe.model.user_groups)
         run = initial_run(histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed)
@@ -144,6 +144,7 @@ def train_on_frozen_base(
         for note in notes:
             shown.note(note)
         histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
+        _describe(histories, data, shown)
         run = run_on_frozen_base(start, histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
         titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
@@ -180,6 +181,18 @@ def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
         return replace(made, rows=np.empty(0, np.int32))
 
     return replace(from_first(make), rows=mapped_rows(folder))
+
+
+def _describe(histories: Histories, data: DataSet, progress: Progress) -> None:
+    """Say what is trained on and what is not."""
+    for warning in repetition_warning(histories.left_out.repeated_rows):
+        progress.note(f"Note: {warning}")
+    titles = title_sentence(data.titles, histories.item_keys)
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    for line in (*summary(histories, data.recipe), *titles):
+        progress.note(line)
+    for line in order:
+        progress.note(f"Note: {line}" if data.coarse_times else line)
 
 
 def _run(
