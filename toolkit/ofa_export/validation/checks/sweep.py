@@ -174,11 +174,12 @@ def wrong_kinds(
     Returns:
         Kind -> the first output that says so.
     """
+    agrees = {output: sweep.outputs[output].snr_db >= floor.limit for output in outputs}
     wrong = {}
     for kind in (each for each in np.unique(kinds).tolist() if each >= 0):
-        mine = kinds == kind
-        suspects = [output for output in outputs if not (sweep.outputs[output].snr_db[mine] >= floor.limit).any()]
-        if suspects and again is not None:
+        suspects = [output for output in outputs if not agrees[output][kinds == kind].any()]
+        # Where no history of any kind agrees, a second look would not find one either.
+        if suspects and again is not None and any(agrees[output].any() for output in suspects):
             more = again(kind).outputs
             suspects = [output for output in suspects if not (more[output].snr_db >= floor.limit).any()]
         if suspects:

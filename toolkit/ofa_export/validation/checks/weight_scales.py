@@ -123,18 +123,19 @@ def compare_scales(
         return with_scale(rounding, inputs, layer=worst.layer, bias=bias, output=place, error=error)
 
     # The estimate is that of a network that rounds nothing; what the scale does where activations are rounded counts.
-    error *= size_of(outputs, expected, scaled(error))
-    certain = max(abs(error) - SURE * float(worst.standard_error[place]), 0)
-    gone = share_gone(outputs, expected, scaled(error))
-    text = (
-        f"{subject}; the most suspicious is output {place} of {worst.layer}, by {error:+.2%} +- "
-        f"{worst.standard_error[place]:.2%}. With it PyTorch that rounds as the runtime does deviates by "
-        f"{max(gone, 0):.0%} less, in the median history"
-    )
+    tried = error * size_of(outputs, expected, scaled(error))
+    gone = share_gone(outputs, expected, scaled(tried))
+    suspect = f"{subject}; the most suspicious is output {place} of {worst.layer}, by"
+    effect = f"PyTorch that rounds as the runtime does deviates by {max(gone, 0):.0%} less, in the median history"
     if gone < CAUSE:
-        sentence = f"{text}; a cause would take {CAUSE:.0%} away. This scale is not the cause, which was not found."
+        sentence = (
+            f"{suspect} {error:+.2%}. With the size that fits best {effect}; a cause would take {CAUSE:.0%} away. "
+            "This scale is not the cause, which was not found."
+        )
         return at_most(f"scales.{name}.error_share", 0, limit.limit, "share", sentence)
-    sentence = f"{text}: this scale is the cause."
+    doubt = float(worst.standard_error[place])
+    sentence = f"{suspect} {tried:+.2%} +- {doubt:.2%}. With it {effect}: this scale is the cause."
+    certain = max(abs(tried) - SURE * doubt, 0)
     return at_most(f"scales.{name}.error_share", certain, limit.limit, "share", sentence)
 
 
