@@ -28,7 +28,14 @@ from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_pu
 from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
 from ofa_export.importing.state_dict import read_state_dict
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
+from ofa_export.model.checkpoint import (
+    Checkpoint,
+    CheckpointConfig,
+    DataCard,
+    ValidationSet,
+    checkpoint_files,
+)
+from ofa_export.model.checkpoint_folder import HistoryKind
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
@@ -38,6 +45,7 @@ from ofa_export.support.output import check_checkpoint_output
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
+from ofa_export.training.kept_histories import SAID, kept_histories
 from ofa_export.training.training_loop import stage_seed
 
 VALIDATION = 1000
@@ -60,7 +68,14 @@ class Imported:
 
 
 def import_checkpoint(
-    source: Source, data: DataSet, output: Path, *, rank: int = 8, seed: int = 0, force: bool = False
+    source: Source,
+    data: DataSet,
+    output: Path,
+    *,
+    rank: int = 8,
+    seed: int = 0,
+    kept: HistoryKind = "real",
+    force: bool = False,
 ) -> Imported:
     """Write a checkpoint that scores as its source does, and from which the remaining stages can be trained.
 
@@ -72,6 +87,7 @@ def import_checkpoint(
         output: folder of the checkpoint.
         rank: r of the generated weights that later training adds.
         seed: of the draws: ties, validation histories, and the start of what is trained later.
+        kept: what validation histories the checkpoint keeps; see `training.kept_histories`.
         force: replace an existing checkpoint.
 
     Returns:
@@ -106,14 +122,15 @@ def import_checkpoint(
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
-        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), seed=seed)
+        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), kept=kept, seed=seed)
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
     order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    said = () if kept == "real" else (SAID[kept],)
     return Imported(
         checkpoint=checkpoint,
-        notes=(*notes, *dropped, *(order if data.coarse_times else ())),
+        notes=(*notes, *dropped, *said, *(order if data.coarse_times else ())),
         lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
     )
 
@@ -153,7 +170,13 @@ def _provenance(source: Source, heads: int) -> dict[str, Any]:
 
 
 def _checkpoint(
-    model: AdaptiveRecommender, histories: Histories, data: DataSet, provenance: dict[str, Any], *, seed: int
+    model: AdaptiveRecommender,
+    histories: Histories,
+    data: DataSet,
+    provenance: dict[str, Any],
+    *,
+    kept: HistoryKind,
+    seed: int,
 ) -> Checkpoint:
     config = model.config
     validation = _validation(histories, config, seed=seed)
@@ -167,6 +190,7 @@ def _checkpoint(
         "interactions": len(histories.rows),
         "measured": {IMPORTED: provenance},
         "probe_ndcg_at_10": {**baseline_quality(histories, validation), "static": quality, "adapted": quality},
+        "validation_histories": kept,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     card = DataCard(
@@ -183,7 +207,14 @@ def _checkpoint(
         centroids=np.zeros((1, config.width), np.float32),
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept_histories(
+            kept,
+            validation,
+            histories,
+            model,
+            user_groups=np.zeros(histories.users, np.int32),
+            seed=stage_seed(seed, "kept"),
+        ),
     )
 
 

@@ -19,7 +19,7 @@ class SelfTestRecipe(FrozenModel):
     """Size of the vectors by which a phone checks itself.
 
     Args:
-        cases: real histories; their lengths go from 1 item to a full history.
+        cases: made histories; their lengths go from 1 item to a full history.
         candidates: items that each history scores.
         tile_items: items whose codes are checked.
         min_snr_db: what the scores of every case must reach, in decibels; None for what the precision allows.
