@@ -36,6 +36,7 @@ from ofa_export.validation.checks.bundle import accepted_finding
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.layers.layer_error import LayerError
+from ofa_export.validation.reports.coverage import Coverage
 from ofa_export.validation.reports.expected_quality import ExpectedQuality, QualityPoint
 from ofa_export.validation.reports.report import Report, Subject
 from ofa_export.validation.sessions import Latency, ScoreSample
@@ -271,6 +272,21 @@ def full(good: Report) -> Report:
     return replace(
         good,
         environment={"system": "Linux x86_64", "torch": "2.13.0"},
+        coverage=Coverage(
+            real_histories=214,
+            made_histories=1225,
+            repeats=26,
+            lengths=50,
+            all_lengths=50,
+            history_items=3100,
+            candidate_items=3145,
+            all_items=3145,
+            candidate_places=99,
+            all_candidate_places=100,
+            block_combinations=4,
+            all_block_combinations=4,
+            gate_combinations=3,
+        ),
         layers=tuple(
             LayerError(
                 graph="adapt",

@@ -31,7 +31,7 @@ def resized_tiles(contents: BundleContents, budget: int) -> int:
     complete, held = with_every_tile(contents), contents.table.tile_count
     tiles = fit_tiles(complete, budget, ways_out=lambda: _ways_out(complete, held))
     if tiles > held:
-        raise ConfigError("\n".join(_going_up(complete, held, tiles, budget)))
+        raise ConfigError(*_going_up(complete, held, tiles, budget))
     return tiles
 
 
@@ -81,4 +81,4 @@ def _going_up(complete: BundleContents, held: int, tiles: int, budget: int) -> I
     if largest >= smallest_budget(complete, complete.floor_tiles):
         ways.insert(0, f"Use --budget {largest}, the largest that these {held} tiles serve, or a smaller one.")
     for number, way in enumerate(ways, start=1):
-        yield f"  {number}. {way}"
+        yield f"{number}. {way}"

@@ -19,43 +19,29 @@ from ofa_export.bundle.tile_order import plane_order
 from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
-from ofa_export.data.tables import as_text, collect, scan_columns
-from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
+from ofa_export.data.summary import order_sentence, summary, title_sentence
+from ofa_export.data.tables import as_text, collect, open_table
+from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
+from ofa_export.importing.foreign_files import foreign_model
 from ofa_export.importing.imported_net import ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
+from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
 from ofa_export.importing.state_dict import read_state_dict
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.support.output import atomic_folder
+from ofa_export.support.atomic import atomic_folder
+from ofa_export.support.output import check_checkpoint_output
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
-from ofa_export.training.train import check_free
 from ofa_export.training.training_loop import stage_seed
 
 VALIDATION = 1000
 ITEM_GROUPS = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Request for an import.
-
-    Args:
-        state_dict: the file with the tensors.
-        format: a name of `FORMATS`.
-        heads: attention heads; the default of the source's own configuration when None.
-        items: file that maps source ids to item keys; keys are the numbers when None.
-    """
-
-    state_dict: Path
-    format: str
-    heads: int | None = None
-    items: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +51,12 @@ class Imported:
     Args:
         checkpoint: what was written.
         notes: sentences about what was assumed and what was left out.
+        lines: sentences about the data.
     """
 
     checkpoint: Checkpoint
     notes: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def import_checkpoint(
@@ -96,22 +84,25 @@ def import_checkpoint(
         OutputError: the output exists or cannot be written.
         UnknownNameError: there is no such format.
     """
-    check_free(output, force=force)
-    if source.format not in FORMATS:
-        raise UnknownNameError("format", source.format, FORMATS)
-    reader, notes = FORMATS[source.format], list[str]()
+    check_checkpoint_output(output, force=force)
+    check_format(source.format)
+    notes = list[str]()
     if source.heads is None:
-        heads = reader.default_heads
+        heads = DEFAULT_HEADS[source.format]
         notes.append(f"The tensors do not tell the number of attention heads; {heads} was assumed. Else give --heads.")
     else:
         heads = source.heads
-    net = reader.read(read_state_dict(source.state_dict), heads)
+    tensors = read_state_dict(source.state_dict)
+    if (other := foreign_model(tensors, format=source.format)) is not None:
+        raise CheckpointError(f"'{source.state_dict}' does not fit format {source.format}. {other}")
+    net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
-    keys = source_keys(len(net.table), source.items)
+    keys = source_keys(len(net.table), source.items, columns=source.columns)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
@@ -119,7 +110,12 @@ def import_checkpoint(
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
-    return Imported(checkpoint=checkpoint, notes=(*notes, *dropped))
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    return Imported(
+        checkpoint=checkpoint,
+        notes=(*notes, *dropped, *(order if data.coarse_times else ())),
+        lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
+    )
 
 
 def neutral_network(
@@ -207,34 +203,23 @@ class ReadSource(Protocol):
         """Check and translate the tensors."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceFormat:
-    """A code base whose state dicts can be read.
-
-    Args:
-        read: translates its tensors.
-        default_heads: what its own configuration says when nobody changes it.
-    """
-
-    read: ReadSource
-    default_heads: int
-
-
-FORMATS: Mapping[str, SourceFormat] = {
-    "pmixer": SourceFormat(read=read_published, default_heads=1),
-    "pmixer-unmasked": SourceFormat(read=read_unmasked, default_heads=1),
-    "pmixer-norm-first": SourceFormat(read=read_norm_first, default_heads=1),
-    "pmixer-norm-last": SourceFormat(read=read_norm_last, default_heads=1),
-    "recbole": SourceFormat(read=read_recbole, default_heads=2),
+READERS: Mapping[str, ReadSource] = {
+    "pmixer": read_published,
+    "pmixer-unmasked": read_unmasked,
+    "pmixer-norm-first": read_norm_first,
+    "pmixer-norm-last": read_norm_last,
+    "recbole": read_recbole,
 }
+"""What translates the tensors of each format of `importing.source`."""
 
 
-def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
+def source_keys(count: int, path: Path | None, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the key of each item of the source.
 
     Args:
         count: n, items of the source without padding.
-        path: CSV or Parquet with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        path: table with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         n keys, those of source ids 1 … n.
@@ -244,7 +229,7 @@ def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
     """
     if path is None:
         return tuple(str(number) for number in range(1, count + 1))
-    rows = scan_columns(path, ("source_id", "item_id"))
+    rows = open_table(path, ("source_id", "item_id"), named=columns, elsewhere=("item_id",)).rows
     keys = rows.select(as_text(path, rows, "source_id"), as_text(path, rows, "item_id"))
     table = collect(path, keys).drop_nulls().unique(maintain_order=True)
     numbers = table["source_id"].cast(pl.Int64, strict=False)

@@ -18,6 +18,7 @@ from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.protocol import Converter
 from ofa_export.converters.registry import runtime_of
 from ofa_export.converters.schemes import minimum_runtime
+from ofa_export.foreign_text import markdown, markdown_lines
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.bundle_recipe import BundleRecipe
@@ -153,22 +154,24 @@ history {seen} the ranking. Validation histories chose the epochs, so test users
 {rows}| full table | {curve.full_table:.4f} |
 {_baselines(checkpoint)}
 ## Data and licence
-{data.name}, licence {data.licence or "not stated"}.
+{markdown(data.name)}, licence {markdown(data.licence or "not stated")}.
 
-{data.attribution}
+{markdown_lines(data.attribution)}
 """
 
 
 def _recipe(checkpoint: Checkpoint) -> str:
     recipe = checkpoint.config.training.get("recipe")
-    return str(recipe["description"]) if isinstance(recipe, dict) and "description" in recipe else "not recorded"
+    if not isinstance(recipe, dict) or "description" not in recipe:
+        return "not recorded"
+    return markdown(str(recipe["description"]))
 
 
 def _baselines(checkpoint: Checkpoint) -> str:
     measured = checkpoint.config.training.get("probe_ndcg_at_10")
     if not isinstance(measured, dict):
         return ""
-    rows = "".join(f"| {name} | {float(value):.4f} |\n" for name, value in measured.items())
+    rows = "".join(f"| {markdown(name)} | {float(value):.4f} |\n" for name, value in measured.items())
     intro = (
         "\nThe models of the training run, each with its full table, on the validation histories of all user groups:\n"
     )

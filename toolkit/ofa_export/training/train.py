@@ -18,9 +18,11 @@ from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
+from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
-from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
-from ofa_export.support.output import atomic_folder, atomic_write
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
+from ofa_export.support.atomic import atomic_folder, atomic_write, put_back
+from ofa_export.support.output import check_checkpoint_output, final_path, output_lock, refuse_dash
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
@@ -96,8 +98,7 @@ def train(
     with processes(), _folder_of_histories(output, force=force) as place:
         shown = progress if is_first() else Silent()
         histories = _histories(data, place, seed=seed)
-        for warning in repetition_warning(histories.repeated_rows):
-            shown.note(f"Note: {warning}")
+        _describe(histories, data, shown)
         check_groups(users=histories.users, groups=recipe.model.user_groups)
         run = initial_run(histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed)
@@ -143,6 +144,7 @@ def train_on_frozen_base(
         for note in notes:
             shown.note(note)
         histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
+        _describe(histories, data, shown)
         run = run_on_frozen_base(start, histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
         titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
@@ -150,15 +152,17 @@ def train_on_frozen_base(
 
 
 def _folder(output: Path) -> Path:
-    return output.absolute().with_name(f".{output.name}.training")
+    target = final_path(output)
+    return target.with_name(f".{target.name}.training")
 
 
 @contextmanager
 def _folder_of_histories(output: Path, *, force: bool) -> Iterator[Path]:
     """Beside the output, because a folder for temporary files may be a part of the memory; gone when the block ends."""
-    folder = output.absolute().with_name(f".{output.name}.histories")
+    target = final_path(output)
+    folder = target.with_name(f".{target.name}.histories")
     if is_first():
-        check_free(output, force=force)
+        check_checkpoint_output(output, force=force)
         # A killed run leaves it behind.
         shutil.rmtree(folder, ignore_errors=True)
         _make(folder)
@@ -177,6 +181,18 @@ def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
         return replace(made, rows=np.empty(0, np.int32))
 
     return replace(from_first(make), rows=mapped_rows(folder))
+
+
+def _describe(histories: Histories, data: DataSet, progress: Progress) -> None:
+    """Say what is trained on and what is not."""
+    for warning in repetition_warning(histories.left_out.repeated_rows):
+        progress.note(f"Note: {warning}")
+    titles = title_sentence(data.titles, histories.item_keys)
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    for line in (*summary(histories, data.recipe), *titles):
+        progress.note(line)
+    for line in order:
+        progress.note(f"Note: {line}" if data.coarse_times else line)
 
 
 def _run(
@@ -231,23 +247,25 @@ def _described(job: dict[str, Any]) -> bytes:
     return json.dumps(job, indent=2).encode()
 
 
-def check_free(output: Path, *, force: bool) -> None:
-    """Refuse an output folder before any work is spent on it.
+@contextmanager
+def held_output(output: Path, *, force: bool) -> Iterator[None]:
+    """Keep the folder of a checkpoint for this command, before anything is read, as long as the block runs.
 
     Args:
         output: where a checkpoint shall appear.
         force: whether a checkpoint there may be replaced.
 
     Raises:
-        OutputError: something is there already.
+        OutputError: something is there already, or another command is making it.
     """
-    if output.exists() and not force:
-        raise OutputError(f"The output '{output}' exists. Add --force to replace it, or choose another name.")
-    if output.exists() and not (output / CONFIG).is_file():
-        raise OutputError(
-            f"The output '{output}' exists and is not a checkpoint; --force replaces only checkpoints. "
-            "Choose another name, or remove it yourself."
-        )
+    if not is_first():
+        yield
+        return
+    refuse_dash(output)
+    with output_lock(output):
+        put_back(output)
+        check_checkpoint_output(output, force=force)
+        yield
 
 
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ofa_export.bundle.codes import EncodedTable, encode
@@ -36,11 +38,17 @@ from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.targets.protocol import Target
-from ofa_export.validation.histories import ValidationHistories, validation_histories
+from ofa_export.validation.histories import (
+    PER_LENGTH,
+    ValidationHistories,
+    made_histories,
+    validation_histories,
+)
 from ofa_export.validation.layers.layer_error import LayerRun, run_layers
 from ofa_export.validation.quantised_reference import known_rounding, quantised_reference
 from ofa_export.validation.reference import Reference, Tensors, run_graphs, run_modules, run_reference
 from ofa_export.validation.sessions import Sessions, run_sessions
+from ofa_export.validation.sweep import Sweep, block_combinations, run_sweep
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
 
 
@@ -267,6 +275,37 @@ class Comparison:
         """
         return run_sessions(
             self.device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
+        )
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """Histories of every length, with every item and every combination of blocks, after those that are compared."""
+        combinations, real = block_combinations(self.checkpoint.config.model.depth), self.histories.rows
+        made = made_histories(
+            items=self.checkpoint.config.model.items,
+            history_length=self.checkpoint.config.model.history_length,
+            fewest=PER_LENGTH * len(combinations),
+            most=self.policy.made_histories,
+        )
+        tried = combinations[np.arange(len(made)) % len(combinations)]
+        return self.swept(np.concatenate([real, made]), np.concatenate([self.reference.gates > 0.5, tried]))
+
+    def swept(self, rows: NDArray[np.int32], blocks: NDArray[np.bool_]) -> Sweep:
+        """Run histories through the bundle's graphs and the quantised reference.
+
+        Args:
+            rows: int32 `[M, T]`, -1 where padded.
+            blocks: which blocks run, `[M, L]`.
+        """
+        return run_sweep(
+            self.runner,
+            self.graphs,
+            self.quantised_graphs,
+            self.checkpoint.model.controller,
+            rows=rows,
+            blocks=blocks,
+            table=torch.from_numpy(self.table.all_rows()),
+            entry=self.converter.entry_name,
         )
 
     @cached_property
