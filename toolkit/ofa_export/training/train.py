@@ -18,6 +18,7 @@ from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
+from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
 from ofa_export.support.atomic import atomic_folder, atomic_write, put_back
@@ -27,12 +28,14 @@ from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
 from ofa_export.training.groups_stage import check_groups, train_groups
 from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
+from ofa_export.training.kept_histories import SAID, kept_histories
 from ofa_export.training.mapper_stage import train_mapper
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static_stage import train_static
 from ofa_export.training.tiles_stage import train_tiles
 from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress, Silent
 from ofa_export.training.training_run import TrainingRun, choose_validation, initial_run
 from ofa_export.training.weights_stage import train_weights
@@ -97,8 +100,7 @@ def train(
     with processes(), _folder_of_histories(output, force=force) as place:
         shown = progress if is_first() else Silent()
         histories = _histories(data, place, seed=seed)
-        for warning in repetition_warning(histories.repeated_rows):
-            shown.note(f"Note: {warning}")
+        _describe(histories, data, shown)
         check_groups(users=histories.users, groups=recipe.model.user_groups)
         run = initial_run(histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed)
@@ -144,6 +146,7 @@ def train_on_frozen_base(
         for note in notes:
             shown.note(note)
         histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
+        _describe(histories, data, shown)
         run = run_on_frozen_base(start, histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
         titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
@@ -180,6 +183,18 @@ def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
         return replace(made, rows=np.empty(0, np.int32))
 
     return replace(from_first(make), rows=mapped_rows(folder))
+
+
+def _describe(histories: Histories, data: DataSet, progress: Progress) -> None:
+    """Say what is trained on and what is not."""
+    for warning in repetition_warning(histories.left_out.repeated_rows):
+        progress.note(f"Note: {warning}")
+    titles = title_sentence(data.titles, histories.item_keys)
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    for line in (*summary(histories, data.recipe), *titles):
+        progress.note(line)
+    for line in order:
+        progress.note(f"Note: {line}" if data.coarse_times else line)
 
 
 def _run(
@@ -284,6 +299,7 @@ def _make(folder: Path) -> None:
 
 def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
     histories, validation, measured = run.histories, choose_validation(run), run.measured
+    kind = run.recipe.probes.histories
     card = DataCard(
         name=data.name,
         licence=data.licence,
@@ -301,15 +317,22 @@ def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
             "static": measured["static"]["probes"],
             "adapted": measured["mapper"]["probes"],
         },
+        "validation_histories": kind,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
+    model = run.model.eval().requires_grad_(False)
+    kept = kept_histories(
+        kind, validation, histories, model, user_groups=run.user_groups, seed=stage_seed(run.seed, "kept")
+    )
+    if kind != "real":
+        run.progress.note(f"Note: {SAID[kind]}")
     return Checkpoint(
         config=CheckpointConfig(model=run.model.config, data=card, order=run.tile_orders[0].name, training=training),
-        model=run.model.eval().requires_grad_(False),
+        model=model,
         importance=run.importance,
         tile_orders=tuple(run.tile_orders),
         centroids=run.centroids,
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept,
     )

@@ -12,7 +12,7 @@ from ofa_export.cli.render.console import print_out
 if TYPE_CHECKING:
     from ofa_export.bundle.delta import Delta
     from ofa_export.bundle.items import KnownHistory
-    from ofa_export.bundle.manifest import Manifest
+    from ofa_export.bundle.manifest import Manifest, Quality
     from ofa_export.bundle.session_fields import SessionFields
     from ofa_export.device.loop import Device, Ranking
     from ofa_export.model.checkpoint import CheckpointConfig
@@ -34,7 +34,7 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
         "items": f"{layout.items:,} x {layout.width} dimensions in {len(layout.group_sizes)} groups",
         "tiles": f"{layout.tiles_kept} of {layout.tiles_total}, order {layout.order}",
         "NDCG@10": f"{quality.expected(layout.tiles_kept)} expected, {quality.full_table} with the unquantised table "
-        f"({manifest.quality.users} validation histories)",
+        f"({manifest.quality.measured_on})",
         "data": f"{manifest.data.name}, {manifest.data.licence}",
         "checkpoint": manifest.checkpoint_sha256,
         "made with": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
@@ -54,6 +54,7 @@ def print_plan(plan: Plan, choice: Choice) -> None:
         f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
         f"{plan.tiles} of {plan.contents.table.tile_count} tiles",
         f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table",
+        *_unless_real(fields.quality),
         "",
     )
     print_out(*_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), "")
@@ -104,6 +105,11 @@ def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
         for path, plan in made
     ]
     print_out(*columns([BUNDLE_HEADING, *rows], align="<>>>>>"))
+    print_out(*_unless_real(made[0][1].contents.fields.quality))
+
+
+def _unless_real(quality: Quality) -> list[str]:
+    return [] if quality.users else [f"NDCG@10 is measured on {quality.measured_on}."]
 
 
 def print_made(path: Path, size: int, manifest: Manifest) -> None:
@@ -118,6 +124,7 @@ def print_made(path: Path, size: int, manifest: Manifest) -> None:
         quality.full_table,
     )
     print_out(*columns([BUNDLE_HEADING, row], align="<>>>>>"))
+    print_out(*_unless_real(manifest.quality))
 
 
 def print_delta(path: Path, delta: Delta) -> None:
