@@ -46,6 +46,7 @@ from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
 from ofa_export.training.kept_histories import SAID, kept_histories
+from ofa_export.training.train import check_bundles
 from ofa_export.training.training_loop import stage_seed
 
 VALIDATION = 1000
@@ -118,6 +119,7 @@ def import_checkpoint(
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    check_bundles(data, histories.item_keys)
     titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from ofa_export.planning.quality_curve import check_group
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import require
 from ofa_export.support.input import read_regular
+from ofa_export.support.plain_values import read_json
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe
 
@@ -191,8 +191,8 @@ def parse_group(text: str) -> int | None:
 
 def _sizes(checkpoint: Path) -> ModelConfig:
     try:
-        return ModelConfig.model_validate(json.loads(read_regular(checkpoint / "config.json"))["model"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ModelConfig.model_validate(read_json(read_regular(checkpoint / "config.json"))["model"])
+    except (OSError, ValueError, KeyError, TypeError):
         # Imported here: only what is wrong needs the whole reader, which says what it is.
         from ofa_export.model.checkpoint_reader import load_checkpoint
 
