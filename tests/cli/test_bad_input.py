@@ -77,6 +77,10 @@ def test_collecting_from_what_is_no_fleet(invoke, tmp_path: Path) -> None:
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),
         (["train", "planted", "-o", "x", "--recipe", "plantd"], "Did you mean 'planted'?"),
         (["train", "online-retial", "-o", "x"], "Did you mean 'online-retail'?"),
+        (
+            ["train", "planted", "-o", "x", "--validation-histories", "sintetic"],
+            "Did you mean 'synthetic'? Valid: none, real, synthetic.",
+        ),
         (["inspekt", "x.ofab"], "Did you mean 'inspect'?"),
         (["plan", "--bugdet", "4MB"], "--budget"),
     ],

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ofa_export.data.sample import DataSet
-from ofa_export.importing.importer import Source, import_checkpoint
+from ofa_export.importing.importer import import_checkpoint
+from ofa_export.importing.source import Source
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.model.network import lookup

@@ -23,6 +23,9 @@ SMALL = ("int8", "int4")
 """Precisions of what costs little, and drowns in quantisation noise unless that is known."""
 
 
+PRECISIONS = ("fp32", "int8", "int4")
+
+
 def unchanged(_: AdaptiveRecommender) -> None:
     """Leave the network as it is."""
 
@@ -145,6 +148,11 @@ def theta_mixed(model: AdaptiveRecommender) -> None:
 
 def depth_capped(model: AdaptiveRecommender) -> None:
     model.controller.depth_cap = 1
+
+
+def rare_item_known(model: AdaptiveRecommender) -> None:
+    for module in (model.embedding, model.final_norm):
+        module.register_buffer("rare", model.tables[0, broken.RARE_ITEM].clone())
 
 
 FIRST, SECOND = "blocks.0.linears", "blocks.1.linears"
@@ -277,6 +285,58 @@ DECISIONS_AND_SCORES = (
     GraphDefect(name="scores negated", graph=broken.Negated, found_by=(*SCORE, "session.scores.snr_db")),
 )
 
+MINORITIES = (
+    GraphDefect(
+        name="one length off by a thousandth",
+        graph=broken.WrongAtOneLength,
+        precisions=PRECISIONS,
+        found_by=("sweep.lengths.differing_count",),
+        cause="5 items (theta_0 of adapt)",
+    ),
+    GraphDefect(
+        name="blocks off by a thousandth where nothing is padded",
+        graph=broken.WrongForFullHistories,
+        found_by=("sweep.lengths.differing_count",),
+        cause="8 items (hidden of block_0)",
+    ),
+    GraphDefect(
+        name="NaN for an item that no validation history holds",
+        model=rare_item_known,
+        graph=broken.RareItemIsNaN,
+        found_by=("sweep.adapt.theta_0.snr_db",),
+        cause="NaN",
+    ),
+    GraphDefect(
+        name="second of two equal items dropped",
+        graph=broken.SecondOfTwoDropped,
+        found_by=("sweep.adapt.hidden.snr_db", "sweep.adapt.theta_0.snr_db"),
+        cause="some repeated",
+    ),
+    GraphDefect(
+        name="a rare item scored higher by 0.1",
+        model=rare_item_known,
+        graph=broken.RareItemScoredHigher,
+        found_by=("session.candidates.max_abs_err",),
+        cause=f"row {broken.RARE_ITEM}",
+    ),
+    GraphDefect(
+        name="scores of calls that are not full off by 0.1",
+        graph=broken.LastPlacesWrong,
+        found_by=("session.candidates.max_abs_err",),
+    ),
+    GraphDefect(
+        name="a block off by a tenth for some inputs when none ran before it",
+        model=computing_as("blocks.1", broken.WrongAfterNothing),
+        found_by=("sweep.block_1.hidden.snr_db",),
+    ),
+    GraphDefect(
+        name="parameters off by a thousandth when a gate is closed",
+        model=computing_as("mapper", broken.WrongWithAGateClosed),
+        found_by=("sweep.own_gates.differing_count",),
+        cause="block 1 (theta_0 of adapt)",
+    ),
+)
+
 GRAPH_DEFECTS: tuple[GraphDefect, ...] = (
     *CONSTANTS,
     *SCALES,
@@ -285,4 +345,5 @@ GRAPH_DEFECTS: tuple[GraphDefect, ...] = (
     *MASKS,
     *COMPUTATIONS,
     *DECISIONS_AND_SCORES,
+    *MINORITIES,
 )

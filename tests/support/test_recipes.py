@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
         load_recipe("train", str(tmp_path / "none.yaml"), TrainRecipe)
     (tmp_path / "folder.yaml").mkdir()
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a folder"):
         load_recipe("train", str(tmp_path / "folder.yaml"), TrainRecipe)
 
 

@@ -11,19 +11,19 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
-from ofa_export.bundle.envelope import map_bundle, read_envelope
+from ofa_export.bundle.envelope import read_bundle, read_envelope
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.registry import converter_of, other_converter
-from ofa_export.errors import BundleError, ConfigError, UnknownNameError
+from ofa_export.errors import BundleError, ConfigError
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import CHECKPOINT, require
 from ofa_export.support.progress_callback import ProgressCallback, no_progress
 from ofa_export.support.recipes import load_recipe
 
 if TYPE_CHECKING:
-    from ofa_export.data.histories import Split
+    from ofa_export.data.data_recipe import Split
     from ofa_export.evaluation.evaluate import Evaluation
     from ofa_export.model.checkpoint import Checkpoint
     from ofa_export.planning.bundle_recipe import OpenRecipe
@@ -46,6 +46,7 @@ def train(
     titles: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     start: Checkpoint | None = None,
+    validation_histories: str | None = None,
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
@@ -62,6 +63,8 @@ def train(
         columns: our name of a column (`user_id`, `item_id`, `timestamp`, `title`) -> its name in the files, or its
             number where there is no header line; those that are not named are recognised.
         start: what `import_checkpoint` made; its weights stay, and what adapts is trained on top.
+        validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
+            `none` (docs/privacy.md); None does as `start` or the recipe does, which is `real` by default.
         seed: of every random draw.
         resume: whether to go on with an unfinished run of the same data, recipe and seed.
         force: whether to replace an existing checkpoint, and to throw an unfinished run away.
@@ -82,17 +85,24 @@ def train(
     from ofa_export.data.catalogue import SOURCE_HISTORIES
     from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.model.checkpoint import Checkpoint
+    from ofa_export.model.checkpoint_folder import check_kind
     from ofa_export.training.distributed import is_first, processes
+    from ofa_export.training.train import held_output, train_on_frozen_base
     from ofa_export.training.train import train as train_stages
-    from ofa_export.training.train import train_on_frozen_base
     from ofa_export.training.train_recipe import TrainRecipe
 
     resolved = recipe if isinstance(recipe, TrainRecipe) else load_recipe("train", str(recipe), TrainRecipe)
+    kind = validation_histories
+    if kind is None and start is not None and start.config.history_kind != "real":
+        kind = start.config.history_kind
+    if kind is not None:
+        probes = resolved.probes.model_copy(update={"histories": check_kind(kind)})
+        resolved = resolved.model_copy(update={"probes": probes})
     files, run = resolved.data.resolved() if resolved.data else None, train_stages
     if start is not None:
         files = None if str(interactions) in SAMPLES else files or SOURCE_HISTORIES
         run = partial(train_on_frozen_base, start)
-    with processes():
+    with processes(), held_output(Path(output), force=force):
         titled = None if titles is None else Path(titles)
         data = load_dataset(interactions, titles=titled, recipe=files, columns=columns)
         told = _Stages(progress or _warn)
@@ -115,6 +125,7 @@ def import_checkpoint(
     columns: Mapping[str, str] | None = None,
     heads: int | None = None,
     rank: int = 8,
+    validation_histories: str = "real",
     seed: int = 0,
     force: bool = False,
     progress: ProgressCallback | None = None,
@@ -132,6 +143,8 @@ def import_checkpoint(
         columns: as for `train`.
         heads: attention heads, which the tensors do not tell; None for the source's default.
         rank: of the generated weights that later training adds.
+        validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
+            `none` (docs/privacy.md).
         seed: of every random draw.
         force: whether to replace an existing checkpoint.
         progress: called with each sentence on what was assumed and what was left out, 0 and 0.
@@ -149,16 +162,21 @@ def import_checkpoint(
     require(TRAINING_EXTRA, by="Importing a checkpoint")
     from ofa_export.data.catalogue import SOURCE_HISTORIES
     from ofa_export.data.sample import SAMPLES, load_dataset
-    from ofa_export.importing.importer import Source
     from ofa_export.importing.importer import import_checkpoint as import_source
+    from ofa_export.importing.source import Source
     from ofa_export.model.checkpoint import Checkpoint
+    from ofa_export.model.checkpoint_folder import check_kind
+    from ofa_export.training.train import held_output
 
-    recipe = None if str(interactions) in SAMPLES else SOURCE_HISTORIES
-    titled = None if titles is None else Path(titles)
-    data = load_dataset(interactions, titles=titled, recipe=recipe, columns=columns)
-    keys = None if items is None else Path(items)
-    source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys, columns=columns or {})
-    made = import_source(source, data, Path(output), rank=rank, seed=seed, force=force)
+    with held_output(Path(output), force=force):
+        recipe = None if str(interactions) in SAMPLES else SOURCE_HISTORIES
+        titled = None if titles is None else Path(titles)
+        data = load_dataset(interactions, titles=titled, recipe=recipe, columns=columns)
+        keys = None if items is None else Path(items)
+        source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys, columns=columns or {})
+        made = import_source(
+            source, data, Path(output), rank=rank, seed=seed, kept=check_kind(validation_histories), force=force
+        )
     told = _Stages(progress or _warn)
     for sentence in (*data.reading, *made.lines):
         told.note(sentence)
@@ -298,13 +316,12 @@ def evaluate(
         MissingToolError: the extra `train` is not installed.
     """
     require(TRAINING_EXTRA, by="Evaluating")
-    from ofa_export.data.histories import Split
+    from ofa_export.data.data_recipe import check_split
     from ofa_export.evaluation.controls import ControlRuns
     from ofa_export.evaluation.evaluate import evaluate as evaluate_subject
     from ofa_export.evaluation.subject import open_subject
 
-    if split not in get_args(Split):
-        raise UnknownNameError("split", split, get_args(Split))
+    check_split(split)
     given = None if interactions is None else str(interactions)
     subject = open_subject(opened(checkpoint), interactions=given, columns=columns)
     told = progress or no_progress
@@ -343,7 +360,7 @@ def converter_extras(bundles: Iterable[Bundle | Path | str], *, cross: bool = Fa
     names = []
     for bundle in bundles:
         with suppress(BundleError):
-            known = bundle if isinstance(bundle, Bundle) else read_envelope(memoryview(map_bundle(bundle)))
+            known = bundle if isinstance(bundle, Bundle) else read_envelope(read_bundle(bundle))
             manifest = known.manifest
             name = converter_of(manifest.runtime.name, manifest.tools)
             names += [name, other_converter(name)] if cross else [name]

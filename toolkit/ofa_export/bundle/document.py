@@ -130,7 +130,7 @@ def read_document(data: memoryview, kind: type[Document]) -> tuple[Document, dic
     """Check an archive, the document that it starts with, and that the other entries are those that it lists.
 
     Args:
-        data: the whole file, mapped or in memory.
+        data: the whole file.
         kind: the document that it should start with.
 
     Returns:

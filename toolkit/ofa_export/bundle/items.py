@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ofa_export.errors import BundleError, ConfigError, HistoryError, RejectionCode
+from ofa_export.errors import LONGEST_NAME, BundleError, ConfigError, HistoryError, RejectionCode
 
 ENTRY = "items.bin"
 MAX_ITEM_BYTES = 1024
@@ -88,7 +88,7 @@ class ItemCatalogue:
         if not keys:
             raise HistoryError(f"The history is empty; give at least one item key, for example '{self.keys[0]}'.")
         if len(unknown) == len(keys):
-            near = difflib.get_close_matches(unknown[-1], self.keys, n=1, cutoff=0)
+            near = difflib.get_close_matches(unknown[-1][:LONGEST_NAME], self.keys, n=1, cutoff=0)
             hint = f" The key nearest to '{unknown[-1]}' is '{near[0]}'." if near else ""
             raise HistoryError(
                 f"None of the {len(keys)} items of the history is in this bundle of {len(self):,} items "

@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ofa_export.data.data_recipe import HistoryRecipe, shortest_history
+from ofa_export.data.data_recipe import HistoryRecipe, Split, shortest_history
 from ofa_export.data.sorted_interactions import ORDERED, SortedInteractions, sort_interactions
 from ofa_export.errors import HistoryError, InteractionsError
-
-Split = Literal["validation", "test"]
-"""Which held-out position of a history is the target: the last but one, or the last."""
 
 PAD = -1
 """Item row that stands for "nothing here"; histories are padded on the left."""

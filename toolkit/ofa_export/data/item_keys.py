@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ofa_export.data.tables import as_text, collect, scan_columns
 from ofa_export.errors import InteractionsError
+from ofa_export.support.input import read_regular
 
 HEADING = "item_id"
 
@@ -41,7 +42,7 @@ def _column(path: Path, columns: Mapping[str, str] | None) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.strip() for line in read_regular(path).decode("utf-8-sig").splitlines()]
     except OSError as error:
         raise InteractionsError(f"{path} cannot be read: {error.strerror or error}. Check the path.") from error
     except UnicodeDecodeError as error:

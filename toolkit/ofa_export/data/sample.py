@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ofa_export.data.data_recipe import DataRecipe, HistoryRecipe
+from ofa_export.data.data_recipe import SAMPLE_NAMES, DataRecipe, HistoryRecipe
 from ofa_export.data.interactions import blank_warning, read_interactions_with_report, scan_interactions
 from ofa_export.data.planted import planted_interactions
 from ofa_export.data.planted_mixed import mixed_interactions
@@ -77,11 +77,9 @@ def _planted_mixed() -> DataSet:
     return replace(_planted(), name="planted-mixed", interactions=mixed_interactions(seed=_PLANTED_SEED))
 
 
-SAMPLES: Mapping[str, Callable[[], DataSet]] = {
-    "online-retail": _online_retail,
-    "planted": _planted,
-    "planted-mixed": _planted_mixed,
-}
+SAMPLES: Mapping[str, Callable[[], DataSet]] = dict(
+    zip(SAMPLE_NAMES, (_online_retail, _planted, _planted_mixed), strict=True)
+)
 """Name of each packaged data set -> how to load it."""
 
 

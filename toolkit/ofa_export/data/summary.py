@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ofa_export.data.columns import quoted
 from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import Histories
 from ofa_export.errors import InteractionsError
@@ -71,7 +72,8 @@ def title_sentence(titles: Mapping[str, str], item_keys: Iterable[str]) -> tuple
     found = sum(1 for key in keys if key in titles)
     if not found:
         raise InteractionsError(
-            f"No item has one of the titles. They are for {', '.join(map(repr, list(titles)[:3]))}, items are called "
-            f"{', '.join(map(repr, keys[:3]))}. Give ids as the interactions have them, or leave out --titles."
+            f"No item has one of the titles. They are for {', '.join(map(quoted, list(titles)[:3]))}, items "
+            f"are called {', '.join(map(quoted, keys[:3]))}. "
+            "Give ids as the interactions have them, or leave out --titles."
         )
     return (f"Titles: {found:,} of {len(keys):,} items have one; {len(titles) - found:,} titles match none of them.",)

@@ -19,11 +19,12 @@ from ofa_export.data.columns import (
     is_typed,
     numbers,
     published_layout,
-    shown,
+    quoted,
     without_header,
 )
 from ofa_export.data.content import Content, look_at, not_utf_8
 from ofa_export.errors import InteractionsError
+from ofa_export.support.input import check_regular
 
 # A value that no text has: with it as separator, a line is one column.
 _NO_SEPARATOR = "\x1f"
@@ -57,7 +58,7 @@ class Table:
     def name(self, role: str) -> str:
         """Return what the file calls a column, fit for a message."""
         name = self.chosen[role]
-        return name if name.isidentifier() or name.isdecimal() else shown(name)
+        return name if name.isidentifier() or name.isdecimal() else quoted(name)
 
     def place(self) -> str:
         """Say which row is called row 1."""
@@ -83,8 +84,8 @@ def open_table(
         raise InteractionsError(f"{path} is a folder. Name one file.")
     if not path.exists():
         raise InteractionsError(f"There is no file {path}. Check the path.")
-    if not path.is_file():
-        raise InteractionsError(f"{path} is no regular file, and a table is read more than once. Name a file.")
+    with sentences(path):
+        check_regular(path)
     content, named = look_at(path), named or {}
     with sentences(path):
         if content.kind == "text":

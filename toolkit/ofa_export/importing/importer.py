@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,44 +21,35 @@ from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
 from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.data.tables import as_text, collect, open_table
-from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
+from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
+from ofa_export.importing.foreign_files import foreign_model
 from ofa_export.importing.imported_net import ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
+from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
 from ofa_export.importing.state_dict import read_state_dict
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
+from ofa_export.model.checkpoint import (
+    Checkpoint,
+    CheckpointConfig,
+    DataCard,
+    ValidationSet,
+    checkpoint_files,
+)
+from ofa_export.model.checkpoint_folder import HistoryKind
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.support.output import atomic_folder
+from ofa_export.support.atomic import atomic_folder
+from ofa_export.support.output import check_checkpoint_output
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
-from ofa_export.training.train import check_free
+from ofa_export.training.kept_histories import SAID, kept_histories
 from ofa_export.training.training_loop import stage_seed
 
 VALIDATION = 1000
 ITEM_GROUPS = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Request for an import.
-
-    Args:
-        state_dict: the file with the tensors.
-        format: a name of `FORMATS`.
-        heads: attention heads; the default of the source's own configuration when None.
-        items: file that maps source ids to item keys; keys are the numbers when None.
-        columns: our name of a column -> its name in the files, where that differs.
-    """
-
-    state_dict: Path
-    format: str
-    heads: int | None = None
-    items: Path | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +68,14 @@ class Imported:
 
 
 def import_checkpoint(
-    source: Source, data: DataSet, output: Path, *, rank: int = 8, seed: int = 0, force: bool = False
+    source: Source,
+    data: DataSet,
+    output: Path,
+    *,
+    rank: int = 8,
+    seed: int = 0,
+    kept: HistoryKind = "real",
+    force: bool = False,
 ) -> Imported:
     """Write a checkpoint that scores as its source does, and from which the remaining stages can be trained.
 
@@ -89,6 +87,7 @@ def import_checkpoint(
         output: folder of the checkpoint.
         rank: r of the generated weights that later training adds.
         seed: of the draws: ties, validation histories, and the start of what is trained later.
+        kept: what validation histories the checkpoint keeps; see `training.kept_histories`.
         force: replace an existing checkpoint.
 
     Returns:
@@ -101,16 +100,18 @@ def import_checkpoint(
         OutputError: the output exists or cannot be written.
         UnknownNameError: there is no such format.
     """
-    check_free(output, force=force)
-    if source.format not in FORMATS:
-        raise UnknownNameError("format", source.format, FORMATS)
-    reader, notes = FORMATS[source.format], list[str]()
+    check_checkpoint_output(output, force=force)
+    check_format(source.format)
+    notes = list[str]()
     if source.heads is None:
-        heads = reader.default_heads
+        heads = DEFAULT_HEADS[source.format]
         notes.append(f"The tensors do not tell the number of attention heads; {heads} was assumed. Else give --heads.")
     else:
         heads = source.heads
-    net = reader.read(read_state_dict(source.state_dict), heads)
+    tensors = read_state_dict(source.state_dict)
+    if (other := foreign_model(tensors, format=source.format)) is not None:
+        raise CheckpointError(f"'{source.state_dict}' does not fit format {source.format}. {other}")
+    net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
     keys = source_keys(len(net.table), source.items, columns=source.columns)
@@ -121,14 +122,15 @@ def import_checkpoint(
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
-        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), seed=seed)
+        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), kept=kept, seed=seed)
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
     order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    said = () if kept == "real" else (SAID[kept],)
     return Imported(
         checkpoint=checkpoint,
-        notes=(*notes, *dropped, *(order if data.coarse_times else ())),
+        notes=(*notes, *dropped, *said, *(order if data.coarse_times else ())),
         lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
     )
 
@@ -168,7 +170,13 @@ def _provenance(source: Source, heads: int) -> dict[str, Any]:
 
 
 def _checkpoint(
-    model: AdaptiveRecommender, histories: Histories, data: DataSet, provenance: dict[str, Any], *, seed: int
+    model: AdaptiveRecommender,
+    histories: Histories,
+    data: DataSet,
+    provenance: dict[str, Any],
+    *,
+    kept: HistoryKind,
+    seed: int,
 ) -> Checkpoint:
     config = model.config
     validation = _validation(histories, config, seed=seed)
@@ -182,6 +190,7 @@ def _checkpoint(
         "interactions": len(histories.rows),
         "measured": {IMPORTED: provenance},
         "probe_ndcg_at_10": {**baseline_quality(histories, validation), "static": quality, "adapted": quality},
+        "validation_histories": kept,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     card = DataCard(
@@ -198,7 +207,14 @@ def _checkpoint(
         centroids=np.zeros((1, config.width), np.float32),
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept_histories(
+            kept,
+            validation,
+            histories,
+            model,
+            user_groups=np.zeros(histories.users, np.int32),
+            seed=stage_seed(seed, "kept"),
+        ),
     )
 
 
@@ -218,26 +234,14 @@ class ReadSource(Protocol):
         """Check and translate the tensors."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceFormat:
-    """A code base whose state dicts can be read.
-
-    Args:
-        read: translates its tensors.
-        default_heads: what its own configuration says when nobody changes it.
-    """
-
-    read: ReadSource
-    default_heads: int
-
-
-FORMATS: Mapping[str, SourceFormat] = {
-    "pmixer": SourceFormat(read=read_published, default_heads=1),
-    "pmixer-unmasked": SourceFormat(read=read_unmasked, default_heads=1),
-    "pmixer-norm-first": SourceFormat(read=read_norm_first, default_heads=1),
-    "pmixer-norm-last": SourceFormat(read=read_norm_last, default_heads=1),
-    "recbole": SourceFormat(read=read_recbole, default_heads=2),
+READERS: Mapping[str, ReadSource] = {
+    "pmixer": read_published,
+    "pmixer-unmasked": read_unmasked,
+    "pmixer-norm-first": read_norm_first,
+    "pmixer-norm-last": read_norm_last,
+    "recbole": read_recbole,
 }
+"""What translates the tensors of each format of `importing.source`."""
 
 
 def source_keys(count: int, path: Path | None, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:

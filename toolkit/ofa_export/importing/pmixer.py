@@ -34,6 +34,14 @@ def read_published(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
             "that was trained with --norm_first, pmixer-norm-last for one that was not, or pmixer-unmasked where the "
             "code had no such option yet."
         )
+    if source.matrix("item_emb.weight")[0].any():
+        raise CheckpointError(
+            "Row 0 of 'item_emb.weight' and of 'pos_emb.weight' are not zero, which has two explanations, and their "
+            "scores differ. Either positions start at 0, as in the published form of SASRec.pytorch, which never looks "
+            "at row 0 of 'item_emb.weight': set it to zero, save the tensors again and give --format pmixer. Or "
+            "positions start at 1, and the code never set its padding to zero and looks at it wherever a history is "
+            "padded: such a model is not read."
+        )
     return _read(source, "pmixer-sasrec", position, heads)
 
 
@@ -57,10 +65,14 @@ def read_norm_last(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
 
 def _positions_from_one(source: SourceTensors) -> Tensor:
     position = source.matrix("pos_emb.weight")
-    if position[0].any():
+    rows = {"pos_emb.weight": position[0], "item_emb.weight": source.matrix("item_emb.weight")[0]}
+    filled = [f"'{name}'" for name, row in rows.items() if row.any()]
+    if filled:
         raise CheckpointError(
-            "The first row of 'pos_emb.weight' is not zero, so positions start at 0 as in the published form of "
-            "SASRec.pytorch. Give --format pmixer."
+            f"Row 0 of {' and of '.join(filled)}, which stands for padding, is not zero, which has two explanations. "
+            "Either positions start at 0, as in the published form of SASRec.pytorch: give --format pmixer. Or the "
+            "code, whose positions start at 1, never set its padding to zero and looks at it wherever a history is "
+            "padded: such a model is not read, because without these rows it would score otherwise."
         )
     return position[1:]
 

@@ -1,12 +1,17 @@
 """Reader of checkpoints as hostile input: no pickle; every tensor's name, type, shape and values are checked.
 
-The files stay mapped: the item table of a large catalogue takes no memory that the system cannot have back.
+Tensors stay mapped: the item table of a large catalogue takes no memory that the system cannot have back. They are
+those of a copy without a name, since a mapped file that another program cuts short ends the process with SIGBUS, and
+one that it writes to changes what was checked.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ofa_export.bundle.tile_order import TileOrder
-from ofa_export.errors import CheckpointError, ConfigError
+from ofa_export.errors import CheckpointError, ConfigError, OutputError
 from ofa_export.model.checkpoint import (
     CONFIG,
     DIGESTED,
@@ -33,9 +38,11 @@ from ofa_export.model.checkpoint import (
     ValidationSet,
     files_digest,
 )
+from ofa_export.model.checkpoint_folder import check_folder
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
+from ofa_export.support.input import check_regular
 
 File = bytes | mmap.mmap
 """Content of a file; mapped, unless it is empty, which cannot be mapped."""
@@ -43,7 +50,7 @@ File = bytes | mmap.mmap
 VALUES_AT_ONCE = 2**22
 """Values that are looked at in one go: what says which are finite is small beside a mapped table."""
 
-PICKLE_SUFFIXES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -59,9 +66,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: a file is missing, truncated, a pickle, of another version, or a tensor of it is missing,
             unexpected, non-finite or of another shape.
     """
-    files = _read_files(path)
+    # The copy loses its name when the block ends, and its tensors stay.
+    with tempfile.TemporaryDirectory(prefix="ofa-export-") as copy:
+        return _load(path, Path(copy))
+
+
+def _load(path: Path, copy: Path) -> Checkpoint:
+    files = _read_files(path, copy)
     config = _parse_config(files[CONFIG][:])
-    tensors = _tensors(path, WEIGHTS, files[WEIGHTS])
+    tensors = _tensors(copy, WEIGHTS, files[WEIGHTS])
     # Tensors of the device "meta" have a shape and no memory; they are given those of the file.
     with torch.device("meta"):
         model = AdaptiveRecommender(config.model).eval()
@@ -87,34 +100,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
         centroids=centroids,
         item_keys=keys,
         item_titles=titles,
-        validation=_parse_validation(_tensors(path, VALIDATION, files[VALIDATION]), config.model),
+        validation=_parse_validation(_tensors(copy, VALIDATION, files[VALIDATION]), config.model),
         sha256=files_digest(files),
         folder=path,
     )
 
 
-def _read_files(path: Path) -> dict[str, File]:
-    try:
-        next(path.iterdir(), None)
-    except NotADirectoryError as error:
-        if path.suffix in PICKLE_SUFFIXES:
-            raise CheckpointError(
-                f"'{path}' is a pickle, which can run code when it is read; it was not opened. "
-                "A checkpoint is a folder made by `ofa-export train`."
-            ) from error
-        raise CheckpointError(
-            f"'{path}' is a file. A checkpoint is a folder made by `ofa-export train online-retail -o CHECKPOINT`."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"There is no checkpoint folder '{path}'. Make one with `ofa-export train online-retail -o CHECKPOINT`, "
-            "or leave the argument out to use the sample checkpoint."
-        ) from error
+def _read_files(path: Path, copy: Path) -> dict[str, File]:
+    check_folder(path)
     files: dict[str, File] = {}
     for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION):
         try:
-            files[name] = _mapped(path / name)
+            check_regular(path / name)
+            shutil.copyfile(path / name, copy / name)
+            files[name] = _mapped(copy / name)
         except OSError as error:
+            if error.errno in NO_ROOM:
+                raise OutputError(
+                    f"The folder for temporary files has no room for a copy of {path / name}: free some, or name "
+                    "another folder in the environment variable TMPDIR."
+                ) from error
             if name == VALIDATION and (path / DIGESTED[name]).is_file():
                 raise CheckpointError(
                     f"Checkpoint '{path}' is of an older ofa-export: rename its {DIGESTED[name]} to {name}."

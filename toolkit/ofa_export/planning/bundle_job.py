@@ -10,6 +10,7 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.converters.protocol import Converter
 from ofa_export.converters.registry import converters_for, get_converter, runtime_of
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.model.checkpoint_folder import check_folder
 from ofa_export.model.config import ModelConfig
 from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.choose import Choice, choose
@@ -17,8 +18,10 @@ from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import Limits, check_budget
 from ofa_export.planning.plan import Plan, make_plan
+from ofa_export.planning.quality_curve import check_group
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import require
+from ofa_export.support.input import read_regular
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe
 
@@ -124,9 +127,12 @@ def make_jobs(
         MissingToolError: the extra of a converter is not installed.
     """
     check_budget(budget)
+    check_folder(checkpoint)
     names = converters_for(runtime, converter)
     require(*names, by=f"The converter{'s' if len(names) > 1 else ''} {' and '.join(names)}")
     converters, sizes = [get_converter(name) for name in names], _sizes(checkpoint)
+    if group is not None:
+        check_group(sizes.user_groups, group)
     return tuple(
         Job(
             checkpoint=checkpoint,
@@ -185,8 +191,8 @@ def parse_group(text: str) -> int | None:
 
 def _sizes(checkpoint: Path) -> ModelConfig:
     try:
-        return ModelConfig.model_validate(json.loads((checkpoint / "config.json").read_bytes())["model"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return ModelConfig.model_validate(json.loads(read_regular(checkpoint / "config.json"))["model"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # Imported here: only what is wrong needs the whole reader, which says what it is.
         from ofa_export.model.checkpoint_reader import load_checkpoint
 

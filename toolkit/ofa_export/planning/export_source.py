@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ofa_export.support.input import open_regular
+
 if TYPE_CHECKING:
     from ofa_export.model.checkpoint import Checkpoint
     from ofa_export.planning.item_selection import ItemSelection
@@ -44,7 +46,7 @@ class ExportSource:
         digest = hashlib.sha256()
         for name in CHECKPOINT_FILES:
             try:
-                with (self.path / name).open("rb") as file:
+                with open_regular(self.path / name) as file:
                     digest.update(f"{name} {os.fstat(file.fileno()).st_size}\n".encode())
                     while piece := file.read(PIECE):
                         digest.update(piece)

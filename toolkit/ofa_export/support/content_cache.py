@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from ofa_export import __version__
 from ofa_export.errors import OutputError
-from ofa_export.support.output import atomic_write
+from ofa_export.support.atomic import atomic_write
 
 ENVIRONMENT_VARIABLE = "OFA_EXPORT_CACHE"
 MAGIC = b"ofa-export cache 1\n"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ofa_export.errors import CheckpointError
-from ofa_export.support.output import atomic_write
+from ofa_export.support.atomic import atomic_write
 
 
 def save_snapshot(path: Path, state: dict[str, Any]) -> None:

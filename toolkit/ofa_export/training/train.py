@@ -20,19 +20,22 @@ from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
 from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
-from ofa_export.model.checkpoint import CONFIG, Checkpoint, CheckpointConfig, DataCard, checkpoint_files
-from ofa_export.support.output import atomic_folder, atomic_write
+from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
+from ofa_export.support.atomic import atomic_folder, atomic_write, put_back
+from ofa_export.support.output import check_checkpoint_output, final_path, output_lock, refuse_dash
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
 from ofa_export.training.groups_stage import check_groups, train_groups
 from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
+from ofa_export.training.kept_histories import SAID, kept_histories
 from ofa_export.training.mapper_stage import train_mapper
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static_stage import train_static
 from ofa_export.training.tiles_stage import train_tiles
 from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress, Silent
 from ofa_export.training.training_run import TrainingRun, choose_validation, initial_run
 from ofa_export.training.weights_stage import train_weights
@@ -151,15 +154,17 @@ def train_on_frozen_base(
 
 
 def _folder(output: Path) -> Path:
-    return output.absolute().with_name(f".{output.name}.training")
+    target = final_path(output)
+    return target.with_name(f".{target.name}.training")
 
 
 @contextmanager
 def _folder_of_histories(output: Path, *, force: bool) -> Iterator[Path]:
     """Beside the output, because a folder for temporary files may be a part of the memory; gone when the block ends."""
-    folder = output.absolute().with_name(f".{output.name}.histories")
+    target = final_path(output)
+    folder = target.with_name(f".{target.name}.histories")
     if is_first():
-        check_free(output, force=force)
+        check_checkpoint_output(output, force=force)
         # A killed run leaves it behind.
         shutil.rmtree(folder, ignore_errors=True)
         _make(folder)
@@ -244,23 +249,25 @@ def _described(job: dict[str, Any]) -> bytes:
     return json.dumps(job, indent=2).encode()
 
 
-def check_free(output: Path, *, force: bool) -> None:
-    """Refuse an output folder before any work is spent on it.
+@contextmanager
+def held_output(output: Path, *, force: bool) -> Iterator[None]:
+    """Keep the folder of a checkpoint for this command, before anything is read, as long as the block runs.
 
     Args:
         output: where a checkpoint shall appear.
         force: whether a checkpoint there may be replaced.
 
     Raises:
-        OutputError: something is there already.
+        OutputError: something is there already, or another command is making it.
     """
-    if output.exists() and not force:
-        raise OutputError(f"The output '{output}' exists. Add --force to replace it, or choose another name.")
-    if output.exists() and not (output / CONFIG).is_file():
-        raise OutputError(
-            f"The output '{output}' exists and is not a checkpoint; --force replaces only checkpoints. "
-            "Choose another name, or remove it yourself."
-        )
+    if not is_first():
+        yield
+        return
+    refuse_dash(output)
+    with output_lock(output):
+        put_back(output)
+        check_checkpoint_output(output, force=force)
+        yield
 
 
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:
@@ -292,6 +299,7 @@ def _make(folder: Path) -> None:
 
 def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
     histories, validation, measured = run.histories, choose_validation(run), run.measured
+    kind = run.recipe.probes.histories
     card = DataCard(
         name=data.name,
         licence=data.licence,
@@ -309,15 +317,22 @@ def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
             "static": measured["static"]["probes"],
             "adapted": measured["mapper"]["probes"],
         },
+        "validation_histories": kind,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
+    model = run.model.eval().requires_grad_(False)
+    kept = kept_histories(
+        kind, validation, histories, model, user_groups=run.user_groups, seed=stage_seed(run.seed, "kept")
+    )
+    if kind != "real":
+        run.progress.note(f"Note: {SAID[kind]}")
     return Checkpoint(
         config=CheckpointConfig(model=run.model.config, data=card, order=run.tile_orders[0].name, training=training),
-        model=run.model.eval().requires_grad_(False),
+        model=model,
         importance=run.importance,
         tile_orders=tuple(run.tile_orders),
         centroids=run.centroids,
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept,
     )

@@ -67,13 +67,19 @@ def evaluate(
     from ofa_export.support.extras import REPORT, require
 
     require("train", *([REPORT] if html else []), by="The command evaluate")
-    from ofa_export.api import evaluate as evaluate_one
-    from ofa_export.cli.render.progress import TrainingBars
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.cli.given import check_checkpoints, check_interactions
+    from ofa_export.data.data_recipe import check_split
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_outputs
 
-    if html is not None:
-        check_output(html, force=force)
-    from ofa_export.cli.render.evaluation_view import evaluation_text
+    check_outputs((html,), force=force)
+    check_split(split)
+    check_checkpoints(*checkpoints or ())
+    check_interactions(interactions)
+    from ofa_export.api import evaluate as evaluate_one
+    from ofa_export.cli.render.console import print_out
+    from ofa_export.cli.render.evaluation_view import evaluation_lines
+    from ofa_export.cli.render.progress import TrainingBars
     from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 
     with TrainingBars() as bars:
@@ -90,9 +96,9 @@ def evaluate(
             for path in checkpoints or [SAMPLE_CHECKPOINT]
         ]
     if html is not None:
-        with atomic_write(html) as file:
+        with atomic_write(html, replace=force) as file:
             file.write(evaluation_html(evaluations).encode())
     if json_output:
         print_json(evaluation_json(evaluations))
     else:
-        print(evaluation_text(evaluations))
+        print_out(*evaluation_lines(evaluations))

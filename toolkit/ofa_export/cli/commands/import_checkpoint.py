@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ofa_export.cli.render.console import print_err
 from ofa_export.cli.render.options import (
     ForceOption,
     ItemColumnOption,
@@ -66,6 +66,14 @@ def import_state_dict(
     rank: Annotated[
         int, typer.Option("--rank", min=1, max=256, metavar="R", help="Rank of the weights that training adds later.")
     ] = 8,
+    validation_histories: Annotated[
+        str,
+        typer.Option(
+            "--validation-histories",
+            metavar="KIND",
+            help="What the checkpoint keeps of people: real, synthetic or none.",
+        ),
+    ] = "real",
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     force: ForceOption = False,
     json_output: JsonOption = False,
@@ -74,6 +82,15 @@ def import_state_dict(
     from ofa_export.support.extras import require
 
     require("train", by="The command import")
+    from ofa_export.cli.given import check_history_kind, check_interactions, check_tensors
+    from ofa_export.importing.source import check_format
+    from ofa_export.support.output import check_checkpoint_output
+
+    check_format(source_format)
+    check_history_kind(validation_histories)
+    check_checkpoint_output(output, force=force)
+    check_tensors(state_dict)
+    check_interactions(interactions, others=[titles, items])
     from ofa_export.api import import_checkpoint
 
     made = import_checkpoint(
@@ -86,9 +103,10 @@ def import_state_dict(
         columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
         heads=heads,
         rank=rank,
+        validation_histories=validation_histories,
         seed=seed,
         force=force,
-        progress=lambda what, done, total: print(what, file=sys.stderr),
+        progress=lambda what, done, total: print_err(what),
     )
     if json_output:
         from ofa_export.cli.render.results import trained_json

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +62,14 @@ def train(
     item_column: ItemColumnOption = None,
     time_column: TimeColumnOption = None,
     title_column: TitleColumnOption = None,
+    validation_histories: Annotated[
+        str | None,
+        typer.Option(
+            "--validation-histories",
+            metavar="KIND",
+            help="What the checkpoint keeps of people: real, synthetic or none.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped, even by a kill.")
@@ -70,6 +81,17 @@ def train(
     from ofa_export.support.extras import require
 
     require("train", by="The command train")
+    from ofa_export.cli.given import check_checkpoints, check_history_kind, check_interactions
+    from ofa_export.support.output import check_checkpoint_output
+    from ofa_export.support.recipes import load_recipe
+    from ofa_export.training.train_recipe import TrainRecipe
+
+    with _said_once():
+        load_recipe("train", recipe, TrainRecipe)
+        check_history_kind(validation_histories)
+        check_interactions(interactions, others=[titles])
+        check_checkpoints(start)
+        check_checkpoint_output(output, force=force)
     from ofa_export.api import opened
     from ofa_export.api import train as train_checkpoint
     from ofa_export.cli.render.progress import TrainingBars
@@ -85,6 +107,7 @@ def train(
                     titles=titles,
                     columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
                     start=None if start is None else opened(start),
+                    validation_histories=validation_histories,
                     seed=seed,
                     resume=resume,
                     force=force,
@@ -106,3 +129,14 @@ def train(
         from ofa_export.cli.render.views import print_trained
 
         print_trained(str(output), made.config)
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Let one process say what is wrong, where `torchrun` has started several; the others end with the same code."""
+    try:
+        yield
+    except OfaExportError as error:
+        if os.environ.get("RANK", "0") != "0":
+            raise typer.Exit(error.exit_code) from None
+        raise
