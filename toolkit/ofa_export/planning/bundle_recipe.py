@@ -76,13 +76,14 @@ class BundleRecipe(_Common):
         fields = self.model_dump(mode="json")
         return {name: value for name, value in fields.items() if name not in kept or kept[name] != value}
 
-    @property
-    def text(self) -> str:
-        """As a bundle carries it, JSON without `tiles`, which stand in the embedding layout.
+    def manifest_text(self) -> str:
+        """As a manifest has it, JSON with sorted keys: `tiles` only where they are fixed.
 
-        So two ways to the same tiles give the same bytes.
+        A bundle that holds as many tiles as its budget does not say how many, so that two ways to the same tiles give
+        the same bytes.
         """
-        return json.dumps({name: value for name, value in self.plain().items() if name != "tiles"}, sort_keys=True)
+        fields = {name: value for name, value in self.plain().items() if name != "tiles" or value is not None}
+        return json.dumps(fields, sort_keys=True)
 
 
 Auto = Annotated[Literal["auto"], Tag("auto")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ofa_export.foreign_text import shown
 from ofa_export.reporting.figures import BAD, GREY, OTHER, OURS, draw
 from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.expected_quality import ExpectedQuality
