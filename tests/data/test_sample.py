@@ -59,7 +59,7 @@ def test_a_file_is_loaded_with_its_titles_and_recipe(tmp_path: Path) -> None:
     assert (data.name, data.titles, data.recipe) == ("shop", {"x": "Mug"}, recipe)
     assert data.warnings == ("Blank rows skipped: 1.",)
     histories = build_histories(data.interactions, recipe=recipe, seed=0)
-    assert (histories.users, histories.items, histories.repeated_rows) == (2, 3, 1)
+    assert (histories.users, histories.items, histories.left_out.repeated_rows) == (2, 3, 1)
 
 
 def test_files_may_call_their_columns_what_they_like(tmp_path: Path) -> None:

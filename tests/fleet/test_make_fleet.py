@@ -16,7 +16,7 @@ from ofa_export.fleet.collect import collect
 from ofa_export.fleet.fleet_page import fleet_html
 from ofa_export.fleet.fleet_recipe import FleetRecipe, fleet_jobs
 from ofa_export.fleet.index import FleetIndex
-from ofa_export.fleet.make_fleet import MadeFleet, check_place, make_fleet
+from ofa_export.fleet.make_fleet import MadeFleet, make_fleet
 from ofa_export.fleet.runners import Runner, process_runner
 from ofa_export.fleet.store import FleetStore
 from ofa_export.planning.bundle_job import Job
@@ -173,15 +173,15 @@ def test_another_fleet_is_not_gone_on_with(
 
 def test_a_place_with_something_in_it_is_left_alone(jobs: tuple[Job, ...], url: str, inline: Runner) -> None:
     store = FleetStore(url)
-    check_place(store, resume=False, force=False)
+    store.check_free(resume=False, force=False)
     made(jobs, url, inline)
     with pytest.raises(OutputError, match="add --resume to go on with it, --force to replace it"):
-        check_place(store, resume=False, force=False)
-    check_place(store, resume=True, force=False)
-    check_place(store, resume=False, force=True)
+        store.check_free(resume=False, force=False)
+    store.check_free(resume=True, force=False)
+    store.check_free(resume=False, force=True)
     (Path(url) / "fleet.json").unlink()
     with pytest.raises(OutputError, match="holds other files"):
-        check_place(store, resume=False, force=True)
+        store.check_free(resume=False, force=True)
 
 
 def test_any_place_of_fsspec_will_do(jobs: tuple[Job, ...], tmp_path: Path, inline: Runner) -> None:

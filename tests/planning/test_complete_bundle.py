@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import FAKE, HOSTILE, assert_harmless
 
 from ofa_export import __version__
 from ofa_export.bundle.writer import BundleContents
@@ -139,3 +141,18 @@ def test_baselines_stand_beside_the_model(checkpoint: Checkpoint) -> None:
     told = replace(checkpoint, config=checkpoint.config.model_copy(update={"training": training}))
     assert "recipe: Quick." in card(told)
     assert "| markov | 0.1000 |\n| static | 0.2000 |" in card(told)
+
+
+def test_a_checkpoint_cannot_put_links_html_tables_or_sections_of_its_own_into_the_card(checkpoint: Checkpoint) -> None:
+    data = checkpoint.config.data
+    words = {"name": HOSTILE, "licence": f"# {HOSTILE}", "attribution": f"{HOSTILE}\n\n[a](http://b)\n<img src=x>"}
+    training = {"recipe": {"description": HOSTILE}, "probe_ndcg_at_10": {f"x | 1 |\n{HOSTILE}": 0.5}}
+    config = checkpoint.config.model_copy(update={"data": data.model_copy(update=words), "training": training})
+    text = card(replace(checkpoint, config=config))
+    head, _, attribution = text.partition("## Data and licence")
+    assert_harmless(head)
+    assert_harmless(attribution.replace(FAKE, "its own words"))
+    assert [line for line in head.split("\n") if line.startswith("#")] == ["# Model card", "", "## Quality"][::2]
+    for raw in ("<script", "<img", "](", "| 1 |"):
+        assert not re.search(rf"(?<!\\){re.escape(raw)}", text)
+    assert re.search(r"x \\\| 1 \\\|", text)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from toys import CONFIG, random_model, save_checkpoint
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
+from ofa_export.bundle.writer import BundleContents, fit_tiles, smallest_budget, write_bundle
 from ofa_export.converters.registry import GROUP, SECOND_CONVERTERS, SecondConverter, get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
@@ -101,14 +101,14 @@ class Workshop:
     tolerance: TolerancePolicy
     store: ContentCache
     folder: Path
+    target: Target = field(default_factory=HostTarget)
 
     def complete(self, *, converter: str = "torch-program", precision: str = "int8", **choices: Any) -> BundleContents:
-        floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 5.0}[precision]
         recipe = BundleRecipe(
             description="toy",
             precision=precision,
             candidates=25,
-            selftest=SelfTestRecipe(min_snr_db=floor_db),
+            selftest=SelfTestRecipe(),
             **choices,
         )
         return measured_complete_bundle(
@@ -117,8 +117,8 @@ class Workshop:
 
     def write(self, contents: BundleContents, *, tiles: int | None = None) -> Path:
         path = self.folder / "toy.ofab"
-        kept = fit_tiles(contents, ROOMY) if tiles is None else tiles
-        write_bundle(path, contents, tiles=kept, budget=ROOMY, force=True)
+        budget = ROOMY if tiles is None else smallest_budget(contents, tiles)
+        write_bundle(path, contents, tiles=fit_tiles(contents, budget), budget=budget, force=True)
         return path
 
     def validate(self, path: Path, **options: Any) -> Report:

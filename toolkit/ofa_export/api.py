@@ -7,7 +7,7 @@ callback, and become warnings where there is none: nothing that changes a result
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ def train(
     *,
     recipe: TrainRecipe | Path | str = "base",
     titles: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
     start: Checkpoint | None = None,
     validation_histories: str | None = None,
     seed: int = 0,
@@ -54,11 +55,13 @@ def train(
     """Train a checkpoint from interactions, in stages; a run that was stopped can go on.
 
     Args:
-        interactions: CSV or Parquet file with `user_id`, `item_id` and `timestamp`; or a packaged sample:
-            `online-retail`, `planted` or `planted-mixed`.
+        interactions: file of users, items and times (CSV, JSON lines, Parquet; docs/training.md lists the layouts that
+            are recognised); or a packaged sample: `online-retail`, `planted` or `planted-mixed`.
         output: folder of the checkpoint; appears when everything is done.
         recipe: a name from `export_recipes/train`, a YAML file, or a recipe.
-        titles: CSV or Parquet file with `item_id` and `title`.
+        titles: file with `item_id` and `title`.
+        columns: our name of a column (`user_id`, `item_id`, `timestamp`, `title`) -> its name in the files, or its
+            number where there is no header line; those that are not named are recognised.
         start: what `import_checkpoint` made; its weights stay, and what adapts is trained on top.
         validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
             `none` (docs/privacy.md); None does as `start` or the recipe does, which is `real` by default.
@@ -100,8 +103,11 @@ def train(
         files = None if str(interactions) in SAMPLES else files or SOURCE_HISTORIES
         run = partial(train_on_frozen_base, start)
     with processes(), held_output(Path(output), force=force):
-        data = load_dataset(interactions, titles=None if titles is None else Path(titles), recipe=files)
+        titled = None if titles is None else Path(titles)
+        data = load_dataset(interactions, titles=titled, recipe=files, columns=columns)
         told = _Stages(progress or _warn)
+        for sentence in data.reading if is_first() else ():
+            told.note(sentence)
         for warning in data.warnings if is_first() else ():
             told.note(f"{NOTE}{warning}")
         made = run(data, resolved, Path(output), seed=seed, resume=resume, force=force, progress=told)
@@ -116,6 +122,7 @@ def import_checkpoint(
     interactions: Path | str,
     items: Path | str | None = None,
     titles: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
     heads: int | None = None,
     rank: int = 8,
     validation_histories: str = "real",
@@ -131,8 +138,9 @@ def import_checkpoint(
         format: where the tensors come from: `pmixer`, `pmixer-unmasked`, `pmixer-norm-first`, `pmixer-norm-last` or
             `recbole`.
         interactions: as for `train`; they give the items' popularity and the validation histories.
-        items: CSV or Parquet file with `source_id` and `item_id`; without it the item keys are the numbers.
-        titles: CSV or Parquet file with `item_id` and `title`.
+        items: file with `source_id` and `item_id`; without it the item keys are the numbers.
+        titles: file with `item_id` and `title`.
+        columns: as for `train`.
         heads: attention heads, which the tensors do not tell; None for the source's default.
         rank: of the generated weights that later training adds.
         validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
@@ -162,13 +170,16 @@ def import_checkpoint(
 
     with held_output(Path(output), force=force):
         recipe = None if str(interactions) in SAMPLES else SOURCE_HISTORIES
-        data = load_dataset(interactions, titles=None if titles is None else Path(titles), recipe=recipe)
+        titled = None if titles is None else Path(titles)
+        data = load_dataset(interactions, titles=titled, recipe=recipe, columns=columns)
         keys = None if items is None else Path(items)
-        source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys)
+        source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys, columns=columns or {})
         made = import_source(
             source, data, Path(output), rank=rank, seed=seed, kept=check_kind(validation_histories), force=force
         )
     told = _Stages(progress or _warn)
+    for sentence in (*data.reading, *made.lines):
+        told.note(sentence)
     for note in (*data.warnings, *made.notes):
         told.note(f"{NOTE}{note}")
     return Checkpoint.open(output)
@@ -278,6 +289,7 @@ def evaluate(
     checkpoint: Checkpoint | Path | str,
     *,
     interactions: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
     split: Split = "validation",
     controls: bool = False,
     tables: bool = False,
@@ -288,6 +300,7 @@ def evaluate(
     Args:
         checkpoint: a checkpoint, or its folder.
         interactions: what it was trained on; None where that was a packaged sample.
+        columns: as for `train`.
         split: which held-out items: `validation`, or `test` (once, at the end).
         controls: whether to train nets to compare with, and to fine-tune per user (slow, cached).
         tables: whether to train other ways to make the item table small as well (slower).
@@ -309,8 +322,11 @@ def evaluate(
     from ofa_export.evaluation.subject import open_subject
 
     check_split(split)
-    subject = open_subject(opened(checkpoint), interactions=None if interactions is None else str(interactions))
+    given = None if interactions is None else str(interactions)
+    subject = open_subject(opened(checkpoint), interactions=given, columns=columns)
     told = progress or no_progress
+    for sentence in subject.reading:
+        told(sentence, 0, 0)
     runs = ControlRuns(subject=subject, store=ContentCache(), progress=_Stages(told)) if controls or tables else None
     return evaluate_subject(subject, split=split, runs=runs, with_tables=tables, progress=told)
 

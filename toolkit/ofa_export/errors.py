@@ -41,6 +41,9 @@ from ofa_export.foreign_text import shown
 MAX_LINES = 40
 """Lines below the first one of an error's text."""
 
+LONGEST_NAME = 200
+"""Characters of a name that are compared with others: no name of ours is longer, and comparing takes its time."""
+
 
 class OfaExportError(Exception):
     """Base of all errors of this package; its text is one or more sentences that say what to do.
@@ -77,7 +80,7 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, given: str, choices: Iterable[str]) -> None:
         self.kind, self.given, self.choices = kind, given, tuple(sorted(choices))
-        near = difflib.get_close_matches(given, self.choices, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(given[:LONGEST_NAME], self.choices, n=1, cutoff=0.5)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         super().__init__(f"There is no {kind} '{given}'.{hint} Valid: {', '.join(self.choices)}.")
 

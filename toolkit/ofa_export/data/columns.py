@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from ofa_export.errors import InteractionsError
+from ofa_export.foreign_text import shown
 
 OPTIONS = {
     "user_id": "--user-column",
@@ -21,7 +22,7 @@ NOUNS = {"user_id": "user", "item_id": "item", "timestamp": "time", "title": "ti
 """Our name of a column -> what it holds."""
 
 SHOWN_NAMES = 20
-_SHOWN_CHARACTERS = 40
+_SHOWN_CHARACTERS = 60
 
 # Names that published data sets give to our columns, in lower case and without separators.
 _ALIASES = {
@@ -116,7 +117,13 @@ def _published_titles(columns: list[list[str]], all_like: Callable[..., bool]) -
 
 
 def choose_columns(
-    path: Path, found: Sequence[str], wanted: Sequence[str], *, named: Mapping[str, str], layout: Mapping[str, str]
+    path: Path,
+    found: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    named: Mapping[str, str],
+    layout: Mapping[str, str],
+    elsewhere: Collection[str] = (),
 ) -> dict[str, str]:
     """Decide which columns of a file are meant.
 
@@ -126,6 +133,7 @@ def choose_columns(
         wanted: our names.
         named: our name -> the name in the file, as the user says; others are recognised.
         layout: our name -> number of the column, from `published_layout`.
+        elsewhere: our names whose columns may have been named for another file; they count where there is such a one.
 
     Returns:
         Our name -> name in the file.
@@ -136,7 +144,7 @@ def choose_columns(
     by_name = {untyped(name): name for name in reversed(found)} | {name: name for name in found}
     chosen, missing = dict[str, str](), list[str]()
     for role in wanted:
-        if role in named:
+        if role in named and not (role in elsewhere and (role in layout or named[role] not in by_name)):
             candidates = [by_name[named[role]]] if named[role] in by_name else []
         elif role in by_name:
             candidates = [by_name[role]]
@@ -144,7 +152,7 @@ def choose_columns(
             candidates = [layout[role]] if role in layout else _recognised(role, found)
         if len(candidates) > 1:
             raise InteractionsError(
-                f"{path}: the {NOUNS[role]} may be in column {' or '.join(map(shown, candidates[:SHOWN_NAMES]))}. "
+                f"{path}: the {NOUNS[role]} may be in column {' or '.join(map(quoted, candidates[:SHOWN_NAMES]))}. "
                 f"Say which with {OPTIONS[role]} (in a recipe: data.columns.{role})."
             )
         if not candidates:
@@ -155,20 +163,19 @@ def choose_columns(
         raise InteractionsError(_missing(path, found, missing, named, chosen))
     for role, name in chosen.items():
         if f"{name}_duplicated_0" in found:
-            raise InteractionsError(f"{path} has more than one column {shown(name)}. Keep one of each.")
+            raise InteractionsError(f"{path} has more than one column {quoted(name)}. Keep one of each.")
         other = next((one for one in chosen if one != role and chosen[one] == name), None)
         if other is not None:
             raise InteractionsError(
-                f"{path}: column {shown(name)} cannot be both {NOUNS.get(role, role)} and {NOUNS.get(other, other)}. "
+                f"{path}: column {quoted(name)} cannot be both {NOUNS.get(role, role)} and {NOUNS.get(other, other)}. "
                 f"Name them with {_options([role, other])}."
             )
     return chosen
 
 
-def shown(name: str) -> str:
-    """Return a name from a file in quotes, escaped and short."""
-    text = repr(name)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 2]}…'"
+def quoted(value: object) -> str:
+    """Return a name or value from a file in quotes, harmless and short."""
+    return "empty" if value is None else f"'{shown(str(value), at_most=_SHOWN_CHARACTERS)}'"
 
 
 def _recognised(role: str, found: Sequence[str]) -> list[str]:
@@ -183,13 +190,13 @@ def _recognised(role: str, found: Sequence[str]) -> list[str]:
 def _missing(
     path: Path, found: Sequence[str], missing: list[str], named: Mapping[str, str], chosen: Mapping[str, str]
 ) -> str:
-    names = ", ".join(map(shown, found[:SHOWN_NAMES])) or "none"
+    names = ", ".join(map(quoted, found[:SHOWN_NAMES])) or "none"
     more = f" and {len(found) - SHOWN_NAMES:,} more" if len(found) > SHOWN_NAMES else ""
-    lost = ", ".join(shown(named[role]) if role in named else role for role in missing)
+    lost = ", ".join(quoted(named[role]) if role in named else role for role in missing)
     if not all(role in OPTIONS for role in missing):
         return f"{path} has no column {lost}; it has {names}{more}. The first line must name the columns {lost}."
     spare = [name for name in found if name not in chosen.values()]
-    hints = [f"{OPTIONS[role]} {shown(near)}" for role in missing if (near := _nearest(role, spare))]
+    hints = [f"{OPTIONS[role]} {quoted(near)}" for role in missing if (near := _nearest(role, spare))]
     example = f", perhaps {' '.join(hints)}" if hints else ""
     return (
         f"{path} has no column {lost}; it has {names}{more}. Say which column it is with {_options(missing)}{example} "
@@ -209,7 +216,7 @@ def without_header(path: Path, first_line: str, count: int, wanted: Sequence[str
     example = " ".join(f"{OPTIONS[role]} {number}" for number, role in enumerate(wanted, start=1) if role in OPTIONS)
     return (
         f"{path} has no header line, and its {count:,} columns are not those of a layout that is known; it begins with "
-        f"{shown(first_line)}. Add a header line, or say which columns to take by number, for example {example}."
+        f"{quoted(first_line)}. Add a header line, or say which columns to take by number, for example {example}."
     )
 
 

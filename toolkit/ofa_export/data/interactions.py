@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from ofa_export.data.columns import quoted
 from ofa_export.data.tables import Table, as_text, collect, open_table
 from ofa_export.data.times import Times, coarse, day_facts, looks_like, times_of, unit_facts
 from ofa_export.errors import InteractionsError
@@ -140,7 +141,7 @@ def scan_interactions(path: Path, *, columns: Mapping[str, str] | None = None) -
         if facts[f"single_{noun}"]:
             only = collect(path, checked.select(column).head(1)).item()
             raise InteractionsError(
-                f"{path} has a single {noun}, {_quote(only)}, in column {column}. "
+                f"{path} has a single {noun}, {quoted(only)}, in column {column}. "
                 f"Training compares {noun}s: give interactions with at least two."
             )
     return InteractionsFile(
@@ -193,16 +194,9 @@ def _refuse(
     if not count:
         return
     wrong = collect(table.path, rows.filter(bad).select(_ROW, column).head(_SHOWN))
-    shown = [f"row {row}: {_quote(value)}" for row, value in wrong.rows()]
+    shown = [f"row {row}: {quoted(value)}" for row, value in wrong.rows()]
     more = f" and {count - _SHOWN:,} more" if count > _SHOWN else ""
     raise InteractionsError(
         f"{table.path}: column {table.name(column)} {problem} in {count:,} of {of:,} rows "
         f"({', '.join(shown)}{more}; {table.place()}). {advice}"
     )
-
-
-def _quote(value: object) -> str:
-    if value is None:
-        return "empty"
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"

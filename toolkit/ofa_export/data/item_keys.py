@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ofa_export.data.tables import as_text, collect, scan_columns
@@ -11,12 +12,13 @@ from ofa_export.support.input import read_regular
 HEADING = "item_id"
 
 
-def read_item_keys(path: Path) -> tuple[str, ...]:
+def read_item_keys(path: Path, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Read item keys.
 
     Args:
-        path: a `.csv` or `.parquet` file with the column `item_id`, other columns ignored; or a `.txt` file (UTF-8)
-            with one key per line, of which the first may be the heading `item_id`.
+        path: a table with the column `item_id`, of any kind that `open_table` reads, other columns ignored; or a
+            `.txt` file (UTF-8) with one key per line, of which the first may be the heading `item_id`.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         The keys without surrounding blanks, each once, in file order; empty ones are left out.
@@ -24,14 +26,16 @@ def read_item_keys(path: Path) -> tuple[str, ...]:
     Raises:
         InteractionsError: the file cannot be read, or names no item.
     """
-    keys = dict.fromkeys(key for key in (_lines(path) if path.suffix.lower() == ".txt" else _column(path)) if key)
+    keys = dict.fromkeys(
+        key for key in (_lines(path) if path.suffix.lower() == ".txt" else _column(path, columns)) if key
+    )
     if not keys:
         raise InteractionsError(f"{path} names no item. Write one item key per line under the heading {HEADING}.")
     return tuple(keys)
 
 
-def _column(path: Path) -> list[str]:
-    rows = scan_columns(path, (HEADING,))
+def _column(path: Path, columns: Mapping[str, str] | None) -> list[str]:
+    rows = scan_columns(path, (HEADING,), named=columns)
     table = collect(path, rows.select(as_text(path, rows, HEADING))).drop_nulls()
     return list(table[HEADING])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -19,7 +19,7 @@ from ofa_export.data.columns import (
     is_typed,
     numbers,
     published_layout,
-    shown,
+    quoted,
     without_header,
 )
 from ofa_export.data.content import Content, look_at, not_utf_8
@@ -58,20 +58,23 @@ class Table:
     def name(self, role: str) -> str:
         """Return what the file calls a column, fit for a message."""
         name = self.chosen[role]
-        return name if name.isidentifier() or name.isdecimal() else shown(name)
+        return name if name.isidentifier() or name.isdecimal() else quoted(name)
 
     def place(self) -> str:
         """Say which row is called row 1."""
         return "row 1 follows the header" if self.headed else "row 1 is the first"
 
 
-def open_table(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None) -> Table:
+def open_table(
+    path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None, elsewhere: Collection[str] = ()
+) -> Table:
     """Open a table, of whatever kind its content is: separated values, JSON lines or Parquet; also inside gzip.
 
     Args:
         path: the file.
         columns: our names of the columns that are wanted; all others are ignored.
         named: our name -> name in the file, or number where there is no header; what is not named is recognised.
+        elsewhere: our names whose columns may have been named for another file.
 
     Raises:
         InteractionsError: no such file, a folder, another kind, an unreadable header, or a column that is missing,
@@ -86,15 +89,15 @@ def open_table(path: Path, columns: Sequence[str], *, named: Mapping[str, str] |
     content, named = look_at(path), named or {}
     with sentences(path):
         if content.kind == "text":
-            return _text(path, content, columns, named)
+            return _text(path, content, columns, named, elsewhere)
         if content.kind == "json":
             found: Sequence[str] = content.keys
-            chosen = choose_columns(path, found, columns, named=named, layout={})
+            chosen = choose_columns(path, found, columns, named=named, layout={}, elsewhere=elsewhere)
             table = pl.scan_ndjson(path, schema=dict.fromkeys(chosen.values(), pl.String))
             kind = "JSON lines"
         else:
             found = list(pl.read_parquet_schema(path))
-            chosen = choose_columns(path, found, columns, named=named, layout={})
+            chosen = choose_columns(path, found, columns, named=named, layout={}, elsewhere=elsewhere)
             table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             kind = "Parquet"
         return _table(path, table, f"{kind}{' inside gzip' if content.gzipped else ''}", chosen, headed=True)
@@ -160,7 +163,9 @@ def as_text(path: Path, rows: pl.LazyFrame, column: str) -> pl.Expr:
     return values.cast(pl.String).str.strip_chars()
 
 
-def _text(path: Path, content: Content, columns: Sequence[str], named: Mapping[str, str]) -> Table:
+def _text(
+    path: Path, content: Content, columns: Sequence[str], named: Mapping[str, str], elsewhere: Collection[str]
+) -> Table:
     samples = _cells(content)
     headed = has_header(samples[0], named)
     if content.separator == "::":
@@ -198,7 +203,7 @@ def _text(path: Path, content: Content, columns: Sequence[str], named: Mapping[s
             kind = f"{kind}, as {published} are published"
     elif is_typed(names):
         kind = f"RecBole's atomic file{_SEPARATED_BY[content.separator]}"
-    chosen = choose_columns(path, names, columns, named=named, layout=layout)
+    chosen = choose_columns(path, names, columns, named=named, layout=layout, elsewhere=elsewhere)
     return _table(path, table, f"{kind}{' inside gzip' if content.gzipped else ''}", chosen, headed=headed)
 
 

@@ -28,28 +28,6 @@ class MadeFleet:
     made_again: tuple[str, ...]
 
 
-def check_place(store: FleetStore, *, resume: bool, force: bool) -> None:
-    """Refuse a place that does not answer or holds something else, before any work.
-
-    Args:
-        store: where the fleet shall be.
-        resume: whether to go on with the one that is there.
-        force: whether to replace the one that is there.
-
-    Raises:
-        OutputError: something is there that may not be replaced, or the place does not outlast the command.
-        StoreError: the place does not answer, or refuses.
-    """
-    if store.exists():
-        if not (resume or force):
-            raise OutputError(
-                f"'{store.shown}' holds a fleet already; add --resume to go on with it, --force to replace it, or "
-                "choose another place."
-            )
-    elif not store.is_free():
-        raise OutputError(f"'{store.shown}' holds other files. A fleet needs a folder of its own; choose another name.")
-
-
 def make_fleet(
     jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume: bool, force: bool, progress: ProgressCallback
 ) -> MadeFleet:
@@ -73,10 +51,10 @@ def make_fleet(
         StoreError: the place does not answer, refuses, or is not shared by all workers; what is complete stays.
         WorkerError: workers go on dying; what is complete stays.
     """
-    check_place(store, resume=resume, force=force)
+    store.check_free(resume=resume, force=force)
     with store.claimed() as mark:
         # Once more, now that nobody else of this computer can change it.
-        check_place(store, resume=resume, force=force)
+        store.check_free(resume=resume, force=force)
         planned = plan_fleet(jobs, store.url, mark, runner=runner, progress=progress)
         index = FleetIndex(
             version=VERSION,

@@ -14,6 +14,7 @@ from ofa_export.fleet.index import FleetBundle
 from ofa_export.fleet.store import FleetStore
 from ofa_export.planning.bundle_job import Job
 from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.plan import make_plan
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import no_progress
 
@@ -118,7 +119,8 @@ def _planned(url: str, mark: str, job: Job) -> Planned:
 def _written(url: str, planned: Planned) -> Written:
     job, bundle = planned.job, planned.bundle
     contents = job.complete_bundle(planned.recipe, store=ContentCache())
-    (_, text), *entries = bundle_entries(contents, tiles=bundle.tiles, budget=bundle.budget_bytes)
+    plan = make_plan(contents, recipe=planned.recipe, budget=bundle.budget_bytes)
+    (_, text), *entries = bundle_entries(plan.contents, tiles=plan.tiles, budget=plan.budget)
     listed = Manifest.from_bytes(bytes(text)).entries
     parts = [(entry, data) for entry, (_, data) in zip(listed, entries, strict=True)]
     FleetStore(url).write_bundle(bundle, bytes(text), parts)

@@ -19,10 +19,11 @@ from ofa_export.bundle.tile_order import plane_order
 from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
-from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.data.summary import order_sentence, summary, title_sentence
+from ofa_export.data.tables import as_text, collect, open_table
 from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
 from ofa_export.importing.foreign_files import foreign_model
-from ofa_export.importing.imported_net import ImportedNet
+from ofa_export.importing.imported_net import PADDING, ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
@@ -45,7 +46,11 @@ from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
 from ofa_export.training.kept_histories import SAID, kept_histories
+from ofa_export.training.train import check_bundles
 from ofa_export.training.training_loop import stage_seed
+
+READS_PADDING = ("query.basis.weight", "key.basis.weight", "value.basis.weight", "ffn_in.basis.weight")
+"""Layers of what is trained later that may read the vectors of items, padded dimensions included."""
 
 VALIDATION = 1000
 ITEM_GROUPS = 20
@@ -58,10 +63,12 @@ class Imported:
     Args:
         checkpoint: what was written.
         notes: sentences about what was assumed and what was left out.
+        lines: sentences about the data.
     """
 
     checkpoint: Checkpoint
     notes: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def import_checkpoint(
@@ -111,10 +118,19 @@ def import_checkpoint(
     net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
-    keys = source_keys(len(net.table), source.items)
+    if PADDING in net.tensors:
+        notes.append(
+            "Row 0 of the embeddings, which stands for padding, is not zero; it is kept, because the source looks at "
+            "it wherever a history is padded. If positions start at 0 in your code, as in the published form of "
+            "SASRec.pytorch, set row 0 of 'item_emb.weight' to zero and give --format pmixer instead."
+        )
+    net = net.padded()
+    keys = source_keys(len(net.table), source.items, columns=source.columns)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    check_bundles(data, histories.item_keys)
+    titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
@@ -122,8 +138,13 @@ def import_checkpoint(
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
     said = () if kept == "real" else (SAID[kept],)
-    return Imported(checkpoint=checkpoint, notes=(*notes, *dropped, *said))
+    return Imported(
+        checkpoint=checkpoint,
+        notes=(*notes, *dropped, *said, *(order if data.coarse_times else ())),
+        lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
+    )
 
 
 def neutral_network(
@@ -143,6 +164,9 @@ def neutral_network(
     for name, value in model.state_dict().items():
         # A generator starts at zero; without the history the controller's logits are those of its bias.
         value.copy_(torch.zeros_like(value) if name == "controller.head_out.weight" else tensors.get(name, value))
+        if name.endswith(READS_PADDING):
+            # What a device decodes of padded dimensions is not quite zero.
+            value[:, config.normalised_width :] = 0
     return model
 
 
@@ -235,12 +259,13 @@ READERS: Mapping[str, ReadSource] = {
 """What translates the tensors of each format of `importing.source`."""
 
 
-def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
+def source_keys(count: int, path: Path | None, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the key of each item of the source.
 
     Args:
         count: n, items of the source without padding.
-        path: CSV or Parquet with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        path: table with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         n keys, those of source ids 1 … n.
@@ -250,7 +275,7 @@ def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
     """
     if path is None:
         return tuple(str(number) for number in range(1, count + 1))
-    rows = scan_columns(path, ("source_id", "item_id"))
+    rows = open_table(path, ("source_id", "item_id"), named=columns, elsewhere=("item_id",)).rows
     keys = rows.select(as_text(path, rows, "source_id"), as_text(path, rows, "item_id"))
     table = collect(path, keys).drop_nulls().unique(maintain_order=True)
     numbers = table["source_id"].cast(pl.Int64, strict=False)

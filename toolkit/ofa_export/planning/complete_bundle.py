@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from ofa_export import __version__
 from ofa_export.bundle.manifest import (
     DataSource,
@@ -116,8 +114,7 @@ def _fields(
             users=curve.users,
         ),
         ranking=Ranking(exclude_history=config.data.exclude_history),
-        # How many tiles are kept stands in the embedding layout: two ways to the same tiles give the same bytes.
-        recipe=json.dumps({name: value for name, value in recipe.plain().items() if name != "tiles"}, sort_keys=True),
+        recipe=recipe.complete.manifest_text(),
         tools={"ofa-export": __version__, **converter.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),

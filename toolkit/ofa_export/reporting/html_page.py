@@ -11,6 +11,9 @@ from typing import Any
 from ofa_export.errors import MissingToolError
 from ofa_export.foreign_text import shown
 
+LONGEST = 5000
+"""Characters of a value on a page: the credit that data ask for has up to 4,000."""
+
 
 def render_page(template: Path, **values: Any) -> str:
     """Return a self-contained page.
@@ -43,4 +46,4 @@ def render_page(template: Path, **values: Any) -> str:
 
 def _harmless(value: object) -> object:
     # What is safe as it is, our own SVG and what macros made of harmless values, has its HTML.
-    return shown(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return shown(value, at_most=LONGEST) if isinstance(value, str) and not hasattr(value, "__html__") else value

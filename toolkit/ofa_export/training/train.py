@@ -14,10 +14,13 @@ import numpy as np
 import torch
 
 from ofa_export import __version__
+from ofa_export.bundle.document import MAX_NAME
+from ofa_export.bundle.items import check_items
 from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
+from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
 from ofa_export.support.atomic import atomic_folder, atomic_write, put_back
@@ -38,6 +41,9 @@ from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress, Silent
 from ofa_export.training.training_run import TrainingRun, choose_validation, initial_run
 from ofa_export.training.weights_stage import train_weights
+
+MAX_DATA_NAME = MAX_NAME - 13
+"""Characters of the name of the data: bundles are called after it and the first digits of the checkpoint's digest."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,7 @@ def train(
     with processes(), _folder_of_histories(output, force=force) as place:
         shown = progress if is_first() else Silent()
         histories = _histories(data, place, seed=seed)
-        for warning in repetition_warning(histories.repeated_rows):
-            shown.note(f"Note: {warning}")
+        _describe(histories, data, shown)
         check_groups(users=histories.users, groups=recipe.model.user_groups)
         run = initial_run(histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed)
@@ -146,6 +151,7 @@ def train_on_frozen_base(
         for note in notes:
             shown.note(note)
         histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
+        _describe(histories, data, shown)
         run = run_on_frozen_base(start, histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
         titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
@@ -184,6 +190,18 @@ def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
     return replace(from_first(make), rows=mapped_rows(folder))
 
 
+def _describe(histories: Histories, data: DataSet, progress: Progress) -> None:
+    """Say what is trained on and what is not."""
+    for warning in repetition_warning(histories.left_out.repeated_rows):
+        progress.note(f"Note: {warning}")
+    titles = title_sentence(data.titles, histories.item_keys)
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    for line in (*summary(histories, data.recipe), *titles):
+        progress.note(line)
+    for line in order:
+        progress.note(f"Note: {line}" if data.coarse_times else line)
+
+
 def _run(
     run: TrainingRun,
     stages: Sequence[Stage],
@@ -194,6 +212,7 @@ def _run(
     resume: bool,
     force: bool,
 ) -> Checkpoint:
+    check_bundles(data, run.histories.item_keys)
     if not len(run.windows):
         raise InteractionsError(
             f"No history has two items left to train on after its last {2 * run.histories.held_out} are held out. "
@@ -255,6 +274,27 @@ def held_output(output: Path, *, force: bool) -> Iterator[None]:
         put_back(output)
         check_checkpoint_output(output, force=force)
         yield
+
+
+def check_bundles(data: DataSet, item_keys: Sequence[str]) -> None:
+    """Refuse data that no bundle can hold, before anything is trained on them.
+
+    Args:
+        data: what the items are called, and the data.
+        item_keys: of the checkpoint.
+
+    Raises:
+        ConfigError: an item, or the name of the data, cannot be written to a bundle.
+    """
+    check_items(item_keys, (data.titles.get(key, "") for key in item_keys))
+    shown = data.name.encode(errors="backslashreplace").decode()[:80]
+    if len(data.name) > MAX_DATA_NAME:
+        raise ConfigError(
+            f"The data are called '{shown}…', which has {len(data.name)} characters; the name of a bundle has room for "
+            f"{MAX_DATA_NAME}. Give the file of the interactions a shorter name."
+        )
+    if shown != data.name[:80]:
+        raise ConfigError(f"The data are called '{shown}', which is no valid text. Rename the interactions file.")
 
 
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:

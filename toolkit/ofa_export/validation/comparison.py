@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
 
@@ -17,6 +17,7 @@ from ofa_export.bundle.codes import EncodedTable, encode
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.writer import BundleContents
 from ofa_export.contract import GraphRunner, GraphSpec
 from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.protocol import Converter
@@ -30,6 +31,9 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.complete_bundle import make_complete_bundle
+from ofa_export.planning.item_selection import ItemSelection
+from ofa_export.planning.quality_curve import QualityCurve
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache
@@ -182,6 +186,33 @@ class Comparison:
         model = quantised_reference(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
         graphs = device_graphs(model, candidates=self.manifest.shapes.candidates)
         return known_rounding(graphs, converter=converter)
+
+    @cached_property
+    def rebuilt(self) -> BundleContents:
+        """What goes into the bundle, with every tile, made again from checkpoint and recipe by the code that bundles.
+
+        Qualities in manifest and card are those that the bundle promises: they are measured again apart.
+
+        Raises:
+            LoweringError: the converter refused the graphs.
+            MissingToolError: the converter is not installed.
+        """
+        promised = self.manifest.quality.ndcg_at_10
+        curve = QualityCurve(
+            full_table=float(promised.full_table),
+            by_tiles=tuple((each.tiles, float(each.ndcg_at_10)) for each in promised.by_tiles),
+            users=self.manifest.quality.users,
+        )
+        contents = make_complete_bundle(
+            self.selection, converter=self.converter, recipe=self.recipe, curve=curve, store=self.store
+        )
+        fields = contents.fields.model_copy(update={"recipe": self.recipe.manifest_text()})
+        return replace(contents, fields=fields)
+
+    @cached_property
+    def selection(self) -> ItemSelection:
+        """The items of the bundle, with the item table as it is before any tile is left out."""
+        return ItemSelection(self.trained, group=self.group, items=self.recipe.items)
 
     @cached_property
     def encoded(self) -> EncodedTable:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.cli.render.options import SAMPLE_CHECKPOINT, ForceOption, JsonOption, examples
+from ofa_export.cli.render.options import (
+    SAMPLE_CHECKPOINT,
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    TimeColumnOption,
+    UserColumnOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
@@ -38,6 +47,9 @@ def evaluate(
             "--interactions", metavar="FILE", show_default=False, help="What they were trained on, if not a sample."
         ),
     ] = None,
+    user_column: UserColumnOption = None,
+    item_column: ItemColumnOption = None,
+    time_column: TimeColumnOption = None,
     split: Annotated[
         str, typer.Option("--split", metavar="NAME", help="Held-out items: validation, or test (once, at the end).")
     ] = "validation",
@@ -75,6 +87,7 @@ def evaluate(
             evaluate_one(
                 path,
                 interactions=interactions,
+                columns=named_columns(user=user_column, item=item_column, time=time_column),
                 split=split,  # type: ignore[arg-type]  # checked there
                 controls=controls,
                 tables=tables,

@@ -76,23 +76,24 @@ def fleet(
     wanted = _overridden(recipe, budgets=budgets, groups=groups, runtime=runtime, converter=converter)
     extras = [*([REPORT] if html else []), *([] if ray is None else ["fleet"])]
     require(*converters_for(wanted.runtime, wanted.converter), *extras, by="The command fleet")
-    from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
-    from ofa_export.cli.render.progress import fleet_bars
-    from ofa_export.fleet.fleet_page import fleet_html
-    from ofa_export.fleet.fleet_recipe import fleet_jobs
-    from ofa_export.fleet.make_fleet import check_place, make_fleet
-    from ofa_export.fleet.runners import process_runner, ray_runner
     from ofa_export.fleet.store import FleetStore
     from ofa_export.support.atomic import atomic_write
     from ofa_export.support.output import check_outputs, refuse_dash
 
     refuse_dash(output)
     check_outputs((html,), force=force or resume)
+    # Before PyTorch is imported and a cluster started; `make_fleet` looks once more.
     store = FleetStore(output)
     store.check_lasts()
+    store.check_free(resume=resume, force=force)
+    from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
+    from ofa_export.cli.render.progress import fleet_bars
+    from ofa_export.fleet.fleet_page import fleet_html
+    from ofa_export.fleet.fleet_recipe import fleet_jobs
+    from ofa_export.fleet.make_fleet import make_fleet
+    from ofa_export.fleet.runners import process_runner, ray_runner
+
     jobs = fleet_jobs(checkpoint, wanted)
-    # Before a cluster is started; `make_fleet` does it again.
-    check_place(store, resume=resume, force=force)
     with nullcontext(process_runner(workers)) if ray is None else ray_runner(ray) as runner, fleet_bars() as progress:
         made = make_fleet(jobs, store, runner=runner, resume=resume, force=force, progress=progress)
     stored = store.stored_bytes()

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from ofa_export.cli.render.console import print_err
-from ofa_export.cli.render.options import ForceOption, JsonOption, examples
+from ofa_export.cli.render.options import (
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    TimeColumnOption,
+    TitleColumnOption,
+    UserColumnOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
@@ -42,11 +51,15 @@ def import_state_dict(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
     items: Annotated[
         Path | None,
-        typer.Option("--items", metavar="FILE", help="CSV or Parquet: source_id, item_id; else ids are the numbers."),
+        typer.Option("--items", metavar="FILE", help="File with source_id and item_id; else ids are the numbers."),
     ] = None,
     titles: Annotated[
-        Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
+        Path | None, typer.Option("--titles", metavar="FILE", help="File with item and title of each item.")
     ] = None,
+    user_column: UserColumnOption = None,
+    item_column: ItemColumnOption = None,
+    time_column: TimeColumnOption = None,
+    title_column: TitleColumnOption = None,
     heads: Annotated[
         int | None, typer.Option("--heads", min=1, metavar="N", help="Attention heads, which the tensors do not tell.")
     ] = None,
@@ -87,6 +100,7 @@ def import_state_dict(
         interactions=interactions,
         items=items,
         titles=titles,
+        columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
         heads=heads,
         rank=rank,
         validation_histories=validation_histories,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.cli.render.options import SAMPLE_CHECKPOINT, ForceOption, JsonOption, OutputOption, examples
+from ofa_export.cli.render.options import (
+    SAMPLE_CHECKPOINT,
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    OutputOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
@@ -25,7 +33,7 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def session(
     items: Annotated[
-        Path, typer.Option("--items", metavar="FILE", help="CSV or Parquet with item_id, or .txt, a key per line.")
+        Path, typer.Option("--items", metavar="FILE", help="File with a column of items, or .txt, a key per line.")
     ],
     output: OutputOption,
     checkpoint: Annotated[
@@ -42,6 +50,7 @@ def session(
         Path | None,
         typer.Option("--for", metavar="BUNDLE", help="Leave out what this bundle holds with every bit plane."),
     ] = None,
+    item_column: ItemColumnOption = None,
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
@@ -61,7 +70,7 @@ def session(
         read_bundle(bundle)
     from ofa_export.data.item_keys import read_item_keys
 
-    keys = read_item_keys(items)
+    keys = read_item_keys(items, columns=named_columns(item=item_column))
     from ofa_export.api import opened
     from ofa_export.bundle.archive import write_archive
     from ofa_export.bundle.reader import Bundle

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.cli.render.options import ForceOption, JsonOption, examples
+from ofa_export.cli.render.options import (
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    TimeColumnOption,
+    TitleColumnOption,
+    UserColumnOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 from ofa_export.errors import OfaExportError
 
@@ -32,7 +41,7 @@ def train(
         str,
         typer.Argument(
             metavar="INTERACTIONS",
-            help="CSV or Parquet with user_id, item_id, timestamp; or a sample: online-retail, planted, planted-mixed.",
+            help="File of users, items and times; or a sample: online-retail, planted, planted-mixed.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
@@ -47,8 +56,12 @@ def train(
         typer.Option("--from", metavar="CHECKPOINT", help="Train on top of what import made; its weights stay."),
     ] = None,
     titles: Annotated[
-        Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
+        Path | None, typer.Option("--titles", metavar="FILE", help="File with item and title of each item.")
     ] = None,
+    user_column: UserColumnOption = None,
+    item_column: ItemColumnOption = None,
+    time_column: TimeColumnOption = None,
+    title_column: TitleColumnOption = None,
     validation_histories: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +105,7 @@ def train(
                     output,
                     recipe=recipe,
                     titles=titles,
+                    columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
                     start=None if start is None else opened(start),
                     validation_histories=validation_histories,
                     seed=seed,

@@ -16,6 +16,7 @@ from ofa_export.support.progress_callback import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+    from rich.text import Text
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def spinner(text: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    with rich_console(stderr=True).status(shown(text)):
+    with rich_console(stderr=True).status(_plain(text)):
         yield
 
 
@@ -45,11 +46,11 @@ def planning_bar(text: str) -> Iterator[ProgressCallback]:
     if not sys.stderr.isatty():
         yield no_progress
         return
-    with rich_console(stderr=True).status(shown(text)) as status:
+    with rich_console(stderr=True).status(_plain(text)) as status:
 
         def progress(what: str, done: int, total: int) -> None:
             measuring = f"{what} configuration {done + 1} of {total}"
-            status.update(shown(f"{text}: {measuring if done < total else 'converting what may fit'}"))
+            status.update(_plain(f"{text}: {measuring if done < total else 'converting what may fit'}"))
 
         yield progress
 
@@ -158,3 +159,10 @@ class TrainingBars:
         else:
             self._bars.update(self._task, completed=done)
         self._stage, self._done = what, done
+
+
+def _plain(text: str) -> Text:
+    """Return a text as a spinner takes it, to which a `str` is markup on every console."""
+    from rich.text import Text
+
+    return Text(shown(text))
