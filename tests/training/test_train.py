@@ -110,7 +110,8 @@ def test_a_checkpoint_can_keep_nobody_s_histories(
     data: DataSet, recipe_of: MakeRecipe, unbroken: Path, tmp_path: Path, kind: str
 ) -> None:
     """The run is the same, and what it measured on people; only what is kept of them differs."""
-    recipe = recipe_of(model={"user_groups": 2}, probes={"histories": kind})
+    parts = {"tiles": {"order": "peel"}, "mapper": {"keep_share": 0.7}, "probes": {"histories": kind}}
+    recipe = recipe_of(model={"user_groups": 2}, **parts)
     make(data, recipe, tmp_path / "made")
     made, real = contents(tmp_path / "made"), contents(unbroken)
     assert made["model.safetensors"] == real["model.safetensors"]
