@@ -64,8 +64,8 @@ def trained_ndcg(config: Mapping[str, Any]) -> float | None:
     """Return NDCG@10 that training measured on the validation histories; None where that is not known.
 
     Args:
-        config: what a checkpoint's `config.json` holds. With several user groups it has no number for each, and where people's
-            histories were not kept, bundles are measured on others.
+        config: what a checkpoint's `config.json` holds. With several user groups it has no number for each, and
+            where it keeps nobody's histories, bundles are measured on others than training was.
     """
     try:
         value = config["training"]["probe_ndcg_at_10"]["adapted"]
