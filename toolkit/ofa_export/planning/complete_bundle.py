@@ -164,8 +164,9 @@ history {seen} the ranking. Validation histories chose the epochs, so test users
 
 def _recipe(checkpoint: Checkpoint) -> str:
     recipe = checkpoint.config.training.get("recipe")
-    known = isinstance(recipe, dict) and "description" in recipe
-    return markdown(str(recipe["description"])) if known else "not recorded"
+    if isinstance(recipe, dict) and "description" in recipe:
+        return markdown(str(recipe["description"]))
+    return "not recorded"
 
 
 def _baselines(checkpoint: Checkpoint) -> str:
