@@ -47,6 +47,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("InteractionsError", 2),
         ("HistoryError", 2),
         ("OutputError", 2),
+        ("StoreError", 2),
         ("WorkerError", 2),
         ("AppBuildError", 2),
         ("BudgetError", 3),

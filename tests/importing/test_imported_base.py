@@ -15,7 +15,8 @@ from ofa_export.bundle.writer import fit_tiles, write_bundle
 from ofa_export.converters.registry import get_converter
 from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError, InteractionsError
-from ofa_export.importing.importer import Source, import_checkpoint
+from ofa_export.importing.importer import import_checkpoint
+from ofa_export.importing.source import Source
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.planning.bundle_recipe import BundleRecipe

@@ -10,6 +10,7 @@ Each is a kind of the one it hangs from:
     │   ├── InteractionsError      2  an interactions file that cannot be trained on
     │   ├── HistoryError           2  a shopper's history that cannot be ranked for
     │   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
+    │   ├── StoreError             2  the folder or URL of a fleet does not answer, refuses, or is not shared
     │   ├── WorkerError            2  workers die, most often of too little memory
     │   └── AppBuildError          2  the demo app's sources do not build
     ├── BudgetError                3  the byte budget cannot be met
@@ -94,6 +95,10 @@ class HistoryError(ConfigError):
 
 class OutputError(ConfigError):
     """The output cannot be written under its name; nothing was changed."""
+
+
+class StoreError(ConfigError):
+    """The folder or URL of a fleet does not answer, refuses, or is not shared by all workers."""
 
 
 class WorkerError(ConfigError):
@@ -277,8 +282,11 @@ class RefusedBundlesError(OfaExportError):
     def __init__(self, refused: Sequence[tuple[str, str, int]], *, total: int) -> None:
         self.exit_code = refused[0][2]
         lines = [f"{len(refused)} of {total} bundles cannot be made; nothing was written."]
-        lines += [line for name, reason, _ in refused[: self.SHOWN] for line in f"{name}: {reason}".splitlines()]
-        rest = [name for name, _, _ in refused[self.SHOWN :]]
+        # A store that refuses one bundle says the same of all.
+        reasons = {reason: name for name, reason, _ in reversed(refused)}
+        told = [(name, reason) for name, reason, _ in refused if reasons[reason] == name][: self.SHOWN]
+        lines += [line for name, reason in told for line in f"{name}: {reason}".splitlines()]
+        rest = [name for name, *_ in refused if name not in dict(told)]
         super().__init__(*lines, *([f"The same way: {', '.join(rest)}."] if rest else []))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,19 @@ from ofa_export.benchmark.bundle_entry import BundleEntry
 from ofa_export.benchmark.gradient_entry import GradientEntry
 from ofa_export.benchmark.latency import PROCESSOR, SESSION, Latency, Machine, check_repeats, this_machine, time_in_turn
 from ofa_export.benchmark.memory import Memory, measure_memory
-from ofa_export.benchmark.protocol import TARGETS, Contender, Entry
+from ofa_export.benchmark.protocol import Contender, Entry, check_target
 from ofa_export.benchmark.static_entry import StaticContender, StaticEntry
 from ofa_export.benchmark.static_net import OTHER_NET_DB, scores_snr_db, static_graph
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.registry import get_converter
-from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.errors import ConfigError
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.precision import FP32, INT8, Precision
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.processes import one_torch_thread
-from ofa_export.targets import registry
 from ofa_export.validation.comparison import user_group
 
 PRECISIONS = (INT8, FP32)
@@ -150,12 +150,13 @@ def benchmark(
         MissingToolError: something that the runtime needs is not installed.
     """
     check_repeats(repeats)
-    _check_target(target)
+    check_target(target)
     trained = load_checkpoint(checkpoint)
-    bundles, group = _bundles(paths, trained, target=target)
+    given, group = _bundles(paths, trained, target=target)
     histories = _histories(trained, group)
     machine = this_machine()
     with tempfile.TemporaryDirectory() as folder:
+        bundles = [_own_copy(entry, Path(folder)) for entry in given]
         with one_torch_thread(), ExitStack() as stack:
             # First of all: what the runtime lacks or refuses is said before minutes of conversion.
             contenders: dict[str, Contender] = {entry.name: stack.enter_context(entry.open()) for entry in bundles}
@@ -179,17 +180,6 @@ def benchmark(
             for entry in entries
         )
     return Benchmark(machine=machine, target=target, repeats=repeats, measured=measured)
-
-
-def _check_target(target: str) -> None:
-    if target in TARGETS:
-        return
-    if target in {*registry.TARGETS, *registry.SEVERAL}:
-        raise ConfigError(
-            f"The target {target} runs on a processor that qemu emulates, where times say nothing; use --target "
-            f"{' or --target '.join(TARGETS)}."
-        )
-    raise UnknownNameError("target", target, TARGETS)
 
 
 def _bundles(paths: Sequence[Path], trained: Checkpoint, *, target: str) -> tuple[list[BundleEntry], int]:
@@ -220,6 +210,13 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, target: str) -> tupl
             f"Bundles of one user group can be compared, these are of {listed}: run the command once for each group."
         )
     return entries, groups.pop()
+
+
+def _own_copy(entry: BundleEntry, folder: Path) -> BundleEntry:
+    """Copy the file, which contenders map: one that another program cuts short meanwhile would end the process."""
+    path = folder / entry.path.name
+    shutil.copyfile(entry.path, path)
+    return replace(entry, path=path)
 
 
 def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:

@@ -13,11 +13,33 @@ from numpy.typing import NDArray
 from ofa_export.benchmark.graph_meter import ChildMeter, GraphMeter, HereMeter, MeteredGraphs
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.protocol import Converter
+from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.targets import registry
 from ofa_export.targets.process.measuring_runner import MeasuringRunner
 from ofa_export.targets.registry import get_target
 
 TARGETS = ("host", "android")
 """Targets on which graphs can be measured; times on an emulated processor say nothing."""
+
+
+def check_target(target: str) -> None:
+    """Refuse a target that nothing can be measured on.
+
+    Args:
+        target: its name.
+
+    Raises:
+        ConfigError: it is emulated.
+        UnknownNameError: there is none of that name.
+    """
+    if target in TARGETS:
+        return
+    if target in {*registry.TARGETS, *registry.SEVERAL}:
+        raise ConfigError(
+            f"The target {target} runs on a processor that qemu emulates, where times say nothing; use --target "
+            f"{' or --target '.join(TARGETS)}."
+        )
+    raise UnknownNameError("target", target, TARGETS)
 
 
 class Contender(Protocol):

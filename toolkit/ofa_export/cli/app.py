@@ -27,6 +27,7 @@ from ofa_export.cli.commands import (
     validate,
 )
 from ofa_export.cli.render.console import guard_streams, print_out
+from ofa_export.cli.render.standard_streams import ends_with_stdout, open_streams
 from ofa_export.foreign_text import shown
 
 UsageError: Any = typer.BadParameter.__base__
@@ -102,5 +103,7 @@ for module in (
 
 def main() -> None:
     """Entry point of the console script."""
+    open_streams()
     guard_streams()
-    app()
+    with ends_with_stdout():
+        app()

@@ -8,6 +8,12 @@ from typing import Literal, get_args
 
 from ofa_export.errors import ConfigError, UnknownNameError
 
+SAMPLE_NAMES = ("online-retail", "planted", "planted-mixed")
+"""Packaged data sets; `data.sample` loads them."""
+
+Split = Literal["validation", "test"]
+"""Which held-out position of a history is the target: the last but one, or the last."""
+
 Repeats = Literal["first", "all"]
 Ties = Literal["shuffle", "file"]
 
@@ -19,6 +25,16 @@ def shortest_history(held_out: int) -> int:
         held_out: k.
     """
     return 2 * held_out + 1
+
+
+def check_split(split: str) -> None:
+    """Refuse what is no split.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if split not in get_args(Split):
+        raise UnknownNameError("split", split, get_args(Split))
 
 
 @dataclass(frozen=True, kw_only=True)

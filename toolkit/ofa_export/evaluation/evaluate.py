@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ofa_export.data.histories import HeldOut, Split, held_out_items
+from ofa_export.data.data_recipe import Split
+from ofa_export.data.histories import HeldOut, held_out_items
 from ofa_export.errors import ConfigError
 from ofa_export.evaluation.byte_curve import SizedQuality, byte_curve
 from ofa_export.evaluation.contenders import Contender, network_score, own_variants

@@ -26,7 +26,7 @@ class ItemSelection:
     """
 
     def __init__(self, trained: Checkpoint, *, group: int, items: int | None = None) -> None:
-        check_group(trained, group)
+        check_group(trained.config.model.user_groups, group)
         self.trained, self.group, self.items = trained, group, items
         self.checkpoint = trained if items is None else with_items(trained, items)
 

@@ -75,7 +75,7 @@ def make_session_pack(
 
 def _group(checkpoint: Checkpoint, group: int | None, bundle: Bundle | None) -> int:
     if bundle is None:
-        check_group(checkpoint, group or 0)
+        check_group(checkpoint.config.model.user_groups, group or 0)
         return group or 0
     manifest = bundle.manifest
     if manifest.checkpoint_sha256 != checkpoint.sha256:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.errors import ConfigError
-
-if TYPE_CHECKING:
-    # A plan from the cache must not cost the import of torch.
-    from ofa_export.model.checkpoint import Checkpoint
 
 MEASURED_PREFIXES = 8
 """Qualities are measured at this many equal steps of the tile order; in plane order each step is one whole plane."""
@@ -23,7 +18,8 @@ class QualityCurve:
     Args:
         full_table: with the unquantised table.
         by_tiles: (tiles, NDCG@10) with the first tiles only, ascending.
-        users: histories it was measured on, those whose answer is not among the items included.
+        users: people whose histories it was measured on, those whose answer is not among the items included; 0 where
+            the checkpoint keeps nobody's.
     """
 
     full_table: float
@@ -42,13 +38,16 @@ def measured_prefixes(table: ElasticTable, *, floor: int) -> tuple[int, ...]:
     return tuple(sorted({floor, *(count for count in steps if count > floor)}))
 
 
-def check_group(checkpoint: Checkpoint, group: int) -> None:
-    """Refuse a user group that the checkpoint does not have.
+def check_group(groups: int, group: int) -> None:
+    """Refuse a user group that a checkpoint does not have.
+
+    Args:
+        groups: G_u, how many it has.
+        group: one of them, counted from 0.
 
     Raises:
         ConfigError: it has none of that number.
     """
-    groups = checkpoint.config.model.user_groups
     if not 0 <= group < groups:
         has = "only group 0" if groups == 1 else f"groups 0 to {groups - 1}"
         raise ConfigError(f"There is no user group {group}: this checkpoint has {has}. Correct --group.")

@@ -80,6 +80,7 @@ def apk(
             sources=demo_sources(),
             cache=cache,
             progress=progress,
+            force=force,
         )
     if json_output:
         print_json(apk_json(made))

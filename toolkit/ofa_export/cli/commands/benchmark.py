@@ -45,6 +45,13 @@ def benchmark(
 
     require(*converter_extras(bundles), by="The command benchmark")
     require("train", by="The command benchmark", only=CHECKPOINT)
+    from ofa_export.benchmark.latency import check_repeats
+    from ofa_export.benchmark.protocol import check_target
+    from ofa_export.cli.given import check_checkpoints
+
+    check_repeats(repeats)
+    check_target(target)
+    check_checkpoints(checkpoint)
     from ofa_export.benchmark.benchmark import benchmark as measure
     from ofa_export.cli.render.benchmark_view import benchmark_json, print_benchmark
     from ofa_export.cli.render.progress import spinner

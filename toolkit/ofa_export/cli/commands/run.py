@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,14 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def run(
     bundle: BundleArgument,
-    history: Annotated[str, typer.Option("--history", metavar="KEYS", help="Item keys with commas, oldest first.")],
+    history: Annotated[
+        list[str],
+        typer.Option(
+            "--history",
+            metavar="KEYS",
+            help="Item keys, oldest first, with commas between; '\"a,b\",c' for keys with commas. May be repeated.",
+        ),
+    ],
     k: Annotated[int, typer.Option("-k", metavar="N", help="How many items to show.")] = 10,
     session: Annotated[
         Path | None, typer.Option("--session", metavar="PACK", help="Rank the items of a session pack as well.")
@@ -40,7 +48,7 @@ def run(
     from ofa_export.device.loop import median_ranking
     from ofa_export.targets.open_device import open_device
 
-    keys = [key.strip() for key in history.split(",") if key.strip()]
+    keys = [key for line in history for key in _keys(line)]
     pack = SessionPack.open(session) if session is not None else None
     with Bundle.open(bundle) as opened, open_device(opened) as device:
         device.use_session(pack)
@@ -50,3 +58,24 @@ def run(
             print_json(ranking_json(device, known, ranking))
         else:
             print_ranking(device, known, ranking)
+
+
+def _keys(line: str) -> list[str]:
+    """Return the item keys of one `--history`: a line of CSV, so that a key with a comma can be quoted.
+
+    Args:
+        line: as it was given.
+
+    Raises:
+        ConfigError: a quote is not closed.
+    """
+    from ofa_export.errors import ConfigError
+
+    try:
+        cells = next(csv.reader([line], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise ConfigError(
+            f"--history {line!r} has a double quote that does not enclose a whole key. Write a key with a comma or a "
+            'quote as in CSV: "a,b" for a,b and "5"" nail" for 5" nail.'
+        ) from error
+    return [key for key in map(str.strip, cells) if key]

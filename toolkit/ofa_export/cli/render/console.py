@@ -11,6 +11,7 @@ import io
 import json
 import sys
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ofa_export.foreign_text import MAX_SHOWN, shown
@@ -69,9 +70,10 @@ def print_out(*lines: str) -> None:
 
 
 def print_err(*lines: str) -> None:
-    """Print lines on stderr, as `print_out` does."""
-    for line in lines:
-        print(shown(line, at_most=MAX_LINE), file=sys.stderr)
+    """Print lines on stderr, as `print_out` does; where it cannot be written, the exit code alone says the rest."""
+    with suppress(OSError):
+        for line in lines:
+            print(shown(line, at_most=MAX_LINE), file=sys.stderr, flush=True)
 
 
 def print_json(result: Any) -> None:

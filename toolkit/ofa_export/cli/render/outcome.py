@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -13,6 +12,7 @@ import typer
 
 from ofa_export.cli.render.console import print_err, print_traceback
 from ofa_export.cli.render.console import print_json as print_json
+from ofa_export.cli.render.standard_streams import CLOSED_PIPE, abandon_stdout
 from ofa_export.errors import (
     BudgetError,
     BundleError,
@@ -31,11 +31,21 @@ JSON_OPTION = "json_output"
 """Name of the parameter that every command has for --json."""
 
 REQUEST = "This is a defect of ofa-export. Please report it with the lines above."
-REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EROFS}
+REFUSALS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EACCES,
+    errno.EROFS,
+    errno.EBADF,
+    errno.EIO,
+}
 """Error numbers of the system for which a path or a disk is at fault, and not this package."""
 
-INTERRUPTED, CLOSED_PIPE = 130, 141
-"""Exit codes that shells show for SIGINT and SIGPIPE."""
+INTERRUPTED = 130
+"""Exit code that shells show for SIGINT."""
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -64,7 +74,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             print_err("Stopped.")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            _abandon_stdout()
+            abandon_stdout()
             raise typer.Exit(CLOSED_PIPE) from None
         except Exception as error:
             if isinstance(error, OSError) and error.errno in REFUSALS:
@@ -94,7 +104,7 @@ def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
 def _refused(error: OSError, *, as_json: bool) -> NoReturn:
     if error.filename is None:
         # It was stdout itself that the system refused to write to.
-        _abandon_stdout()
+        abandon_stdout()
     place = "The output" if error.filename is None else f"'{error.filename}'"
     _fail(OutputError(f"{place} cannot be used: {error.strerror}. Choose another place."), as_json=as_json)
 
@@ -105,11 +115,6 @@ def _defect(error: Exception, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json({"error": _described(error, exit_code=OfaExportError.exit_code)})
     raise typer.Exit(OfaExportError.exit_code) from None
-
-
-def _abandon_stdout() -> None:
-    # The interpreter flushes once more at its end, when nobody can be told that it failed.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _described(error: Exception, *, exit_code: int) -> dict[str, Any]:

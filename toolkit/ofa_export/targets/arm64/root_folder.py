@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ofa_export.errors import ConfigError, MissingToolError
-from ofa_export.support.output import atomic_folder
+from ofa_export.support.atomic import atomic_folder
 from ofa_export.support.system_tools import require_tools
 from ofa_export.targets.arm64.builds import QEMU, SOURCES, Build
 from ofa_export.targets.arm64.cpus import CPUS, Cpu

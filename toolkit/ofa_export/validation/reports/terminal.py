@@ -31,6 +31,8 @@ def print_report(report: Report, console: Console) -> None:
         console: where to; its width decides where lines are broken. It takes text for text, and not for markup.
     """
     _print_hanging(_heading(report), console)
+    if report.coverage:
+        _print_hanging(Text(report.coverage.text), console)
     console.print(_table(report.findings))
     unsettled = [finding for finding in report.findings if finding.status != "pass"]
     for finding in sorted(unsettled, key=severity, reverse=True):
