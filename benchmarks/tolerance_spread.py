@@ -30,8 +30,8 @@ from ofa_export.model.checkpoint_reader import load_checkpoint  # noqa: E402
 from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.planning.complete_bundle import measured_complete_bundle  # noqa: E402
 from ofa_export.precision import parse_precision  # noqa: E402
+from ofa_export.support.atomic import atomic_write  # noqa: E402
 from ofa_export.support.content_cache import ContentCache  # noqa: E402
-from ofa_export.support.output import atomic_write  # noqa: E402
 from ofa_export.support.processes import one_torch_thread  # noqa: E402
 from ofa_export.support.recipes import load_recipe  # noqa: E402
 from ofa_export.validation.finding import Finding  # noqa: E402

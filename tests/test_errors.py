@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hostile import ENDLESS, HOSTILE, NAME, assert_harmless
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export import errors
 from ofa_export.errors import BudgetError, BundleError, LoweringError, OfaExportError, RejectionCode, UnknownNameError
+from ofa_export.foreign_text import shown
 
 LINE = re.compile(r"^ +(?P<indent>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d)  (?P<reason>.+)$", re.M)
 
@@ -44,6 +47,7 @@ def test_the_docstring_draws_the_tree_of_classes_with_their_exit_codes() -> None
         ("InteractionsError", 2),
         ("HistoryError", 2),
         ("OutputError", 2),
+        ("StoreError", 2),
         ("WorkerError", 2),
         ("AppBuildError", 2),
         ("BudgetError", 3),
@@ -77,9 +81,9 @@ def test_a_suggestion_is_always_one_of_the_choices(given_name: str, choices: lis
     error = UnknownNameError("thing", given_name, choices)
     assert error.choices == tuple(sorted(choices))
     head, near, _ = str(error).partition("Did you mean ")
-    assert head.startswith(f"There is no thing '{given_name}'.")
+    assert head.startswith(shown(f"There is no thing '{given_name}'."))
     if near:
-        assert any(f"'{choice}'?" in str(error) for choice in choices)
+        assert any(shown(f"'{choice}'?") in str(error) for choice in choices)
 
 
 def test_a_budget_error_counts_and_numbers_its_ways_out() -> None:
@@ -128,3 +132,36 @@ def test_every_code_of_a_refusal_is_on_the_page_of_the_format_and_in_the_app() -
     assert all(in_app[each.name] == each for each in RejectionCode if each.name in in_app)
     assert set(RejectionCode) - set(in_app.values()) == {RejectionCode.GRAPHS}
     assert described == set(RejectionCode) | set(in_app.values())
+
+
+def raised(kind: type[OfaExportError], text: str) -> OfaExportError:
+    """An error of a class with the text in each place that takes one, whatever its arguments are called."""
+    values: dict[str, object] = {
+        "str": text,
+        "str | None": text,
+        "int": 7,
+        "RejectionCode": RejectionCode.DAMAGED,
+        "Sequence[str]": [text, text],
+        "Iterable[str]": [text, text],
+        "Sequence[tuple[str, str, int]]": [(text, text, 3)] * 5,
+    }
+    positional, named = [], {}
+    for parameter in inspect.signature(kind).parameters.values():
+        value = values[str(parameter.annotation)]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional += [text] * 100
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = value
+        else:
+            positional.append(value)
+    return kind(*positional, **named)
+
+
+@pytest.mark.parametrize("text", [HOSTILE, NAME, ENDLESS], ids=["hostile", "name", "endless"])
+@pytest.mark.parametrize("kind", [getattr(errors, name) for _, name, _ in tree(OfaExportError)])
+def test_whatever_an_error_quotes_it_can_be_shown(kind: type[OfaExportError], text: str) -> None:
+    error = raised(kind, text)
+    first, *more = str(error).split("\n")
+    assert_harmless(str(error))
+    assert first and all(line.startswith("  ") for line in more)
+    assert len(more) <= errors.MAX_LINES + 1

@@ -67,6 +67,19 @@ def test_tables_taken_from_a_bundle_outlive_it(bundle_path: Path) -> None:
     assert np.array_equal(table.all_rows(), before)
 
 
+@pytest.mark.integration
+def test_a_file_that_shrinks_or_changes_while_it_is_open_changes_nothing(bundle_path: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from ofa_export.bundle.reader import Bundle; from pathlib import Path;"
+        "bundle = Bundle.open(sys.argv[1]); before = bundle.table.lookup([0, 1]).tobytes(), bytes(bundle.graphs);"
+        "path = Path(sys.argv[1]); path.write_bytes(bytes(100));"
+        "after = bundle.table.lookup([0, 1]).tobytes(), bytes(bundle.graphs); bundle.items; assert after == before"
+    )
+    path = tmp_path / "mine.ofab"
+    path.write_bytes(bundle_path.read_bytes())
+    assert subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60).returncode == 0
+
+
 def test_closing_twice_is_harmless(bundle_path: Path) -> None:
     bundle = Bundle.open(bundle_path)
     bundle.close()

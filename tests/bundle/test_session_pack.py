@@ -121,7 +121,7 @@ def test_keys_for_other_items_are_refused(encoded: EncodedTable) -> None:
         SessionPack.of_rows(encoded, (1, 2, 3), named((1, 2)), checkpoint_sha256="ab" * 32, group="0")
 
 
-def test_a_file_is_mapped_and_checked(pack_data: bytes, tmp_path: Path) -> None:
+def test_a_file_is_read_and_checked(pack_data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "s.ofas"
     path.write_bytes(pack_data)
     assert SessionPack.open(path).items == named(ROWS)

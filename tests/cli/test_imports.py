@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 FRAMEWORKS = {"torch", "tensorflow", "jax"}
-LIGHT = {"ofa_export.errors", "ofa_export.support", "ofa_export.support.resources"}
+LIGHT = {"ofa_export.errors", "ofa_export.foreign_text", "ofa_export.support", "ofa_export.support.resources"}
 SCRIPT = """
 import json, sys
 

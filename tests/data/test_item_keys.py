@@ -35,8 +35,8 @@ def test_numbers_in_parquet_are_keys(tmp_path: Path) -> None:
         ("a.csv", "item_id,title\n", "names no item"),
         ("a.txt", "item_id\n \n", "names no item"),
         ("a.txt", "", "names no item"),
-        ("a.csv", "sku,title\n1,x\n", "rename 'sku' to 'item_id'"),
-        ("a.json", "[]", "Give a file that ends in"),
+        ("a.csv", "itm_id,title\nz,x\n", "perhaps --item-column 'itm_id'"),
+        ("a.json", "[]", "Write one object per line"),
     ],
 )
 def test_files_without_items(tmp_path: Path, name: str, content: str, sentence: str) -> None:

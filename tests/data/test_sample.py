@@ -59,7 +59,7 @@ def test_a_file_is_loaded_with_its_titles_and_recipe(tmp_path: Path) -> None:
     assert (data.name, data.titles, data.recipe) == ("shop", {"x": "Mug"}, recipe)
     assert data.warnings == ("Blank rows skipped: 1.",)
     histories = build_histories(data.interactions, recipe=recipe, seed=0)
-    assert (histories.users, histories.items, histories.repeated_rows) == (2, 3, 1)
+    assert (histories.users, histories.items, histories.left_out.repeated_rows) == (2, 3, 1)
 
 
 def test_files_may_call_their_columns_what_they_like(tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ def test_two_titles_for_one_item_are_refused(tmp_path: Path) -> None:
         read_titles(path)
 
 
-def test_a_missing_title_column_suggests_the_near_one(tmp_path: Path) -> None:
+def test_a_missing_title_column_names_the_option(tmp_path: Path) -> None:
     path = tmp_path / "titles.csv"
-    path.write_text("item_id,description\n9,Plate\n")
-    with pytest.raises(InteractionsError, match="rename 'description' to 'title'"):
+    path.write_text("item_id,colour\n9,red\n")
+    with pytest.raises(InteractionsError, match="--title-column"):
         read_titles(path)
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import gzip
+import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from ofa_export.data.tables import read_columns
+from ofa_export.data.tables import open_table, read_columns
 from ofa_export.errors import InteractionsError
 
+CASES = Path(__file__).parent / "cases"
 HEADER = "user_id,item_id,timestamp\n"
 
 
@@ -58,47 +61,105 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert "is a folder" in refusal(folder)
 
 
-def test_another_file_type_is_refused_with_the_types_that_work(tmp_path: Path) -> None:
-    path = tmp_path / "shop.xlsx"
-    path.write_bytes(b"PK")
-    message = refusal(path)
-    assert "'.xlsx'" in message and ".csv or .parquet" in message
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK\x03\x04 a sheet", "Unpack it, or save the sheet as CSV"),
+        (b"\xfd7zXZ\x00", "unxz"),
+        (b"[\n{}]", "Write one object per line"),
+        (b"<!DOCTYPE html>", "not the page that links to them"),
+        (b"{'user_id': 1}\n", "single quotes are Python, not JSON"),
+        (b'{"user_id": 1}\n[1]\n', "line 2 is no JSON object"),
+        (b"\x1f\x8b\x08 broken", "damaged gzip"),
+        (gzip.compress(b"PAR1"), "gunzip"),
+        (b"user_id,item_id\0,timestamp\n", "zero bytes"),
+    ],
+)
+def test_another_kind_of_file_is_refused_with_the_way_out(csv: Path, content: bytes, says: str) -> None:
+    csv.write_bytes(content)
+    assert says in refusal(csv)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n\n"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (",".join(f"c{number}" for number in range(10**6)).encode() + b"\n1\n", "first line of more than"),
+        (b",".join([b"c"] * 20_000) + b"\n1\n", "20,000 columns, and at most 10,000"),
+        (gzip.compress(b"a" * 10**8), "first line of more than"),
+        (b'"' * (10**6 + 1) + b"\na,b,c\n", "cannot be read as CSV"),
+        (HEADER.encode() + b'"' * (10**6 + 1) + b"\na,b,c\n", "cannot be read as CSV"),
+    ],
+    ids=["a million columns", "20,000 columns", "a long line", "quotes in the header", "quotes in a row"],
+)
+def test_absurd_sizes_are_refused_at_once_and_in_few_words(csv: Path, content: bytes, says: str) -> None:
+    csv.write_bytes(content)
+    begun = time.monotonic()
+    message = refusal(csv)
+    assert says in message and len(message) < 1000
+    assert time.monotonic() - begun < 5
+
+
+def test_old_line_ends_give_a_short_sentence() -> None:
+    assert len(message := refusal(CASES / "cr_only.csv")) < 400 and "carriage return" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n\n", b"\xef\xbb\xbf", b"\x1f"])
 def test_an_empty_file_is_refused(csv: Path, content: bytes) -> None:
     csv.write_bytes(content)
     assert "is empty" in refusal(csv)
 
 
-def test_missing_columns_list_what_was_found_and_suggest_near_names(csv: Path) -> None:
-    csv.write_text("userId,movieId,rating,timestamp\n1,2,3,4\n")
+def test_missing_columns_list_what_was_found_and_name_the_options(csv: Path) -> None:
+    csv.write_text("usr_id,clicked,rating,timestamp\n1,2,3,4\n")
     message = refusal(csv)
-    assert "no column user_id, item_id" in message
-    assert "'userId', 'movieId', 'rating', 'timestamp'" in message
-    assert "rename 'userId' to 'user_id', rename 'movieId' to 'item_id'" in message
-
-
-def test_a_misspelt_column_is_recognised(csv: Path) -> None:
-    csv.write_text("usr_id,item_id,timestamp\n1,2,3\n")
-    assert "rename 'usr_id' to 'user_id'" in refusal(csv)
+    assert "no column user_id, item_id" in message and "'usr_id', 'clicked', 'rating', 'timestamp'" in message
+    assert "--user-column and --item-column, perhaps --user-column 'usr_id'" in message
 
 
 def test_unrelated_columns_are_not_suggested(csv: Path) -> None:
-    csv.write_text("alpha,beta\n1,2\n")
+    csv.write_text("alpha,beta\nx,y\n")
+    assert "perhaps" not in refusal(csv)
+
+
+def test_two_columns_that_may_be_the_user_are_a_question(csv: Path) -> None:
+    csv.write_text("customer,visitorid,item_id,timestamp\n1,2,3,4\n")
     message = refusal(csv)
-    assert "rename" not in message and "must name the columns user_id, item_id, timestamp" in message
+    assert "'customer' or 'visitorid'" in message and "--user-column" in message
+    named = open_table(csv, ("user_id", "item_id"), named={"user_id": "visitorid"})
+    assert named.rows.collect().rows() == [("2", "3")]
+
+
+def test_a_column_cannot_be_two_things(csv: Path) -> None:
+    csv.write_text("a,b,c\n1,2,3\n")
+    with pytest.raises(InteractionsError, match="cannot be both user and item"):
+        open_table(csv, ("user_id", "item_id"), named={"user_id": "a", "item_id": "a"})
+
+
+def test_columns_without_a_header_are_asked_for_by_number(csv: Path) -> None:
+    csv.write_text("196,242,881250949\n186,302,891717742\n")
+    assert "no header line" in (message := refusal(csv))
+    assert "--user-column 1 --item-column 2 --time-column 3" in message
+    numbers = {"user_id": "2", "item_id": "1", "timestamp": "3"}
+    table = open_table(csv, ("user_id", "item_id", "timestamp"), named=numbers)
+    assert table.rows.collect().rows()[0] == ("242", "196", "881250949")
+
+
+def test_amazon_files_of_2018_have_the_item_first(csv: Path) -> None:
+    csv.write_text("0449819906,A3NHUQ33CFH3VM,5.0,1405814400\nB00005N7P0,A1JX8F,4.0,1405814400\n")
+    table = open_table(csv, ("user_id", "item_id", "timestamp"))
+    assert table.rows.collect().rows()[0] == ("A3NHUQ33CFH3VM", "0449819906", "1405814400")
+    assert "user from column 2, item from column 1" in table.sentence()
 
 
 def test_a_column_that_is_there_twice_is_refused(csv: Path) -> None:
     csv.write_text("user_id,user_id,item_id,timestamp\n1,2,3,4\n")
-    assert "more than one column user_id" in refusal(csv)
+    assert "more than one column 'user_id'" in refusal(csv)
 
 
-@pytest.mark.parametrize("mark", [";", "\t", "|"])
-def test_another_separator_is_recognised(csv: Path, mark: str) -> None:
+@pytest.mark.parametrize("mark", [";", "\t", "|", "::"])
+def test_other_separators_are_recognised(csv: Path, mark: str) -> None:
     csv.write_text(mark.join(["user_id", "item_id", "timestamp"]) + "\n" + mark.join("abc"))
-    assert f"separated by {mark!r}" in refusal(csv)
+    assert read_columns(csv, ("timestamp", "user_id")).rows() == [("c", "a")]
 
 
 @pytest.mark.parametrize(

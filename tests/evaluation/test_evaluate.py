@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import HOSTILE, assert_harmless, tags
 
-from ofa_export.cli.render.evaluation_view import evaluation_text
+from ofa_export.cli.render.console import print_out
+from ofa_export.cli.render.evaluation_view import evaluation_lines
 from ofa_export.errors import ConfigError
 from ofa_export.evaluation.controls import ControlRuns
 from ofa_export.evaluation.evaluate import Evaluation, evaluate
@@ -101,7 +104,7 @@ def test_controls_alone_measure_our_tiles_at_every_size(
 
 
 def test_the_reports_hold_every_row(evaluations: list[Evaluation], tmp_path: Path) -> None:
-    text, page = evaluation_text(evaluations), evaluation_html(evaluations)
+    text, page = "\n".join(evaluation_lines(evaluations)), evaluation_html(evaluations)
     plain = json.loads(json.dumps(evaluation_json(evaluations)))
     for row in rows(evaluations):
         assert row.label in text
@@ -141,3 +144,22 @@ def test_other_data_than_those_of_the_training_are_refused(subject: Subject, tmp
         open_subject(subject.checkpoint, interactions=str(other))
     with pytest.raises(ConfigError, match="Add --interactions"):
         open_subject(subject.checkpoint, interactions=None)
+
+
+def test_the_words_of_a_checkpoint_can_do_nothing_to_the_reports(
+    evaluations: list[Evaluation], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hostile(found: Evaluation) -> Evaluation:
+        config = found.subject.checkpoint.config
+        data = config.data.model_copy(update={"name": HOSTILE, "licence": HOSTILE, "attribution": HOSTILE})
+        training = {**config.training, "versions": {HOSTILE: HOSTILE}}
+        changed = config.model_copy(update={"data": data, "training": training})
+        checkpoint = replace(found.subject.checkpoint, config=changed)
+        return replace(found, subject=replace(found.subject, checkpoint=checkpoint))
+
+    odd = [hostile(found) for found in evaluations]
+    page = evaluation_html(odd)
+    assert_harmless(page, longest=2_000_000)
+    assert tags(page) == tags(evaluation_html(evaluations))
+    print_out(*evaluation_lines(odd))
+    assert_harmless(capsys.readouterr().out)

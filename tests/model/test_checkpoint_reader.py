@@ -3,6 +3,9 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,8 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 
-from ofa_export.errors import CheckpointError
-from ofa_export.model.checkpoint import CONFIG, ITEMS, VALIDATION, WEIGHTS
+from ofa_export.errors import CheckpointError, OutputError
+from ofa_export.model.checkpoint_folder import CONFIG, ITEMS, VALIDATION, WEIGHTS
 from ofa_export.model.checkpoint_reader import load_checkpoint
 
 Arrays = dict[str, NDArray[Any]]
@@ -70,7 +73,26 @@ class TestFolder:
         (folder / name).unlink()
         assert f"has no readable {name} (No such file or directory)" in rejection(folder)
         (folder / name).mkdir()
-        assert f"has no readable {name} (Is a directory)" in rejection(folder)
+        assert f"has no readable {name} (it is a folder, and a file is needed)" in rejection(folder)
+
+    @pytest.mark.integration
+    def test_files_that_shrink_while_it_is_open_change_nothing(self, folder: Path) -> None:
+        program = (
+            "import sys; from pathlib import Path; from ofa_export.model.checkpoint_reader import load_checkpoint;"
+            "loaded = load_checkpoint(Path(sys.argv[1])); before = loaded.model.tables.sum().item();"
+            "[path.write_bytes(b'') for path in Path(sys.argv[1]).iterdir()];"
+            "assert loaded.model.tables.sum().item() == before and loaded.validation.targets.min() >= 0"
+        )
+        assert subprocess.run([sys.executable, "-c", program, str(folder)], check=False, timeout=60).returncode == 0
+
+    def test_no_room_for_the_copy(self, folder: Path) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            with pytest.raises(OutputError, match=r"no room for a copy of .*model\.safetensors.*TMPDIR"):
+                load_checkpoint(folder)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     def test_an_older_folder_is_told_what_to_rename(self, folder: Path) -> None:
         digest = load_checkpoint(folder).sha256

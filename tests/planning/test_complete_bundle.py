@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import FAKE, HOSTILE, assert_harmless
 
 from ofa_export import __version__
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.bundle_recipe import BundleRecipe
-from ofa_export.planning.complete_bundle import model_card
+from ofa_export.planning.complete_bundle import measured_complete_bundle, model_card
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.quality_curve import QualityCurve
@@ -100,6 +102,26 @@ def test_the_numbers_are_those_of_the_curve_and_the_model(checkpoint: Checkpoint
     assert checkpoint.sha256[:16] in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("synthetic", "on 24 synthetic histories, all items ranked, the visible history left out of the ranking"),
+        ("none", "Agreement of the rounded reference with the network as it was trained, on 24 drawn histories"),
+    ],
+)
+def test_quality_on_nobody_s_histories_is_not_called_quality_for_people(
+    checkpoint: Checkpoint, recipe: BundleRecipe, converter, store: ContentCache, kind: str, said: str
+) -> None:
+    config = checkpoint.config.model_copy(update={"training": {"validation_histories": kind}})
+    complete = measured_complete_bundle(
+        replace(checkpoint, config=config), converter=converter, group=0, recipe=recipe, store=store
+    )
+    assert complete.fields.quality.users == 0
+    assert "nobody's" in complete.fields.quality.measured_on
+    assert said in " ".join(complete.model_card.split())
+    assert "how well people are served" in " ".join(complete.model_card.split())
+
+
 def test_it_says_whether_the_history_was_ranked(checkpoint: Checkpoint) -> None:
     assert "left out of the ranking" in " ".join(card(checkpoint).split())
     data = checkpoint.config.data.model_copy(update={"exclude_history": False})
@@ -119,3 +141,18 @@ def test_baselines_stand_beside_the_model(checkpoint: Checkpoint) -> None:
     told = replace(checkpoint, config=checkpoint.config.model_copy(update={"training": training}))
     assert "recipe: Quick." in card(told)
     assert "| markov | 0.1000 |\n| static | 0.2000 |" in card(told)
+
+
+def test_a_checkpoint_cannot_put_links_html_tables_or_sections_of_its_own_into_the_card(checkpoint: Checkpoint) -> None:
+    data = checkpoint.config.data
+    words = {"name": HOSTILE, "licence": f"# {HOSTILE}", "attribution": f"{HOSTILE}\n\n[a](http://b)\n<img src=x>"}
+    training = {"recipe": {"description": HOSTILE}, "probe_ndcg_at_10": {f"x | 1 |\n{HOSTILE}": 0.5}}
+    config = checkpoint.config.model_copy(update={"data": data.model_copy(update=words), "training": training})
+    text = card(replace(checkpoint, config=config))
+    head, _, attribution = text.partition("## Data and licence")
+    assert_harmless(head)
+    assert_harmless(attribution.replace(FAKE, "its own words"))
+    assert [line for line in head.split("\n") if line.startswith("#")] == ["# Model card", "", "## Quality"][::2]
+    for raw in ("<script", "<img", "](", "| 1 |"):
+        assert not re.search(rf"(?<!\\){re.escape(raw)}", text)
+    assert re.search(r"x \\\| 1 \\\|", text)

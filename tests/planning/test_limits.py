@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofa_export.errors import ConfigError
+from ofa_export.foreign_text import shown
 from ofa_export.planning.limits import UNBOUNDED, UNITS, Footprint, Limits, parse_budget, parse_limits
 
 
@@ -48,7 +49,7 @@ def test_no_byte_is_lost_to_binary_fractions() -> None:
 def test_anything_else_is_an_error_that_shows_the_forms(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_budget(text)
-    assert f"'{text}'" in str(caught.value)
+    assert f"'{shown(text)}'" in str(caught.value)
     assert "4MB (4,000,000 bytes)" in str(caught.value)
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
+from hostile import HOSTILE, assert_harmless, tags
 
 from ofa_export.bundle.writer import BundleContents, smallest_budget
 from ofa_export.planning.bundle_recipe import BundleRecipe
@@ -75,3 +77,16 @@ def test_what_a_title_says_is_escaped(complete: BundleContents, recipe: BundleRe
     odd = recipe.model_copy(update={"description": "<script>alert(1)</script>"})
     plan = make_plan(complete, recipe=odd, budget=smallest_budget(complete, 20))
     assert "<script" not in plan_html(plan, choice)
+
+
+def test_hostile_text_in_every_field_of_a_manifest_and_in_the_recipe(
+    plan: Plan, choice: Choice, complete: BundleContents, recipe: BundleRecipe
+) -> None:
+    fields = {name: HOSTILE for name in ("model_id", "group", "precision")}
+    named = complete.fields.runtime.model_copy(update={"name": HOSTILE})
+    odd = replace(complete, fields=complete.fields.model_copy(update={**fields, "runtime": named}))
+    worded = recipe.model_copy(update={"description": HOSTILE})
+    hostile = make_plan(odd, recipe=worded, budget=smallest_budget(odd, 20))
+    page = plan_html(hostile, choice)
+    assert_harmless(page, longest=200_000)
+    assert tags(page) == tags(plan_html(plan, choice))

@@ -14,7 +14,7 @@ from ofa_export.model.blocks.masks import causal_bias
 from ofa_export.model.blocks.transformer_block import TransformerBlock
 from ofa_export.model.controller import StructureController
 from ofa_export.model.extractor import PairExtractor
-from ofa_export.model.mapper import Generator
+from ofa_export.model.mapper import Generator, StructureGuidedMapper
 
 # A length or a mask that is not used at all would leave the graph, and the contract would be broken, too.
 
@@ -117,6 +117,19 @@ class WrongSoftmaxScale(TransformerBlock):
         return result / math.sqrt(self.heads) if name == "query" else result
 
 
+class SharpenedSoftmax(TransformerBlock):
+    def linear(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:
+        result = super().linear(name, x, parts)
+        return result * 1.05 if name == "query" else result
+
+
+class MaskWeakened(TransformerBlock):
+    """Takes 3 from the logits of what is masked, which leaves some of it."""
+
+    def _attend(self, x: Tensor, valid: Tensor, parts: dict[str, Tensor]) -> Tensor:
+        return attention(self, x, parts, bias=causal_bias(valid).clamp(min=-3))
+
+
 class AnotherActivation(TransformerBlock):
     def linear(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:
         result = super().linear(name, x, parts)
@@ -136,3 +149,75 @@ class PaddingLeft(TransformerBlock):
         x = x + self._attend(self.norm("attention_norm", x, parts), valid, parts)
         hidden = torch.relu(self.linear("ffn_in", self.norm("ffn_norm", x, parts), parts))
         return x + self.linear("ffn_out", hidden, parts)
+
+
+# What follows is right for all histories of a test's checkpoint, or for most of them.
+
+RARE_ITEM = 13
+"""Row of an item that is in no validation history of `toys.save_checkpoint`."""
+
+
+def is_rare(values: Tensor, item: Tensor) -> Tensor:
+    """Where values are the embedding of that item but for the rounding of the table, 1; elsewhere 0."""
+    return ((values - item).norm(dim=-1) < 0.1 * item.norm()).to(values.dtype)
+
+
+class RareItemIsNaN(AdaptGraph):
+    """Knows the item, whose embedding is `rare` of its own embedding."""
+
+    def forward(self, history: Tensor, length: Tensor) -> tuple[Tensor, ...]:
+        hidden, gates, keep_logits, *thetas = super().forward(history, length)
+        found = is_rare(history, self.embedding.rare).amax(dim=1, keepdim=True)
+        return hidden, gates, keep_logits, *(theta / (1 - found) for theta in thetas)
+
+
+class RareItemScoredHigher(ScoreGraph):
+    def forward(self, hidden: Tensor, candidates: Tensor) -> tuple[Tensor]:
+        return (super().forward(hidden, candidates)[0] + 0.1 * is_rare(candidates, self.final_norm.rare),)
+
+
+class WrongAtOneLength(AdaptGraph):
+    """Is off by a thousandth for histories of 5 items."""
+
+    def forward(self, history: Tensor, length: Tensor) -> tuple[Tensor, ...]:
+        hidden, gates, keep_logits, *thetas = super().forward(history, length)
+        off = 1 + 1e-3 * (length == 5)
+        return hidden, gates, keep_logits, *(theta * off for theta in thetas)
+
+
+class WrongForFullHistories(BlockGraph):
+    """Is off by a thousandth where nothing is padded."""
+
+    def forward(self, hidden: Tensor, length: Tensor, theta: Tensor) -> tuple[Tensor]:
+        return (super().forward(hidden, length, theta)[0] * (1 + 1e-3 * (length == hidden.shape[1])),)
+
+
+class SecondOfTwoDropped(AdaptGraph):
+    """Leaves out what equals the item before it."""
+
+    def forward(self, history: Tensor, length: Tensor) -> tuple[Tensor, ...]:
+        before = F.pad(history[:, :-1], (0, 0, 1, 0))
+        return super().forward(history * (history != before).any(dim=-1, keepdim=True), length)
+
+
+class LastPlacesWrong(ScoreGraph):
+    """Is off by 0.1 in calls that are not full."""
+
+    def forward(self, hidden: Tensor, candidates: Tensor) -> tuple[Tensor]:
+        return (super().forward(hidden, candidates)[0] + 0.1 * (candidates[:, -1:] == 0).all(dim=-1),)
+
+
+class WrongAfterNothing(TransformerBlock):
+    """Is off by a tenth for inputs so small that no block can have run before."""
+
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+        small = x[:, -1].square().mean(dim=-1).sqrt() < 0.8
+        return super().forward(x, valid, theta) * (1 + 0.1 * small[:, None, None])
+
+
+class WrongWithAGateClosed(StructureGuidedMapper):
+    """Is off by a thousandth for histories whose first gate is 0."""
+
+    def forward(self, x: Tensor, valid: Tensor, keep_logits: Tensor) -> tuple[Tensor, ...]:
+        closed = (keep_logits[:, 0, 1] <= keep_logits[:, 0, 0])[:, None]
+        return tuple(theta * (1 + 1e-3 * closed) for theta in super().forward(x, valid, keep_logits))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ofa_export.bundle.codes import encode
@@ -15,6 +17,8 @@ from ofa_export.bundle.tile_order import TileOrder, prefix_bytes
 from ofa_export.bundle.tiles import pack_tiles
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.exact import in_float64
+from ofa_export.planning.make_selftest import reference_answer
 
 Tiles = NDArray[np.uint8]
 
@@ -178,11 +182,86 @@ def wrong_quality(contents: BundleContents, _: Checkpoint) -> BundleContents:
     return with_fields(contents, quality=quality.model_copy(update={"ndcg_at_10": ndcg}))
 
 
+def other_quality_of_few_tiles(contents: BundleContents, _: Checkpoint) -> BundleContents:
+    quality = contents.fields.quality
+    first, *others = quality.ndcg_at_10.by_tiles
+    better = first.model_copy(update={"ndcg_at_10": f"{min(1.5 * float(first.ndcg_at_10), 0.9) + 0.01:.4f}"})
+    ndcg = quality.ndcg_at_10.model_copy(update={"by_tiles": (better, *others)})
+    return with_fields(contents, quality=quality.model_copy(update={"ndcg_at_10": ndcg}))
+
+
+def minimum_version(version: str) -> Callable[[BundleContents, Checkpoint], BundleContents]:
+    def broken(contents: BundleContents, _: Checkpoint) -> BundleContents:
+        runtime = contents.fields.runtime.model_copy(update={"minimum_version": version})
+        return with_fields(contents, runtime=runtime)
+
+    return broken
+
+
+def wrong_licence(contents: BundleContents, _: Checkpoint) -> BundleContents:
+    data = contents.fields.data.model_copy(update={"licence": "Public domain"})
+    return with_fields(contents, data=data)
+
+
+def empty_card(contents: BundleContents, _: Checkpoint) -> BundleContents:
+    return replace(contents, model_card="")
+
+
+def card_of_another_licence(contents: BundleContents, _: Checkpoint) -> BundleContents:
+    licence = contents.fields.data.licence
+    return replace(contents, model_card=contents.model_card.replace(licence, "Public domain"))
+
+
+def self_test_of_one_case(contents: BundleContents, _: Checkpoint) -> BundleContents:
+    test = contents.selftest
+    first = int(test.lengths[0])
+    return replace(
+        contents,
+        selftest=replace(
+            test,
+            rows=test.rows[:first],
+            lengths=test.lengths[:1],
+            gates=test.gates[:1],
+            keep_logits=test.keep_logits[:1],
+            scores=test.scores[:1],
+        ),
+    )
+
+
+def self_test_of_zeros(contents: BundleContents, checkpoint: Checkpoint) -> BundleContents:
+    """Whose answers are those of the checkpoint."""
+    test = contents.selftest
+    zeros = replace(test, rows=np.zeros_like(test.rows))
+    exact, candidates = in_float64(checkpoint.model), torch.from_numpy(test.candidates.astype(np.float64))
+    histories = (torch.from_numpy(zeros.history(case).astype(np.float64)) for case in range(test.cases))
+    answers = [reference_answer(exact, history, candidates) for history in histories]
+    gates, keep_logits, scores = (np.concatenate(each).astype(np.float32) for each in zip(*answers, strict=True))
+    return replace(contents, selftest=replace(zeros, gates=gates, keep_logits=keep_logits, scores=scores))
+
+
+def whole_table_of_another_clip(contents: BundleContents, checkpoint: Checkpoint) -> BundleContents:
+    table = checkpoint.table(0).numpy()
+    other = encode(table, group_sizes=checkpoint.config.model.group_sizes, clip=2.0)
+    test = replace(contents.selftest, tile_codes=other.codes[contents.selftest.tile_items])
+    return replace(contents, table=ElasticTable.from_encoded(other, contents.table.order), selftest=test)
+
+
+def recipe_of_other_candidates(contents: BundleContents, _: Checkpoint) -> BundleContents:
+    recipe = json.loads(contents.fields.recipe) | {"candidates": 50}
+    return with_fields(contents, recipe=json.dumps(recipe, sort_keys=True))
+
+
+def another_tool(contents: BundleContents, _: Checkpoint) -> BundleContents:
+    return with_fields(contents, tools={**contents.fields.tools, "tensorflow": "2.19.0"})
+
+
 def with_fields(contents: BundleContents, **changes: object) -> BundleContents:
     return replace(contents, fields=contents.fields.model_copy(update=changes))
 
 
 TILES = ("table.tiles.differing_bytes",)
+MANIFEST = ("bundle.manifest.differing_count",)
+SELFTEST_INPUTS = ("bundle.selftest_inputs.differing_count",)
 
 CONTENT_DEFECTS: tuple[ContentDefect, ...] = (
     ContentDefect(
@@ -287,5 +366,66 @@ CONTENT_DEFECTS: tuple[ContentDefect, ...] = (
         contents=wrong_quality,
         found_by=("bundle.quality.max_ndcg_err",),
         cause="0.9876",
+    ),
+    ContentDefect(
+        name="better quality of few tiles in the manifest",
+        contents=other_quality_of_few_tiles,
+        found_by=("bundle.quality.max_ndcg_err",),
+        cause="tiles, measured",
+    ),
+    ContentDefect(
+        name="too low a version of the runtime",
+        contents=minimum_version("0.1"),
+        found_by=MANIFEST,
+        cause="runtime.minimum_version is '0.1' instead of",
+    ),
+    ContentDefect(
+        name="too high a version of the runtime",
+        contents=minimum_version("99.0"),
+        found_by=MANIFEST,
+        cause="runtime.minimum_version is '99.0' instead of",
+    ),
+    ContentDefect(
+        name="another licence in the manifest",
+        contents=wrong_licence,
+        found_by=MANIFEST,
+        cause="data.licence is 'Public domain' instead of",
+    ),
+    ContentDefect(
+        name="another tool in the manifest",
+        contents=another_tool,
+        found_by=MANIFEST,
+        cause="tools.tensorflow is '2.19.0' instead of None",
+    ),
+    ContentDefect(
+        name="a recipe of other candidates",
+        contents=recipe_of_other_candidates,
+        found_by=MANIFEST,
+        cause="shapes.candidates is 25 instead of 50",
+    ),
+    ContentDefect(
+        name="a model card that is empty",
+        contents=empty_card,
+        found_by=("bundle.model_card.differing_bytes",),
+        cause="line 1 is missing instead of '# Model card'",
+    ),
+    ContentDefect(
+        name="a model card of another licence",
+        contents=card_of_another_licence,
+        found_by=("bundle.model_card.differing_bytes",),
+        cause="Public domain",
+    ),
+    ContentDefect(
+        name="a self-test of one case",
+        contents=self_test_of_one_case,
+        found_by=SELFTEST_INPUTS,
+        cause="1 cases instead",
+    ),
+    ContentDefect(name="a self-test of zeros", contents=self_test_of_zeros, found_by=SELFTEST_INPUTS, cause="rows"),
+    ContentDefect(
+        name="an item table of another clip throughout",
+        contents=whole_table_of_another_clip,
+        found_by=(*MANIFEST, "bundle.table.differing_bytes"),
+        cause="embeddings.clip is '2.0' instead of",
     ),
 )

@@ -23,6 +23,9 @@ SMALL = ("int8", "int4")
 """Precisions of what costs little, and drowns in quantisation noise unless that is known."""
 
 
+PRECISIONS = ("fp32", "int8", "int4")
+
+
 def unchanged(_: AdaptiveRecommender) -> None:
     """Leave the network as it is."""
 
@@ -112,6 +115,11 @@ def transposed(model: AdaptiveRecommender) -> None:
     weight.copy_(weight.T.clone())
 
 
+def columns_swapped(model: AdaptiveRecommender) -> None:
+    weight = model.get_parameter("mapper.generators.0.out.weight")
+    weight[:, [2, 3]] = weight[:, [3, 2]]
+
+
 def four_bits(model: AdaptiveRecommender) -> None:
     weight = model.get_parameter("mapper.generators.0.out.weight")
     scale = weight.abs().amax(dim=1, keepdim=True) / 7
@@ -147,6 +155,11 @@ def depth_capped(model: AdaptiveRecommender) -> None:
     model.controller.depth_cap = 1
 
 
+def rare_item_known(model: AdaptiveRecommender) -> None:
+    for module in (model.embedding, model.final_norm):
+        module.register_buffer("rare", model.tables[0, broken.RARE_ITEM].clone())
+
+
 FIRST, SECOND = "blocks.0.linears", "blocks.1.linears"
 ADAPT, BLOCK_0, BLOCK_1, SCORE = ((f"rounding.{name}.*.snr_db",) for name in ("adapt", "block_0", "block_1", "score"))
 HIDDEN = ("rounding.adapt.hidden.snr_db",)
@@ -174,6 +187,7 @@ CONSTANTS = (
         found_by=BLOCK_0,
     ),
     GraphDefect(name="a matrix transposed", model=transposed, found_by=BLOCK_1),
+    GraphDefect(name="two columns of a matrix swapped", model=columns_swapped, precisions=SMALL, found_by=ADAPT),
     GraphDefect(name="bias of a generator dropped", model=without("mapper.generators.0.hidden.bias"), found_by=ADAPT),
     GraphDefect(
         name="bias of a block's layer dropped", model=without(f"{FIRST}.ffn_out.static.bias"), found_by=BLOCK_0
@@ -248,6 +262,7 @@ MASKS = (
         GraphDefect(name=name, model=computing_as(path, kind), found_by=found_by)
         for name, path, kind, found_by in (
             ("mask ignored", "blocks.0", broken.MaskIgnored, BLOCK_0),
+            ("mask weakened", "blocks.0", broken.MaskWeakened, BLOCK_0),
             ("padding seen by attention", "blocks.0", broken.PaddingSeen, BLOCK_0),
             ("future seen by attention", "blocks.0", broken.FutureSeen, BLOCK_0),
             ("padding left in a block's output", "blocks.0", broken.PaddingLeft, BLOCK_0),
@@ -263,6 +278,7 @@ COMPUTATIONS = tuple(
         ("activation dropped in a generator", "mapper.generators.0", broken.WithoutRelu, ADAPT),
         ("attention heads mixed", "blocks.0", broken.HeadsMixed, BLOCK_0),
         ("softmax scale wrong", "blocks.0", broken.WrongSoftmaxScale, BLOCK_0),
+        ("softmax sharpened a little", "blocks.0", broken.SharpenedSoftmax, BLOCK_0),
         ("residual dropped", "blocks.0", broken.WithoutResidual, BLOCK_0),
         ("activation replaced", "blocks.0", broken.AnotherActivation, BLOCK_0),
         ("gate threshold moved by 0.01", "controller", broken.ThresholdMoved, UNDUE),
@@ -277,6 +293,58 @@ DECISIONS_AND_SCORES = (
     GraphDefect(name="scores negated", graph=broken.Negated, found_by=(*SCORE, "session.scores.snr_db")),
 )
 
+MINORITIES = (
+    GraphDefect(
+        name="one length off by a thousandth",
+        graph=broken.WrongAtOneLength,
+        precisions=PRECISIONS,
+        found_by=("sweep.lengths.differing_count",),
+        cause="5 items (theta_0 of adapt)",
+    ),
+    GraphDefect(
+        name="blocks off by a thousandth where nothing is padded",
+        graph=broken.WrongForFullHistories,
+        found_by=("sweep.lengths.differing_count",),
+        cause="8 items (hidden of block_0)",
+    ),
+    GraphDefect(
+        name="NaN for an item that no validation history holds",
+        model=rare_item_known,
+        graph=broken.RareItemIsNaN,
+        found_by=("sweep.adapt.theta_0.snr_db",),
+        cause="NaN",
+    ),
+    GraphDefect(
+        name="second of two equal items dropped",
+        graph=broken.SecondOfTwoDropped,
+        found_by=("sweep.adapt.hidden.snr_db", "sweep.adapt.theta_0.snr_db"),
+        cause="some repeated",
+    ),
+    GraphDefect(
+        name="a rare item scored higher by 0.1",
+        model=rare_item_known,
+        graph=broken.RareItemScoredHigher,
+        found_by=("session.candidates.max_abs_err",),
+        cause=f"row {broken.RARE_ITEM}",
+    ),
+    GraphDefect(
+        name="scores of calls that are not full off by 0.1",
+        graph=broken.LastPlacesWrong,
+        found_by=("session.candidates.max_abs_err",),
+    ),
+    GraphDefect(
+        name="a block off by a tenth for some inputs when none ran before it",
+        model=computing_as("blocks.1", broken.WrongAfterNothing),
+        found_by=("sweep.block_1.hidden.snr_db",),
+    ),
+    GraphDefect(
+        name="parameters off by a thousandth when a gate is closed",
+        model=computing_as("mapper", broken.WrongWithAGateClosed),
+        found_by=("sweep.own_gates.differing_count",),
+        cause="block 1 (theta_0 of adapt)",
+    ),
+)
+
 GRAPH_DEFECTS: tuple[GraphDefect, ...] = (
     *CONSTANTS,
     *SCALES,
@@ -285,4 +353,5 @@ GRAPH_DEFECTS: tuple[GraphDefect, ...] = (
     *MASKS,
     *COMPUTATIONS,
     *DECISIONS_AND_SCORES,
+    *MINORITIES,
 )

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
-import resource
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ofa_export.errors import OutputError
-from ofa_export.support.output import atomic_write, check_output, make_folder, output_paths
+from ofa_export.support.output import (
+    check_output,
+    check_outputs,
+    make_folder,
+    output_lock,
+    output_paths,
+)
 
 
 def test_a_free_name_in_a_folder_is_accepted(tmp_path: Path) -> None:
@@ -31,39 +40,74 @@ def test_folders_and_missing_folders_are_refused(tmp_path: Path) -> None:
         check_output(tmp_path / "file" / "x", force=True)
 
 
-def test_the_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    with atomic_write(path) as file:
-        file.write(b"all of it")
-        assert not path.exists()
-    assert path.read_bytes() == b"all of it"
-    assert list(tmp_path.iterdir()) == [path]
+def test_a_dash_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for check in (lambda: check_output(Path("-"), force=True), lambda: output_paths(TWO, Path("-"), force=True)):
+        with pytest.raises(OutputError, match="'-' names no file"):
+            check()
 
 
-def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(b"old")
-    with pytest.raises(KeyError), atomic_write(path) as file:
-        file.write(b"new")
-        raise KeyError
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        kinds = {"pipe": "a pipe", "link": "a pipe", "socket": "a socket", "/dev/null": "a device"}
+        for name, kind in kinds.items():
+            with pytest.raises(OutputError, match=f"is {kind}, which a result would replace"):
+                check_output(tmp_path / name, force=True)
 
 
-def test_a_file_the_system_cannot_take_is_a_sentence(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(OutputError, match="File too large"), atomic_write(tmp_path / "x") as file:
-            file.write(bytes(100_000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert not list(tmp_path.iterdir())
+def test_the_file_that_the_command_prints_to_is_no_output(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    program = (
+        "import sys; from pathlib import Path; from ofa_export.support.output import check_output;"
+        "check_output(Path(sys.argv[1]), force=True)"
+    )
+    with path.open("w") as stdout:
+        command = [sys.executable, "-c", program, str(path)]
+        ended = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    assert "is where the text of this command goes" in ended.stderr
 
 
-def test_a_name_that_the_system_refuses_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="too long"), atomic_write(tmp_path / ("n" * 300)) as file:
-        file.write(b"x")
+def test_a_link_that_leads_nowhere_exists(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("target")
+    with pytest.raises(OutputError, match="exists already"):
+        check_output(tmp_path / "link", force=False)
+    check_output(tmp_path / "link", force=True)
+    (tmp_path / "lost").symlink_to("missing/target")
+    with pytest.raises(OutputError, match=r"missing is not an existing folder"):
+        check_output(tmp_path / "lost", force=True)
+    with pytest.raises(OutputError, match="exists already"):
+        output_paths(TWO, tmp_path / "link", force=True)
+    (tmp_path / "ring").symlink_to("ring")
+    with pytest.raises(OutputError, match="symbolic links"):
+        check_output(tmp_path / "ring", force=True)
+
+
+def test_two_outputs_of_a_command_are_two_files(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("a")
+    check_outputs([tmp_path / "a", None, tmp_path / "b"], force=False)
+    for other in (tmp_path / "a", tmp_path / "." / "a", tmp_path / "link"):
+        with pytest.raises(OutputError, match="are one file"):
+            check_outputs([tmp_path / "a", other], force=True)
+
+
+def test_the_lock_of_an_output_is_one_and_goes_with_its_holder(tmp_path: Path) -> None:
+    output = tmp_path / "checkpoint"
+    program = (
+        "import sys, time; from pathlib import Path; from ofa_export.support.output import output_lock;"
+        "lock = output_lock(Path(sys.argv[1])); lock.__enter__(); print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(output)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(OutputError, match="being made by another ofa-export"), output_lock(output):
+            pass
+        holder.kill()
+        holder.wait()
+        with output_lock(output):
+            assert not output.exists()
     assert not list(tmp_path.iterdir())
 
 

@@ -92,7 +92,7 @@ def test_something_else_than_a_mapping(tmp_path: Path, text: str) -> None:
 def test_something_else_than_yaml(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"Recipe '.*mine.yaml' is not YAML"):
+    with pytest.raises(ConfigError, match=r"Recipe '.*mine.yaml' cannot be read: line 1\b"):
         load_recipe("train", str(path), TrainRecipe)
 
 
@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
         load_recipe("train", str(tmp_path / "none.yaml"), TrainRecipe)
     (tmp_path / "folder.yaml").mkdir()
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a folder"):
         load_recipe("train", str(tmp_path / "folder.yaml"), TrainRecipe)
 
 

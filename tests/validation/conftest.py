@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from toys import CONFIG, random_model, save_checkpoint
 
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.writer import BundleContents, fit_tiles, write_bundle
+from ofa_export.bundle.writer import BundleContents, fit_tiles, smallest_budget, write_bundle
 from ofa_export.converters.registry import GROUP, SECOND_CONVERTERS, SecondConverter, get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.checkpoint import Checkpoint
@@ -36,6 +36,7 @@ from ofa_export.validation.checks.bundle import accepted_finding
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.layers.layer_error import LayerError
+from ofa_export.validation.reports.coverage import Coverage
 from ofa_export.validation.reports.expected_quality import ExpectedQuality, QualityPoint
 from ofa_export.validation.reports.report import Report, Subject
 from ofa_export.validation.sessions import Latency, ScoreSample
@@ -100,14 +101,14 @@ class Workshop:
     tolerance: TolerancePolicy
     store: ContentCache
     folder: Path
+    target: Target = field(default_factory=HostTarget)
 
     def complete(self, *, converter: str = "torch-program", precision: str = "int8", **choices: Any) -> BundleContents:
-        floor_db = {"fp32": 90.0, "int8": 20.0, "int4": 5.0}[precision]
         recipe = BundleRecipe(
             description="toy",
             precision=precision,
             candidates=25,
-            selftest=SelfTestRecipe(min_snr_db=floor_db),
+            selftest=SelfTestRecipe(),
             **choices,
         )
         return measured_complete_bundle(
@@ -116,8 +117,8 @@ class Workshop:
 
     def write(self, contents: BundleContents, *, tiles: int | None = None) -> Path:
         path = self.folder / "toy.ofab"
-        kept = fit_tiles(contents, ROOMY) if tiles is None else tiles
-        write_bundle(path, contents, tiles=kept, budget=ROOMY, force=True)
+        budget = ROOMY if tiles is None else smallest_budget(contents, tiles)
+        write_bundle(path, contents, tiles=fit_tiles(contents, budget), budget=budget, force=True)
         return path
 
     def validate(self, path: Path, **options: Any) -> Report:
@@ -271,6 +272,21 @@ def full(good: Report) -> Report:
     return replace(
         good,
         environment={"system": "Linux x86_64", "torch": "2.13.0"},
+        coverage=Coverage(
+            real_histories=214,
+            made_histories=1225,
+            repeats=26,
+            lengths=50,
+            all_lengths=50,
+            history_items=3100,
+            candidate_items=3145,
+            all_items=3145,
+            candidate_places=99,
+            all_candidate_places=100,
+            block_combinations=4,
+            all_block_combinations=4,
+            gate_combinations=3,
+        ),
         layers=tuple(
             LayerError(
                 graph="adapt",

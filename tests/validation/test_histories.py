@@ -3,9 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from toys import CONFIG
 
 from ofa_export.model.checkpoint import Checkpoint, ValidationSet
-from ofa_export.validation.histories import validation_histories
+from ofa_export.validation.histories import PER_LENGTH, made_histories, of_length, validation_histories
 
 
 def test_whole_histories_come_first_with_their_targets(checkpoint: Checkpoint) -> None:
@@ -68,3 +70,47 @@ def test_one_short_history_still_gives_full_and_long_histories(checkpoint: Check
     histories = validation_histories(replace(checkpoint, validation=lone), group=0, maximum=1000)
     T = checkpoint.config.model.history_length
     assert [len(items) for items in histories.items] == [1, T, T + T // 2]
+
+
+@pytest.mark.parametrize(("items", "T"), [(60, 8), (3145, 50), (5, 1), (3, 8)])
+def test_made_histories_have_every_length_and_hold_every_item(items: int, T: int) -> None:
+    rows = made_histories(items=items, history_length=T, fewest=0, most=4096)
+    lengths = (rows >= 0).sum(axis=1)
+    assert (np.bincount(lengths, minlength=T + 1)[1:] >= PER_LENGTH).all()
+    assert np.array_equal(np.unique(rows[rows >= 0]), np.arange(items))
+    assert ((rows >= 0) == (np.arange(T) >= T - lengths[:, None])).all()
+    assert np.array_equal(rows, made_histories(items=items, history_length=T, fewest=0, most=4096))
+
+
+def test_made_histories_repeat_items_next_to_each_other_further_apart_and_alone() -> None:
+    rows = made_histories(items=60, history_length=8, fewest=0, most=0)
+    full = rows[(rows >= 0).all(axis=1)]
+    follows = full[:, 1:] == full[:, :-1]
+    # In each place an item is that before it in some history, and in one history everywhere.
+    assert follows.any(axis=0).all() and follows.all(axis=1).any()
+    assert ((full[:, 0] == full[:, -1]) & ~follows.any(axis=1)).any()
+
+
+def test_the_number_of_made_histories_is_bounded_and_can_be_asked_for() -> None:
+    fewest = len(made_histories(items=10, history_length=8, fewest=0, most=0))
+    assert len(made_histories(items=100_000, history_length=8, fewest=0, most=500)) == 500
+    assert len(made_histories(items=100_000, history_length=8, fewest=0, most=0)) == fewest
+    assert len(made_histories(items=10, history_length=8, fewest=300, most=0)) == 300
+
+
+def test_further_histories_of_a_length_have_it_and_are_others() -> None:
+    rows = of_length(5, items=60, history_length=8, count=24)
+    assert ((rows >= 0).sum(axis=1) == 5).all() and rows.shape == (24, 8)
+    assert len(np.unique(rows, axis=0)) == 24
+
+
+def test_a_checkpoint_without_histories_is_compared_on_made_ones(checkpoint: Checkpoint) -> None:
+    none = ValidationSet(
+        histories=np.zeros((0, CONFIG.history_length), np.int32),
+        targets=np.zeros(0, np.int32),
+        user_groups=np.zeros(0, np.int32),
+    )
+    histories = validation_histories(replace(checkpoint, validation=none), group=0, maximum=1000)
+    lengths = {len(items) for items in histories.items}
+    assert histories.whole == 0
+    assert lengths >= set(range(1, CONFIG.history_length + 1)) and max(lengths) > CONFIG.history_length

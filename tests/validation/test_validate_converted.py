@@ -46,7 +46,7 @@ report = validate(
     Path({str(path)!r}),
     load_checkpoint(Path({str(workshop.checkpoint_folder)!r})),
     tolerance=load_recipe("tolerance", "default", TolerancePolicy),
-    store=ContentCache(Path({str(workshop.folder)!r})),
+    store=ContentCache(Path({str(workshop.store.root)!r})),
 )
 assert report.status == "pass", report.status
 loaded = {{"litert_torch", "litert_quantizer", "executorch", "torchao", "tensorflow"}} & set(sys.modules)

@@ -7,13 +7,13 @@ callback, and become warnings where there is none: nothing that changes a result
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ofa_export.bundle.envelope import map_bundle, read_envelope
+from ofa_export.bundle.envelope import read_bundle, read_envelope
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.registry import converter_of, other_converter
 from ofa_export.errors import BundleError, ConfigError
@@ -44,7 +44,9 @@ def train(
     *,
     recipe: TrainRecipe | Path | str = "base",
     titles: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
     start: Checkpoint | None = None,
+    validation_histories: str | None = None,
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
@@ -53,12 +55,16 @@ def train(
     """Train a checkpoint from interactions, in stages; a run that was stopped can go on.
 
     Args:
-        interactions: CSV or Parquet file with `user_id`, `item_id` and `timestamp`; or a packaged sample:
-            `online-retail`, `planted` or `planted-mixed`.
+        interactions: file of users, items and times (CSV, JSON lines, Parquet; docs/training.md lists the layouts that
+            are recognised); or a packaged sample: `online-retail`, `planted` or `planted-mixed`.
         output: folder of the checkpoint; appears when everything is done.
         recipe: a name from `export_recipes/train`, a YAML file, or a recipe.
-        titles: CSV or Parquet file with `item_id` and `title`.
+        titles: file with `item_id` and `title`.
+        columns: our name of a column (`user_id`, `item_id`, `timestamp`, `title`) -> its name in the files, or its
+            number where there is no header line; those that are not named are recognised.
         start: what `import_checkpoint` made; its weights stay, and what adapts is trained on top.
+        validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
+            `none` (docs/privacy.md); None does as `start` or the recipe does, which is `real` by default.
         seed: of every random draw.
         resume: whether to go on with an unfinished run of the same data, recipe and seed.
         force: whether to replace an existing checkpoint, and to throw an unfinished run away.
@@ -79,19 +85,29 @@ def train(
     from ofa_export.data.catalogue import SOURCE_HISTORIES
     from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.model.checkpoint import Checkpoint
+    from ofa_export.model.checkpoint_folder import check_kind
     from ofa_export.training.distributed import is_first, processes
+    from ofa_export.training.train import held_output, train_on_frozen_base
     from ofa_export.training.train import train as train_stages
-    from ofa_export.training.train import train_on_frozen_base
     from ofa_export.training.train_recipe import TrainRecipe
 
     resolved = recipe if isinstance(recipe, TrainRecipe) else load_recipe("train", str(recipe), TrainRecipe)
+    kind = validation_histories
+    if kind is None and start is not None and start.config.history_kind != "real":
+        kind = start.config.history_kind
+    if kind is not None:
+        probes = resolved.probes.model_copy(update={"histories": check_kind(kind)})
+        resolved = resolved.model_copy(update={"probes": probes})
     files, run = resolved.data.resolved() if resolved.data else None, train_stages
     if start is not None:
         files = None if str(interactions) in SAMPLES else files or SOURCE_HISTORIES
         run = partial(train_on_frozen_base, start)
-    with processes():
-        data = load_dataset(interactions, titles=None if titles is None else Path(titles), recipe=files)
+    with processes(), held_output(Path(output), force=force):
+        titled = None if titles is None else Path(titles)
+        data = load_dataset(interactions, titles=titled, recipe=files, columns=columns)
         told = _Stages(progress or _warn)
+        for sentence in data.reading if is_first() else ():
+            told.note(sentence)
         for warning in data.warnings if is_first() else ():
             told.note(f"{NOTE}{warning}")
         made = run(data, resolved, Path(output), seed=seed, resume=resume, force=force, progress=told)
@@ -106,8 +122,10 @@ def import_checkpoint(
     interactions: Path | str,
     items: Path | str | None = None,
     titles: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
     heads: int | None = None,
     rank: int = 8,
+    validation_histories: str = "real",
     seed: int = 0,
     force: bool = False,
     progress: ProgressCallback | None = None,
@@ -120,10 +138,13 @@ def import_checkpoint(
         format: where the tensors come from: `pmixer`, `pmixer-unmasked`, `pmixer-norm-first`, `pmixer-norm-last` or
             `recbole`.
         interactions: as for `train`; they give the items' popularity and the validation histories.
-        items: CSV or Parquet file with `source_id` and `item_id`; without it the item keys are the numbers.
-        titles: CSV or Parquet file with `item_id` and `title`.
+        items: file with `source_id` and `item_id`; without it the item keys are the numbers.
+        titles: file with `item_id` and `title`.
+        columns: as for `train`.
         heads: attention heads, which the tensors do not tell; None for the source's default.
         rank: of the generated weights that later training adds.
+        validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
+            `none` (docs/privacy.md).
         seed: of every random draw.
         force: whether to replace an existing checkpoint.
         progress: called with each sentence on what was assumed and what was left out, 0 and 0.
@@ -144,13 +165,21 @@ def import_checkpoint(
     from ofa_export.importing.importer import import_checkpoint as import_source
     from ofa_export.importing.source import Source
     from ofa_export.model.checkpoint import Checkpoint
+    from ofa_export.model.checkpoint_folder import check_kind
+    from ofa_export.training.train import held_output
 
-    recipe = None if str(interactions) in SAMPLES else SOURCE_HISTORIES
-    data = load_dataset(interactions, titles=None if titles is None else Path(titles), recipe=recipe)
-    keys = None if items is None else Path(items)
-    source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys)
-    made = import_source(source, data, Path(output), rank=rank, seed=seed, force=force)
+    with held_output(Path(output), force=force):
+        recipe = None if str(interactions) in SAMPLES else SOURCE_HISTORIES
+        titled = None if titles is None else Path(titles)
+        data = load_dataset(interactions, titles=titled, recipe=recipe, columns=columns)
+        keys = None if items is None else Path(items)
+        source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys, columns=columns or {})
+        made = import_source(
+            source, data, Path(output), rank=rank, seed=seed, kept=check_kind(validation_histories), force=force
+        )
     told = _Stages(progress or _warn)
+    for sentence in (*data.reading, *made.lines):
+        told.note(sentence)
     for note in (*data.warnings, *made.notes):
         told.note(f"{NOTE}{note}")
     return Checkpoint.open(output)
@@ -260,6 +289,7 @@ def evaluate(
     checkpoint: Checkpoint | Path | str,
     *,
     interactions: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
     split: Split = "validation",
     controls: bool = False,
     tables: bool = False,
@@ -270,6 +300,7 @@ def evaluate(
     Args:
         checkpoint: a checkpoint, or its folder.
         interactions: what it was trained on; None where that was a packaged sample.
+        columns: as for `train`.
         split: which held-out items: `validation`, or `test` (once, at the end).
         controls: whether to train nets to compare with, and to fine-tune per user (slow, cached).
         tables: whether to train other ways to make the item table small as well (slower).
@@ -291,8 +322,11 @@ def evaluate(
     from ofa_export.evaluation.subject import open_subject
 
     check_split(split)
-    subject = open_subject(opened(checkpoint), interactions=None if interactions is None else str(interactions))
+    given = None if interactions is None else str(interactions)
+    subject = open_subject(opened(checkpoint), interactions=given, columns=columns)
     told = progress or no_progress
+    for sentence in subject.reading:
+        told(sentence, 0, 0)
     runs = ControlRuns(subject=subject, store=ContentCache(), progress=_Stages(told)) if controls or tables else None
     return evaluate_subject(subject, split=split, runs=runs, with_tables=tables, progress=told)
 
@@ -326,7 +360,7 @@ def converter_extras(bundles: Iterable[Bundle | Path | str], *, cross: bool = Fa
     names = []
     for bundle in bundles:
         with suppress(BundleError):
-            known = bundle if isinstance(bundle, Bundle) else read_envelope(memoryview(map_bundle(bundle)))
+            known = bundle if isinstance(bundle, Bundle) else read_envelope(read_bundle(bundle))
             manifest = known.manifest
             name = converter_of(manifest.runtime.name, manifest.tools)
             names += [name, other_converter(name)] if cross else [name]

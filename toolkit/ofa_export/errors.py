@@ -1,5 +1,7 @@
 """Errors that a user can meet, with the exit codes that they end the command with.
 
+Their texts may quote anything: what an error is made of is shown as `foreign_text` shows it.
+
 Each is a kind of the one it hangs from:
 
     OfaExportError                 1  a defect of ours when nothing more specific fits
@@ -8,6 +10,7 @@ Each is a kind of the one it hangs from:
     │   ├── InteractionsError      2  an interactions file that cannot be trained on
     │   ├── HistoryError           2  a shopper's history that cannot be ranked for
     │   ├── OutputError            2  the output cannot be written: exists, not writable, disk full
+    │   ├── StoreError             2  the folder or URL of a fleet does not answer, refuses, or is not shared
     │   ├── WorkerError            2  workers die, most often of too little memory
     │   └── AppBuildError          2  the demo app's sources do not build
     ├── BudgetError                3  the byte budget cannot be met
@@ -33,14 +36,31 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import ClassVar
 
-MAX_QUOTED = 1000
-"""Characters of a reason to refuse a file."""
+from ofa_export.foreign_text import shown
+
+MAX_LINES = 40
+"""Lines below the first one of an error's text."""
+
+LONGEST_NAME = 200
+"""Characters of a name that are compared with others: no name of ours is longer, and comparing takes its time."""
 
 
 class OfaExportError(Exception):
-    """Base of all errors of this package; its text is one or more sentences that say what to do."""
+    """Base of all errors of this package; its text is one or more sentences that say what to do.
+
+    Args:
+        text: the first line. Whatever it quotes, it stays one line and harmless.
+        lines: what follows below it, indented: a list of mistakes or of ways out, the words of another program.
+    """
 
     exit_code: int = 1
+
+    def __init__(self, text: str, *lines: str) -> None:
+        more = [f"and {len(lines) - MAX_LINES:,} more lines"] if len(lines) > MAX_LINES else []
+        super().__init__(*map(shown, (text, *lines[:MAX_LINES], *more)))
+
+    def __str__(self) -> str:
+        return "\n  ".join(self.args)
 
 
 class ConfigError(OfaExportError):
@@ -60,7 +80,7 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, given: str, choices: Iterable[str]) -> None:
         self.kind, self.given, self.choices = kind, given, tuple(sorted(choices))
-        near = difflib.get_close_matches(given, self.choices, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(given[:LONGEST_NAME], self.choices, n=1, cutoff=0.5)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         super().__init__(f"There is no {kind} '{given}'.{hint} Valid: {', '.join(self.choices)}.")
 
@@ -75,6 +95,10 @@ class HistoryError(ConfigError):
 
 class OutputError(ConfigError):
     """The output cannot be written under its name; nothing was changed."""
+
+
+class StoreError(ConfigError):
+    """The folder or URL of a fleet does not answer, refuses, or is not shared by all workers."""
 
 
 class WorkerError(ConfigError):
@@ -102,7 +126,7 @@ class BudgetError(OfaExportError):
             f"The budget cannot be met: needed {needed:,} bytes, available {available:,} bytes, "
             f"shortfall {self.shortfall:,} bytes."
         )
-        super().__init__(_numbered(problem, self.ways_out))
+        super().__init__(problem, *_numbered(self.ways_out))
 
     @property
     def shortfall(self) -> int:
@@ -122,7 +146,7 @@ class LimitsError(OfaExportError):
 
     def __init__(self, problem: str, *, ways_out: Sequence[str]) -> None:
         self.ways_out = tuple(ways_out)
-        super().__init__(_numbered(problem, self.ways_out))
+        super().__init__(problem, *_numbered(self.ways_out))
 
 
 class NumericsError(OfaExportError):
@@ -202,10 +226,8 @@ class _EntryError(Exception):
 
     def __init__(self, reason: str, *, code: RejectionCode, entry: str | None = None) -> None:
         self.code = code
-        # Both may quote a hostile file: no control character of it reaches a terminal, and no text without an end.
-        self.reason, self.entry = _shown(reason), None if entry is None else _shown(entry)
-        entry, reason = self.entry, self.reason
-        super().__init__(f"{self.kind} rejected{f' at {entry}' if entry else ''}: {reason}")
+        self.reason, self.entry = shown(reason), None if entry is None else shown(entry)
+        super().__init__(f"{self.kind} rejected{f' at {self.entry}' if self.entry else ''}: {self.reason}")
 
 
 class BundleError(_EntryError, RejectedError):
@@ -260,9 +282,12 @@ class RefusedBundlesError(OfaExportError):
     def __init__(self, refused: Sequence[tuple[str, str, int]], *, total: int) -> None:
         self.exit_code = refused[0][2]
         lines = [f"{len(refused)} of {total} bundles cannot be made; nothing was written."]
-        lines += [f"{name}: {reason}" for name, reason, _ in refused[: self.SHOWN]]
-        rest = [name for name, _, _ in refused[self.SHOWN :]]
-        super().__init__("\n".join([*lines, *([f"The same way: {', '.join(rest)}."] if rest else [])]))
+        # A store that refuses one bundle says the same of all.
+        reasons = {reason: name for name, reason, _ in reversed(refused)}
+        told = [(name, reason) for name, reason, _ in refused if reasons[reason] == name][: self.SHOWN]
+        lines += [line for name, reason in told for line in f"{name}: {reason}".splitlines()]
+        rest = [name for name, *_ in refused if name not in dict(told)]
+        super().__init__(*lines, *([f"The same way: {', '.join(rest)}."] if rest else []))
 
 
 class MissingToolError(OfaExportError):
@@ -283,13 +308,9 @@ class LoweringError(OfaExportError):
 
     def __init__(self, *, converter: str, stage: str, graph: str | None, detail: str) -> None:
         self.converter, self.stage, self.graph = converter, stage, graph
-        super().__init__(f"{converter}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}")
+        whole = f"{converter}: {stage} failed{f' for graph {graph}' if graph else ''}: {detail}"
+        super().__init__(*whole.splitlines())
 
 
-def _shown(text: str) -> str:
-    whole = (text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…").replace("\n", " ")
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in whole)
-
-
-def _numbered(problem: str, ways_out: Sequence[str]) -> str:
-    return "\n".join([problem, *(f"  {number}. {way}" for number, way in enumerate(ways_out, start=1))])
+def _numbered(ways_out: Sequence[str]) -> list[str]:
+    return [f"{number}. {way}" for number, way in enumerate(ways_out, start=1)]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from store_servers import http, s3, s3_endpoint
+
+__all__ = ["http", "s3", "s3_endpoint"]
 
 pytestmark = pytest.mark.integration
 
@@ -58,3 +62,59 @@ def test_a_fleet_that_cannot_be_made_whole_is_not_made_at_all(ofa, toy_checkpoin
     assert json.loads(failed.stdout)["error"]["exit_code"] == 3
     assert "2 of 4 bundles cannot be made; nothing was written." in failed.stderr
     assert not (tmp_path / "fleet").exists()
+
+
+def test_a_bucket_holds_a_fleet_like_a_folder(ofa, s3: str, fleet: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    import s3fs
+
+    url = "s3://fleets/shop/autumn"
+    command = ("fleet", toy_checkpoint, "--budgets", "1MB,165KB", "--runtime", "litert", "--workers", "2", "-o", url)
+    made = ofa(*command)
+    assert made.returncode == 0, made.stderr
+    assert f"collect {url} toy-1MB-litert.ofab" in made.stdout
+    files = s3fs.S3FileSystem()
+    stored = {path.removeprefix("fleets/shop/autumn/"): files.cat_file(path) for path in files.find("fleets")}
+    assert stored == {str(path.relative_to(fleet)): path.read_bytes() for path in fleet.rglob("*") if path.is_file()}
+    entry = next(name for name in stored if name.startswith("entries/"))
+    files.pipe_file(f"fleets/shop/autumn/{entry}", bytes(len(stored[entry])))
+    resumed = ofa(*command, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["made_again"] == [entry]
+    assert files.cat_file(f"fleets/shop/autumn/{entry}") == stored[entry]
+    taken = ofa("collect", url, "toy-165KB-litert.ofab", "-o", tmp_path / "from_bucket.ofab")
+    assert taken.returncode == 0, taken.stderr
+    assert ofa("collect", fleet, "toy-165KB-litert.ofab", "-o", tmp_path / "from_folder.ofab").returncode == 0
+    assert (tmp_path / "from_bucket.ofab").read_bytes() == (tmp_path / "from_folder.ofab").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://fleetz/x", "There must be a bucket 'fleetz', which ofa-export does not make"),
+        ("memory://x", "only as long as this command runs"),
+        ("nosuch://x", "neither a folder nor a URL that fsspec knows"),
+        ("http://127.0.0.1:9/x", "Nobody answers"),
+    ],
+)
+def test_a_place_that_refuses_is_told_before_the_work_in_one_sentence(
+    ofa, s3: str, toy_checkpoint: Path, tmp_path: Path, url: str, said: str
+) -> None:
+    # Without a cache, in which nothing may have been made.
+    cache = tmp_path / "cache"
+    refused = ofa("fleet", toy_checkpoint, "--budgets", "1MB", "-o", url, OFA_EXPORT_CACHE=str(cache))
+    assert refused.returncode == 2
+    assert said in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert not cache.exists()
+
+
+def test_a_fleet_is_collected_over_http(invoke, http: str, fleet: Path, litert: Path, tmp_path: Path) -> None:
+    shutil.copytree(fleet, tmp_path / "fleet")
+    taken = invoke("collect", f"{http}/fleet", "toy-1MB-litert.ofab", "-o", tmp_path / "one.ofab")
+    assert taken.exit_code == 0, taken.output
+    assert (tmp_path / "one.ofab").read_bytes() == litert.read_bytes()
+    for path, code, said in [("nothing", 5, "holds no fleet"), ("forbidden", 2, "Check the credentials")]:
+        refused = invoke("collect", f"{http}/{path}")
+        assert refused.exit_code == code
+        assert said in refused.stderr
+        assert "Traceback" not in refused.stderr

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ofa_export.validation.checks.ranking import compare_rankings, compare_scores
+from ofa_export.validation.checks.ranking import compare_candidates, compare_rankings, compare_scores
 from ofa_export.validation.finding import Finding
 from ofa_export.validation.histories import ValidationHistories
 from ofa_export.validation.sessions import Sessions
@@ -20,6 +20,8 @@ SESSIONS = Sessions(
     device_ranks=np.array([1, 3]),
     reference_ranks=np.array([1, 3]),
     full_ranks=np.array([1, 1]),
+    candidate_err=np.zeros(2),
+    candidate=np.zeros(2, int),
     sampled_reference=np.zeros((2, 4), np.float32),
     sampled_device=np.zeros((2, 4), np.float32),
     milliseconds=np.ones((2, 3)),
@@ -77,3 +79,16 @@ def test_scores_are_compared_where_the_gates_agree() -> None:
 
 def test_no_common_structure_at_all_is_a_failure() -> None:
     assert (scores([False, False]).assertion, scores([False, False]).status) == ("session.flipped_count", "fail")
+
+
+def test_a_single_item_s_score_counts_by_itself_and_is_named() -> None:
+    sessions = replace(SESSIONS, candidate_err=np.array([0, 2e-4]), candidate=np.array([3, 41]))
+    found = compare_candidates(sessions, HISTORIES, places=100, limit=Limit(limit=1e-4, why="test"))
+    assert (found.assertion, found.status) == ("session.candidates.max_abs_err", "fail")
+    assert "row 41 for history 9" in found.sentence and "2 of the 100 places" in found.sentence
+
+
+def test_without_a_known_next_item_there_is_no_ranking_to_compare(tolerance: TolerancePolicy) -> None:
+    nothing = np.zeros(0, int)
+    sessions = replace(SESSIONS, device_ranks=nothing, reference_ranks=nothing, full_ranks=nothing)
+    assert list(compare_rankings(sessions, limits=tolerance.of_precision("int8"), budget=None)) == []

@@ -46,6 +46,19 @@ def test_a_passing_bundle_takes_one_line_for_each_group(good: Report) -> None:
     assert printed(good) == PASSING
 
 
+COVERED = (
+    "Covered by 214 histories and 1,225 made ones (26 with repeats): 50 of 50 lengths, 3,100 of 3,145 items in "
+    "histories and 3,145 as candidates, each in 99 of 100 places, 4 of 4 combinations of blocks (3 by gates of their "
+    "own)."
+)
+
+
+def test_what_was_covered_stands_below_the_heading(full: Report) -> None:
+    heading, rest = printed(full).partition("\n")[::2]
+    assert heading.startswith("toy.ofab")
+    assert " ".join(rest.split()).startswith(COVERED)
+
+
 def test_what_failed_is_shown_in_full_worst_first_and_before_warnings(bad: Report) -> None:
     assert printed(bad) == FAILING
 

@@ -19,8 +19,8 @@ from ofa_export.apk.signing import Signature, sign, verify
 from ofa_export.apk.signing_key import SigningKey
 from ofa_export.apk.sources import AppSources
 from ofa_export.errors import OfaExportError
+from ofa_export.support.atomic import atomic_write
 from ofa_export.support.content_cache import ContentCache
-from ofa_export.support.output import atomic_write
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.system_tools import require_tools
 
@@ -84,6 +84,7 @@ def build_apk(
     sources: AppSources,
     cache: ContentCache,
     progress: ProgressCallback,
+    force: bool = False,
 ) -> MadeApk:
     """Build, sign, check and write an APK.
 
@@ -96,6 +97,7 @@ def build_apk(
         sources: of the app.
         cache: keeps packages, compiled code and libraries.
         progress: called before each step.
+        force: whether a file that is there by then is replaced.
 
     Raises:
         ConfigError: the sources do not build, or the key cannot sign.
@@ -127,7 +129,7 @@ def build_apk(
             signature=signature,
             key=key,
         )
-        with atomic_write(output) as file, signed.open("rb") as source:
+        with atomic_write(output, replace=force) as file, signed.open("rb") as source:
             shutil.copyfileobj(source, file)
     return made
 

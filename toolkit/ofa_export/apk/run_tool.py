@@ -37,10 +37,11 @@ def run_step(command: Sequence[str | Path], *, step: str, folder: Path) -> str:
     )
     if done.returncode:
         lines = _reason([line for line in (done.stderr + done.stdout).splitlines() if line.strip()])
-        message = "\n".join(lines[:SHOWN_LINES]) or f"nothing, and ended with {done.returncode}"
+        message = lines[:SHOWN_LINES] or [f"nothing, and ended with {done.returncode}"]
         raise AppBuildError(
             f"Could not {step}. If the sources in android_demo were edited, mend them; if not, use the versions that "
-            f"docs/android.md names. {Path(command[0]).name} says:\n{message}"
+            f"docs/android.md names. {Path(command[0]).name} says:",
+            *message,
         )
     return done.stdout
 

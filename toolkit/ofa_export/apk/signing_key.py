@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from ofa_export.apk.run_tool import Words
 from ofa_export.errors import ConfigError, OutputError
+from ofa_export.support.atomic import atomic_write
 from ofa_export.support.system_tools import require_tools
 
 PASSWORD_VARIABLE = "OFA_EXPORT_KEYSTORE_PASSWORD"
@@ -109,7 +110,6 @@ def _opened(path: Path, password: str, alias: str | None, *, debug: bool) -> Sig
 
 
 def _generate(path: Path) -> None:
-    part = path.with_name(f".ofa-{secrets.token_hex(8)}.part")
     key: Words = [
         "-genkeypair",
         "-alias",
@@ -121,14 +121,14 @@ def _generate(path: Path) -> None:
         "-validity",
         "10950",
     ]
-    owner: Words = ["-dname", "CN=Android Debug, O=Android, C=US", "-storetype", "PKCS12", "-keystore", part]
-    try:
+    with tempfile.TemporaryDirectory(prefix="ofa-export-apk-") as name:
+        store = Path(name) / DEBUG_FILE
+        owner: Words = ["-dname", "CN=Android Debug, O=Android, C=US", "-storetype", "PKCS12", "-keystore", store]
         made = _keytool([*key, *owner], DEBUG_PASSWORD)
         if made.returncode:
             raise OutputError(f"The debug key {path} could not be made. keytool says: {made.stdout.strip()}")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        with atomic_write(path) as file:
+            file.write(store.read_bytes())
 
 
 def _keytool(arguments: Words, password: str) -> subprocess.CompletedProcess[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -151,10 +152,11 @@ def benchmark(
     check_repeats(repeats)
     check_target(target)
     trained = load_checkpoint(checkpoint)
-    bundles, group = _bundles(paths, trained, target=target)
+    given, group = _bundles(paths, trained, target=target)
     histories = _histories(trained, group)
     machine = this_machine()
     with tempfile.TemporaryDirectory() as folder:
+        bundles = [_own_copy(entry, Path(folder)) for entry in given]
         with one_torch_thread(), ExitStack() as stack:
             # First of all: what the runtime lacks or refuses is said before minutes of conversion.
             contenders: dict[str, Contender] = {entry.name: stack.enter_context(entry.open()) for entry in bundles}
@@ -208,6 +210,13 @@ def _bundles(paths: Sequence[Path], trained: Checkpoint, *, target: str) -> tupl
             f"Bundles of one user group can be compared, these are of {listed}: run the command once for each group."
         )
     return entries, groups.pop()
+
+
+def _own_copy(entry: BundleEntry, folder: Path) -> BundleEntry:
+    """Copy the file, which contenders map: one that another program cuts short meanwhile would end the process."""
+    path = folder / entry.path.name
+    shutil.copyfile(entry.path, path)
+    return replace(entry, path=path)
 
 
 def _histories(trained: Checkpoint, group: int) -> list[NDArray[np.int64]]:

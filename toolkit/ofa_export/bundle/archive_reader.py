@@ -44,7 +44,7 @@ def read_archive(file: memoryview) -> dict[str, memoryview]:
     """Check an archive and find its entries.
 
     Args:
-        file: the whole file, mapped or in memory.
+        file: the whole file.
 
     Returns:
         The data of each entry by name, in file order, as views of `file`.

@@ -123,7 +123,7 @@ class Delta:
         """Read a delta as if its sender were hostile.
 
         Args:
-            data: the whole file, mapped or in memory.
+            data: the whole file.
 
         Returns:
             The delta; its parts are views of `data`.

@@ -30,7 +30,10 @@ OrderName = Literal["planes", "peel", "magnitude"]
 MAX_TILES = 2**16
 """A tile index is a uint16."""
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+MAX_NAME = 200
+"""Characters of a name in a document."""
+
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 Bytes = Annotated[int, Field(ge=0, lt=2**40)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]
@@ -130,7 +133,7 @@ def read_document(data: memoryview, kind: type[Document]) -> tuple[Document, dic
     """Check an archive, the document that it starts with, and that the other entries are those that it lists.
 
     Args:
-        data: the whole file, mapped or in memory.
+        data: the whole file.
         kind: the document that it should start with.
 
     Returns:

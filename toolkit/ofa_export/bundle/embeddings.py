@@ -57,7 +57,7 @@ def table_from_bytes(data: memoryview, layout: EmbeddingLayout) -> ElasticTable:
     """Read `embeddings.bin`; the tiles stay where they are.
 
     Args:
-        data: the entry, usually mapped.
+        data: the entry.
         layout: the manifest's description.
 
     Returns:

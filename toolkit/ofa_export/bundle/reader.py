@@ -1,21 +1,19 @@
 """Opening a bundle: nothing in it is used before everything in it has been checked.
 
 In order: the archive's structure and CRCs (`archive_reader`), the manifest, its list of entries against the archive,
-every SHA-256, the budget, then each entry against the manifest. The file stays mapped; tables are views of the map.
+every SHA-256, the budget, then each entry against the manifest. The file is read once; tables are views of its bytes.
 Only the text of `items.bin` is checked when the first key or title is asked for: a million of them take a second, and
 cutting a bundle to another budget needs none.
 """
 
 from __future__ import annotations
 
-import mmap
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 from ofa_export.bundle import embeddings, items, selftest
-from ofa_export.bundle.envelope import map_bundle, read_envelope
+from ofa_export.bundle.envelope import read_bundle, read_envelope
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.selftest import SelfTest
@@ -30,7 +28,7 @@ class Bundle:
     """A checked bundle. Use it as a context manager, or call `close`.
 
     Args:
-        data: the whole file, mapped or in memory.
+        data: the whole file.
 
     Raises:
         BundleError: any part of it is not what this format says; the error names the entry.
@@ -47,7 +45,6 @@ class Bundle:
     """The file that it was opened from."""
 
     def __init__(self, data: memoryview) -> None:
-        self._map: mmap.mmap | None = None
         self.path = None
         self.size = len(data)
         envelope = read_envelope(data)
@@ -69,15 +66,14 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path | str) -> Bundle:
-        """Map and check a bundle file.
+        """Read and check a bundle file.
 
         Raises:
             ConfigError: there is no such file, or it cannot be read.
             BundleError: it is not a bundle that can be trusted.
         """
-        mapped = map_bundle(path)
-        bundle = cls(memoryview(mapped))
-        bundle._map, bundle.path = mapped, Path(path)
+        bundle = cls(read_bundle(path))
+        bundle.path = Path(path)
         return bundle
 
     @cached_property
@@ -115,13 +111,9 @@ class Bundle:
         return Bundle.open(path)
 
     def close(self) -> None:
-        """Give the file back. Tables and graphs taken from the bundle keep the map alive until they are gone too."""
+        """Give the memory back. Tables and graphs taken from the bundle keep it until they are gone too."""
         for view in ("table", "graphs", "items_entry"):
             self.__dict__.pop(view, None)
-        if self._map is not None:
-            with suppress(BufferError):
-                self._map.close()
-            self._map = None
 
     def __enter__(self) -> Bundle:
         return self

@@ -28,15 +28,19 @@ def resized_tiles(contents: BundleContents, budget: int) -> int:
         BudgetError: not even the tiles that give every item group something fit.
         ConfigError: `bundle` would keep more tiles than these contents have.
     """
-    complete, held = _with_every_tile(contents), contents.table.tile_count
+    complete, held = with_every_tile(contents), contents.table.tile_count
     tiles = fit_tiles(complete, budget, ways_out=lambda: _ways_out(complete, held))
     if tiles > held:
-        raise ConfigError("\n".join(_going_up(complete, held, tiles, budget)))
+        raise ConfigError(*_going_up(complete, held, tiles, budget))
     return tiles
 
 
-def _with_every_tile(contents: BundleContents) -> BundleContents:
-    """Return the contents as if no tile were missing; only sizes may be asked of them, which the tile order tells."""
+def with_every_tile(contents: BundleContents) -> BundleContents:
+    """Return the contents as if no tile were missing; only sizes may be asked of them, which the tile order tells.
+
+    Args:
+        contents: of a bundle that may have left tiles out.
+    """
     return replace(contents, table=replace(contents.table, tile_count=len(contents.table.order)))
 
 
@@ -77,4 +81,4 @@ def _going_up(complete: BundleContents, held: int, tiles: int, budget: int) -> I
     if largest >= smallest_budget(complete, complete.floor_tiles):
         ways.insert(0, f"Use --budget {largest}, the largest that these {held} tiles serve, or a smaller one.")
     for number, way in enumerate(ways, start=1):
-        yield f"  {number}. {way}"
+        yield f"{number}. {way}"

@@ -73,7 +73,7 @@ def read_session_fields(data: memoryview) -> tuple[SessionFields, dict[str, memo
     """Check the outside of a session pack: archive, `session.json`, entries and digests.
 
     Args:
-        data: the whole file, mapped or in memory.
+        data: the whole file.
 
     Returns:
         `session.json`, and the content of the other entries by name; views of `data`.

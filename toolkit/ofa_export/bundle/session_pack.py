@@ -29,7 +29,7 @@ from ofa_export.bundle import items as item_lists
 from ofa_export.bundle.archive import Buffer, archive_bytes
 from ofa_export.bundle.codes import BLOCK_WIDTH, PLANES, EncodedTable, products_are_finite
 from ofa_export.bundle.document import SCHEMA_VERSION, Entry
-from ofa_export.bundle.envelope import map_file
+from ofa_export.bundle.envelope import read_file
 from ofa_export.bundle.items import ItemCatalogue
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.session_fields import (
@@ -98,20 +98,20 @@ class SessionPack:
 
     @classmethod
     def open(cls, path: Path | str) -> SessionPack:
-        """Map and check a session pack.
+        """Read and check a session pack.
 
         Raises:
             ConfigError: there is no such file, or it cannot be read.
             SessionPackError: it is not a session pack that can be trusted.
         """
-        return cls.from_bytes(memoryview(map_file(path, kind="session pack", rejected=SessionPackError)))
+        return cls.from_bytes(read_file(path, kind="session pack", rejected=SessionPackError))
 
     @classmethod
     def from_bytes(cls, data: memoryview) -> SessionPack:
         """Read a session pack as if its sender were hostile.
 
         Args:
-            data: the whole file, mapped or in memory.
+            data: the whole file.
 
         Returns:
             The pack; its codes are a view of `data`.

@@ -19,7 +19,7 @@ Rows = Sequence[int] | NDArray[np.integer]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ElasticTable:
-    """An item table of which the first `tile_count` tiles are present; the tiles may be mapped from a file.
+    """An item table of which the first `tile_count` tiles are present; the tiles may be a view of a file's bytes.
 
     Args:
         group_sizes: items of each group, int64 `[G]`.

@@ -24,7 +24,8 @@ from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.bundle.tile_order import floor_tiles
 from ofa_export.errors import BudgetError, ConfigError
-from ofa_export.support.output import atomic_write, check_output
+from ofa_export.support.atomic import atomic_write
+from ofa_export.support.output import check_output
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,7 +179,7 @@ def write_bundle(path: Path, contents: BundleContents, *, tiles: int, budget: in
     """
     check_output(path, force=force)
     entries = bundle_entries(contents, tiles=tiles, budget=budget)
-    with atomic_write(path) as file:
+    with atomic_write(path, replace=force) as file:
         write_archive(file, entries)
         if file.tell() > budget:
             raise BudgetError(needed=file.tell(), available=budget, ways_out=("Keep the tiles that fit_tiles finds.",))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ofa_export import __version__
 from ofa_export.cli.commands import (
@@ -23,9 +26,37 @@ from ofa_export.cli.commands import (
     train,
     validate,
 )
+from ofa_export.cli.render.console import guard_streams, print_out
+from ofa_export.cli.render.standard_streams import ends_with_stdout, open_streams
+from ofa_export.foreign_text import shown
+
+UsageError: Any = typer.BadParameter.__base__
+"""The base of what Typer says of a command line, for which it has no public name."""
+
+
+class _Commands(TyperGroup):
+    """The commands; what Typer says of a command line quotes it harmlessly."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _quoted_harmlessly():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _quoted_harmlessly():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _quoted_harmlessly() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(shown(error.format_message()), ctx=error.ctx) from error
+
 
 app = typer.Typer(
     name="ofa-export",
+    cls=_Commands,
     help="Turn a trained recommender into files of any byte budget for a phone that adapts to its user in one forward "
     "pass.",
     epilog="Exit codes: 0 done, 2 wrong usage, 3 budget cannot be met, 4 numbers out of tolerance, 5 bundle, "
@@ -38,7 +69,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"ofa-export {__version__}")
+        print_out(f"ofa-export {__version__}")
         raise typer.Exit
 
 
@@ -72,4 +103,7 @@ for module in (
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    open_streams()
+    guard_streams()
+    with ends_with_stdout():
+        app()

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ofa_export.data.data_recipe import HistoryRecipe, Split, shortest_history
-from ofa_export.data.sorted_interactions import SortedInteractions, sort_interactions
+from ofa_export.data.sorted_interactions import ORDERED, SortedInteractions, sort_interactions
 from ofa_export.errors import HistoryError, InteractionsError
 
 PAD = -1
@@ -24,6 +24,25 @@ ROWS = "rows.int32"
 
 _COLD = 1
 """Second part of the seed that cold users are drawn with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Counts of what is in a file and in no history.
+
+    Args:
+        repeated_rows: interactions that repeat an earlier one exactly, with its time.
+        repeats: interactions of a user with an item that the user had before.
+        rare_users: users with fewer than `min_count` of the remaining interactions.
+        rare_items: items with fewer.
+        rare_interactions: theirs.
+    """
+
+    repeated_rows: int = 0
+    repeats: int = 0
+    rare_users: int = 0
+    rare_items: int = 0
+    rare_interactions: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +59,8 @@ class Histories:
         offsets: `[U+1]` history u is `rows[offsets[u]:offsets[u+1]]`.
         popularity: `[V]` occurrences of each item in the training part.
         exclude_history: items of the visible history are never right answers, so rankings leave them out.
-        repeated_rows: interactions left out because they repeat an earlier one exactly.
+        left_out: what is in no history.
+        tied: neighbours in histories that have equal times.
         held_out: k.
         cold_users: users that training never sees, ascending.
     """
@@ -51,7 +71,8 @@ class Histories:
     offsets: NDArray[np.int64]
     popularity: NDArray[np.int64]
     exclude_history: bool
-    repeated_rows: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+    tied: int = 0
     held_out: int = 1
     cold_users: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -192,7 +213,14 @@ def _assemble(
         offsets=offsets.astype(np.int64),
         popularity=popularity[order],
         exclude_history=recipe.repeats == "first",
-        repeated_rows=ordered.repeated_rows,
+        left_out=LeftOut(
+            repeated_rows=ordered.repeated_rows,
+            repeats=ordered.repeats,
+            rare_users=int(np.count_nonzero(users == 0)),
+            rare_items=int(np.count_nonzero(items == 0)),
+            rare_interactions=ordered.count - int(offsets[-1]),
+        ),
+        tied=_tied(_kept(ordered, users, items)),
         held_out=recipe.held_out,
         cold_users=cold,
     )
@@ -204,6 +232,16 @@ def _kept(
     """Return the rows of users and items that have any, some at a time."""
     for block in ordered.blocks():
         yield block[(users[block["user"]] > 0) & (items[block["item"]] > 0)]
+
+
+def _tied(blocks: Iterator[NDArray[np.void]]) -> int:
+    """Count the rows that have the same user and moment as the row before."""
+    count, last = 0, np.empty(0, ORDERED)
+    for block in blocks:
+        rows = np.concatenate([last, block])
+        same = (rows["user"][1:] == rows["user"][:-1]) & (rows["moment"][1:] == rows["moment"][:-1])
+        count, last = count + int(np.count_nonzero(same)), rows[-1:]
+    return count
 
 
 def left_pad(rows: NDArray[np.int32], history_length: int) -> NDArray[np.int32]:

@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.data.columns import quoted
+from ofa_export.data.tables import Table, as_text, collect, open_table
+from ofa_export.data.times import Times, coarse, day_facts, looks_like, times_of, unit_facts
 from ofa_export.errors import InteractionsError
 
 COLUMNS = ("user_id", "item_id", "timestamp")
@@ -18,6 +20,7 @@ _ROW = "row"
 _SHOWN = 5
 # What spreadsheets and data frames write where an id is missing.
 _NO_ID = ("", "nan", "null", "none", "inf", "-inf")
+_WAYS = "Times are numbers (Unix time for example) or dates like 2026-11-30 or 2026-11-30T21:10:00Z"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +30,14 @@ class InteractionsFile:
     Args:
         rows: `user_id` and `item_id` text, `timestamp` Int64, or Float64 where seconds have fractions; in file order.
         blank_rows: rows left out because all three columns were empty.
+        reading: a sentence about how the file was read.
+        coarse_times: why many times are equal, "" where they are not rounded.
     """
 
     rows: pl.LazyFrame
     blank_rows: int
+    reading: str
+    coarse_times: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +92,13 @@ def read_interactions_with_report(path: Path) -> tuple[pl.DataFrame, ReadReport]
 
 
 def scan_interactions(path: Path, *, columns: Mapping[str, str] | None = None) -> InteractionsFile:
-    """Check a CSV or Parquet file with the columns `user_id`, `item_id` and `timestamp`, reading it row by row.
+    """Check a file of interactions, reading it row by row.
 
     Args:
-        path: the file; other columns are ignored. Times are numbers, in seconds.
-        columns: our name of a column -> its name in the file, where that differs.
+        path: the file, of any kind that `open_table` reads; other columns are ignored. Times are numbers, dates, or
+            what Parquet has for them.
+        columns: our name of a column -> its name in the file, or its number where there is no header; others are
+            recognised.
 
     Returns:
         The interactions, to be read when they are needed.
@@ -97,77 +106,97 @@ def scan_interactions(path: Path, *, columns: Mapping[str, str] | None = None) -
     Raises:
         InteractionsError: the file, a column or a row cannot be used; the sentence names it and says what to do.
     """
-    table = scan_columns(path, COLUMNS, named=columns).with_row_index(_ROW, offset=1)
-    rows = table.filter(~pl.all_horizontal(pl.col(COLUMNS).is_null()))
+    table = open_table(path, COLUMNS, named=columns)
+    numbered = table.rows.with_row_index(_ROW, offset=1)
+    rows = numbered.filter(~pl.all_horizontal(pl.col(COLUMNS).is_null()))
     users, items = as_text(path, rows, "user_id"), as_text(path, rows, "item_id")
-    text = _time_text(path, rows.collect_schema()["timestamp"])
-    seconds, whole = text.cast(pl.Float64, strict=False), text.cast(pl.Int64, strict=False)
-    no_time = seconds.is_null() | ~seconds.is_finite()
+    dtype = rows.collect_schema()["timestamp"]
+    sample = collect(path, rows.select(pl.col("timestamp").drop_nulls().head(1)))["timestamp"].to_list()
+    times = times_of("timestamp", dtype, *(sample or [None]))
+    if times is None:
+        raise InteractionsError(f"{path}: column {table.name('timestamp')} holds {dtype}. {_WAYS}.")
     facts = collect(
         path,
         rows.select(
             rows=pl.len(),
             user_id=_no_id(users).sum(),
             item_id=_no_id(items).sum(),
-            timestamp=no_time.sum(),
-            whole=(whole.is_not_null() & (whole.cast(pl.Float64) == seconds)).all(),
             single_user=users.min() == users.max(),
             single_item=items.min() == items.max(),
+            **_time_facts(times),
         ),
     ).row(0, named=True)
     if not facts["rows"]:
         raise InteractionsError(f"{path} has a header but no interactions. Add one row per interaction.")
-    fill = "Fill them in or remove the rows."
-    _refuse(path, rows, "user_id", _no_id(users), facts, "has no usable id", fill)
-    _refuse(path, rows, "item_id", _no_id(items), facts, "has no usable id", fill)
-    advice = "Times are numbers, in seconds (Unix time for example): convert them or remove the rows."
-    _refuse(path, rows, "timestamp", no_time, facts, "is not a number of seconds", advice)
+    count, fill = facts["rows"], "Fill them in or remove the rows."
+    for column, ids in (("user_id", users), ("item_id", items)):
+        _refuse(table, rows, column, _no_id(ids), (facts[column], count), "has no usable id", fill)
+    advice = f"{_WAYS}, all written in the same way: convert them or remove the rows."
+    _refuse(table, rows, "timestamp", _no_time(times), (facts["timestamp"], count), "is no time", advice)
+    _refuse_mixed_times(table, rows, times, facts)
     # Large integers stay exact only if they never pass through a float.
-    checked = rows.select(users, items, whole if facts["whole"] else seconds)
+    moments = times.whole if facts["whole"] or times.seconds is None else times.seconds
+    checked = rows.select(users, items, moments.alias("timestamp"))
     for column, noun in (("user_id", "user"), ("item_id", "item")):
         if facts[f"single_{noun}"]:
             only = collect(path, checked.select(column).head(1)).item()
             raise InteractionsError(
-                f"{path} has a single {noun}, {only!r}, in column {column}. "
+                f"{path} has a single {noun}, {quoted(only)}, in column {column}. "
                 f"Training compares {noun}s: give interactions with at least two."
             )
-    count = collect(path, table.select(pl.len())).item()
-    return InteractionsFile(rows=checked, blank_rows=count - facts["rows"])
+    return InteractionsFile(
+        rows=checked,
+        blank_rows=collect(path, numbered.select(pl.len())).item() - count,
+        reading=table.sentence(),
+        coarse_times=coarse(facts, dtype=dtype, dates=times.seconds is None) if facts["whole"] else "",
+    )
 
 
 def _no_id(text: pl.Expr) -> pl.Expr:
     return text.is_null() | text.str.to_lowercase().is_in(_NO_ID)
 
 
-def _time_text(path: Path, dtype: pl.DataType) -> pl.Expr:
-    if dtype.is_temporal():
-        raise InteractionsError(
-            f"{path}: column timestamp holds {dtype}. "
-            "Convert it to seconds first, in polars with pl.col('timestamp').dt.epoch('s')."
-        )
-    if not (dtype.is_numeric() or dtype == pl.String):
-        raise InteractionsError(f"{path}: column timestamp holds {dtype}. Write seconds as numbers.")
-    values = pl.col("timestamp")
-    return values.str.strip_chars() if dtype == pl.String else values
+def _no_time(times: Times) -> pl.Expr:
+    if times.seconds is None:
+        return times.whole.is_null()
+    return times.whole.is_null() & (times.seconds.is_null() | ~times.seconds.is_finite())
+
+
+def _time_facts(times: Times) -> dict[str, pl.Expr]:
+    facts = {"timestamp": _no_time(times).sum(), "whole": times.whole.is_not_null().all(), **day_facts(times.whole)}
+    if times.seconds is not None:
+        facts |= unit_facts(times.seconds)
+    if times.zoned is not None:
+        facts["zoned"] = times.zoned.sum()
+    return facts
+
+
+def _refuse_mixed_times(table: Table, rows: pl.LazyFrame, times: Times, facts: dict[str, Any]) -> None:
+    """Refuse times of one column that cannot be compared with each other."""
+    count = facts["rows"]
+    if times.zoned is not None and facts["zoned"]:
+        problem, advice = "has no time zone, which others have,", "Add it (Z for UTC), or leave it out everywhere."
+        _refuse(table, rows, "timestamp", ~times.zoned, (count - facts["zoned"], count), problem, advice)
+    if times.seconds is None:
+        return
+    units = sorted((unit for unit in unit_facts(times.seconds) if facts[unit]), key=lambda unit: facts[unit])
+    if len(units) > 1:
+        rare, common = units[0], units[-1]
+        problem, advice = f"looks like {rare}, and others like {common},", f"Write all of them in {common}."
+        _refuse(table, rows, "timestamp", looks_like(times.seconds, rare), (facts[rare], count), problem, advice)
 
 
 def _refuse(
-    path: Path, rows: pl.LazyFrame, column: str, bad: pl.Expr, facts: dict[str, Any], problem: str, advice: str
+    table: Table, rows: pl.LazyFrame, column: str, bad: pl.Expr, counts: tuple[int, int], problem: str, advice: str
 ) -> None:
-    count = facts[column]
+    """Refuse the file if a row is bad; `counts` are how many are, of how many."""
+    count, of = counts
     if not count:
         return
-    wrong = collect(path, rows.filter(bad).select(_ROW, column).head(_SHOWN))
-    shown = [f"row {row}: {_quote(value)}" for row, value in wrong.rows()]
+    wrong = collect(table.path, rows.filter(bad).select(_ROW, column).head(_SHOWN))
+    shown = [f"row {row}: {quoted(value)}" for row, value in wrong.rows()]
     more = f" and {count - _SHOWN:,} more" if count > _SHOWN else ""
     raise InteractionsError(
-        f"{path}: column {column} {problem} in {count:,} of {facts['rows']:,} rows "
-        f"({', '.join(shown)}{more}; row 1 follows the header). {advice}"
+        f"{table.path}: column {table.name(column)} {problem} in {count:,} of {of:,} rows "
+        f"({', '.join(shown)}{more}; {table.place()}). {advice}"
     )
-
-
-def _quote(value: object) -> str:
-    if value is None:
-        return "empty"
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"

@@ -12,7 +12,7 @@ from ofa_export.data.data_recipe import SAMPLE_NAMES, DataRecipe, HistoryRecipe
 from ofa_export.data.interactions import blank_warning, read_interactions_with_report, scan_interactions
 from ofa_export.data.planted import planted_interactions
 from ofa_export.data.planted_mixed import mixed_interactions
-from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.data.tables import Table, as_text, collect, open_table
 from ofa_export.errors import ConfigError, InteractionsError, UnknownNameError
 
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
@@ -33,6 +33,8 @@ class DataSet:
         recipe: how these interactions become histories.
         attribution: credit text that must accompany anything derived, "" where none is owed.
         licence: SPDX identifier of the data's licence, "" where unknown.
+        reading: sentences about how files were read.
+        coarse_times: why many times are equal, "" where they are not rounded.
         warnings: sentences about rows that were left out.
     """
 
@@ -42,6 +44,8 @@ class DataSet:
     recipe: HistoryRecipe = field(default_factory=HistoryRecipe)
     attribution: str = ""
     licence: str = ""
+    reading: tuple[str, ...] = ()
+    coarse_times: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -79,13 +83,21 @@ SAMPLES: Mapping[str, Callable[[], DataSet]] = dict(
 """Name of each packaged data set -> how to load it."""
 
 
-def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe: DataRecipe | None = None) -> DataSet:
-    """Load a packaged sample, or checks an interactions file, which may be larger than memory.
+def load_dataset(
+    name_or_path: str | Path,
+    *,
+    titles: Path | None = None,
+    recipe: DataRecipe | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> DataSet:
+    """Load a packaged sample, or check an interactions file, which may be larger than memory.
 
     Args:
-        name_or_path: a name of `SAMPLES`, or a CSV or Parquet file (write `./planted` for a file of a sample's name).
-        titles: CSV or Parquet file with the columns `item_id` and `title`; only for an interactions file.
+        name_or_path: a name of `SAMPLES`, or a file that `open_table` reads (write `./planted`
+            for a file of a sample's name).
+        titles: file with the columns `item_id` and `title`; only for an interactions file.
         recipe: how they are read; by default a sample's own, and `DataRecipe()` for a file.
+        columns: our name of a column -> its name in the files, in place of what the recipe says.
 
     Returns:
         The data set.
@@ -97,9 +109,9 @@ def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe
     """
     name = str(name_or_path)
     if name in SAMPLES:
-        if titles is not None or (recipe is not None and recipe.columns):
+        if titles is not None or columns or (recipe is not None and recipe.columns):
             raise ConfigError(
-                f"The sample '{name}' has its own titles and columns: leave out titles, "
+                f"The sample '{name}' has its own titles and columns: leave out titles and options that name columns, "
                 "and use a recipe without `data.columns`."
             )
         data = SAMPLES[name]()
@@ -108,21 +120,25 @@ def load_dataset(name_or_path: str | Path, *, titles: Path | None = None, recipe
     if not path.exists() and not path.suffix and len(path.parts) == 1:
         raise UnknownNameError("sample data set or interactions file", name, SAMPLES)
     recipe = recipe or DataRecipe()
-    file = scan_interactions(path, columns=recipe.columns)
+    named = {**recipe.columns, **(columns or {})}
+    file = scan_interactions(path, columns={role: name for role, name in named.items() if role != "title"})
+    table = None if titles is None else _titles_table(titles, named)
     return DataSet(
         name=path.stem,
         interactions=file.rows,
-        titles=read_titles(titles, columns=recipe.columns) if titles else {},
+        titles={} if table is None else _titles(table),
         recipe=recipe.histories,
+        reading=(file.reading, *([] if table is None else [table.sentence()])),
+        coarse_times=file.coarse_times,
         warnings=blank_warning(file.blank_rows),
     )
 
 
 def read_titles(path: Path, *, columns: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Read a CSV or Parquet file with the columns `item_id` and `title`.
+    """Read a file with the columns `item_id` and `title`.
 
     Args:
-        path: the file; rows without a title are skipped, other columns ignored.
+        path: the file, of any kind that `open_table` reads; rows without a title are skipped, other columns ignored.
         columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
@@ -131,10 +147,19 @@ def read_titles(path: Path, *, columns: Mapping[str, str] | None = None) -> dict
     Raises:
         InteractionsError: the file cannot be read, or gives two titles for one item.
     """
-    rows = scan_columns(path, ("item_id", "title"), named=columns)
+    return _titles(_titles_table(path, columns or {}))
+
+
+def _titles_table(path: Path, named: Mapping[str, str]) -> Table:
+    # The item may be called otherwise in the interactions.
+    return open_table(path, ("item_id", "title"), named=named, elsewhere=("item_id",))
+
+
+def _titles(table: Table) -> dict[str, str]:
+    path, rows = table.path, table.rows
     titles = rows.select(as_text(path, rows, "item_id"), as_text(path, rows, "title"))
-    table = collect(path, titles).drop_nulls().unique(maintain_order=True)
-    twice = table.filter(pl.col("item_id").is_duplicated())["item_id"]
+    known = collect(path, titles).drop_nulls().unique(maintain_order=True)
+    twice = known.filter(pl.col("item_id").is_duplicated())["item_id"]
     if len(twice):
         raise InteractionsError(f"{path} has more than one title for item {twice[0]!r}. Keep one row per item.")
-    return dict(table.rows())
+    return dict(known.rows())

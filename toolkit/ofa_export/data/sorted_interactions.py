@@ -20,7 +20,10 @@ BLOCK = 2**20
 """Rows that are in memory at a time; those of one user are, however many."""
 
 PAIR = np.dtype([("user", np.uint32), ("item", np.uint32)])
-"""A row of the sorted file: codes of user and item."""
+"""Codes of user and item."""
+
+ORDERED = np.dtype([*PAIR.descr, ("moment", np.uint32)])
+"""A row of the sorted file; a user's rows of equal time have the same moment, and no others do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +31,28 @@ class SortedInteractions:
     """Interactions by user and time, in a file.
 
     Args:
-        path: the file, one `PAIR` after another.
+        path: the file, one `ORDERED` after another.
         user_keys: key of each user code, sorted.
         item_keys: key of each item code, sorted.
         repeated_rows: rows left out because an earlier one has the same user, item and time.
+        repeats: rows left out because their user had the item before.
     """
 
     path: Path
     user_keys: pl.Series
     item_keys: pl.Series
     repeated_rows: int
+    repeats: int
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.path.stat().st_size // ORDERED.itemsize
 
     def blocks(self) -> Iterator[NDArray[np.void]]:
         """Return all rows in order, some at a time."""
         with self.path.open("rb") as file:
-            while len(block := np.fromfile(file, PAIR, BLOCK)):
+            while len(block := np.fromfile(file, ORDERED, BLOCK)):
                 yield block
 
 
@@ -69,13 +79,20 @@ def sort_interactions(rows: pl.LazyFrame, *, recipe: HistoryRecipe, seed: int, f
         np.concatenate([np.empty(0, np.int64), *(_repetitions(np.fromfile(piece, row)) for piece in pieces)])
     )
     count = sum(piece.stat().st_size for piece in pieces) // row.itemsize
-    ties = _ties(count - len(repeated), seed, folder) if recipe.ties == "shuffle" else None
+    distinct = count - len(repeated)
+    ties = _ties(distinct, seed, folder) if recipe.ties == "shuffle" else None
     path = folder / "sorted"
     with path.open("wb") as file:
         for piece in pieces:
             _sorted(np.fromfile(piece, row), repeated, ties, once=recipe.repeats == "first").tofile(file)
             piece.unlink()
-    return SortedInteractions(path=path, user_keys=user_keys, item_keys=item_keys, repeated_rows=len(repeated))
+    return SortedInteractions(
+        path=path,
+        user_keys=user_keys,
+        item_keys=item_keys,
+        repeated_rows=len(repeated),
+        repeats=distinct - path.stat().st_size // ORDERED.itemsize,
+    )
 
 
 def _keys(rows: pl.LazyFrame, column: str) -> pl.Series:
@@ -138,8 +155,10 @@ def _sorted(
     unique = np.append(repeated, -1)[before] != rows["row"]
     rows, position = rows[unique], (rows["row"] - before)[unique]
     order = np.lexsort((position if ties is None else ties[position], rows["time"], rows["user"]))
-    pairs = np.empty(len(rows), PAIR)
+    pairs, time = np.empty(len(rows), ORDERED), rows["time"][order]
     pairs["user"], pairs["item"] = rows["user"][order], rows["item"][order]
+    pairs["moment"][1:] = np.cumsum((time[1:] != time[:-1]) | (pairs["user"][1:] != pairs["user"][:-1]))
+    pairs["moment"][:1] = 0
     if not once:
         return pairs
     _, earliest = np.unique(pairs["user"].astype(np.uint64) << np.uint64(32) | pairs["item"], return_index=True)

@@ -1,57 +1,111 @@
-"""Named columns of a CSV or Parquet file, or an error that says what is wrong with it."""
+"""Named columns of a table that somebody has, or an error that says what is wrong with it."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from ofa_export.data.columns import (
+    NOUNS,
+    choose_columns,
+    has_header,
+    is_typed,
+    numbers,
+    published_layout,
+    quoted,
+    without_header,
+)
+from ofa_export.data.content import Content, look_at, not_utf_8
 from ofa_export.errors import InteractionsError
+from ofa_export.support.input import check_regular
 
-# Names that common data sets give to our columns, lower case and without separators.
-_ALIASES = {
-    "user_id": ("userid", "user", "uid", "customerid", "customer", "visitorid", "reviewerid", "sessionid"),
-    "item_id": ("itemid", "item", "iid", "movieid", "productid", "product", "articleid", "stockcode", "sku", "asin"),
-    "timestamp": ("timestamp", "time", "ts", "unixtime", "unixreviewtime", "datetime", "date", "invoicedate"),
-    "title": ("title", "name", "itemname", "description", "itemtitle"),
-}
+# A value that no text has: with it as separator, a line is one column.
+_NO_SEPARATOR = "\x1f"
+
+_SEPARATED_BY = {",": "", "\t": " with tabs", ";": " with semicolons", "|": " with bars", "::": " with '::'"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Columns of a file, to be read when they are needed.
+
+    Args:
+        path: the file.
+        rows: the columns under our names, in file order; values of a text are text, not yet interpreted.
+        kind: what the file holds, in words.
+        chosen: our name of a column -> its name in the file, or its number.
+        headed: whether the file names its columns.
+    """
+
+    path: Path
+    rows: pl.LazyFrame
+    kind: str
+    chosen: Mapping[str, str]
+    headed: bool
+
+    def sentence(self) -> str:
+        """Say how the file was read."""
+        columns = [f"{NOUNS[role]} from column {self.name(role)}" for role in self.chosen if role in NOUNS]
+        return f"{self.path.name} is read as {self.kind}: {', '.join(columns)}."
+
+    def name(self, role: str) -> str:
+        """Return what the file calls a column, fit for a message."""
+        name = self.chosen[role]
+        return name if name.isidentifier() or name.isdecimal() else quoted(name)
+
+    def place(self) -> str:
+        """Say which row is called row 1."""
+        return "row 1 follows the header" if self.headed else "row 1 is the first"
+
+
+def open_table(
+    path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None, elsewhere: Collection[str] = ()
+) -> Table:
+    """Open a table, of whatever kind its content is: separated values, JSON lines or Parquet; also inside gzip.
+
+    Args:
+        path: the file.
+        columns: our names of the columns that are wanted; all others are ignored.
+        named: our name -> name in the file, or number where there is no header; what is not named is recognised.
+        elsewhere: our names whose columns may have been named for another file.
+
+    Raises:
+        InteractionsError: no such file, a folder, another kind, an unreadable header, or a column that is missing,
+            there twice or ambiguous.
+    """
+    if path.is_dir():
+        raise InteractionsError(f"{path} is a folder. Name one file.")
+    if not path.exists():
+        raise InteractionsError(f"There is no file {path}. Check the path.")
+    with sentences(path):
+        check_regular(path)
+    content, named = look_at(path), named or {}
+    with sentences(path):
+        if content.kind == "text":
+            return _text(path, content, columns, named, elsewhere)
+        if content.kind == "json":
+            found: Sequence[str] = content.keys
+            chosen = choose_columns(path, found, columns, named=named, layout={}, elsewhere=elsewhere)
+            table = pl.scan_ndjson(path, schema=dict.fromkeys(chosen.values(), pl.String))
+            kind = "JSON lines"
+        else:
+            found = list(pl.read_parquet_schema(path))
+            chosen = choose_columns(path, found, columns, named=named, layout={}, elsewhere=elsewhere)
+            table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            kind = "Parquet"
+        return _table(path, table, f"{kind}{' inside gzip' if content.gzipped else ''}", chosen, headed=True)
 
 
 def scan_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None) -> pl.LazyFrame:
-    """Return the named columns, to be read when they are needed; all others are ignored.
-
-    Args:
-        path: a `.csv` file (UTF-8, commas, a header line) or a `.parquet` file.
-        columns: the names wanted.
-        named: name wanted -> name in the file, where that differs.
-
-    Returns:
-        The columns under the names wanted, in the order asked for, rows in file order. CSV values are text, not yet
-        interpreted.
-
-    Raises:
-        InteractionsError: no such file, a folder, another file type, an unreadable header, or a column that is missing.
-    """
-    theirs = [(named or {}).get(column, column) for column in columns]
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        raise InteractionsError(f"{path} is a folder. Name one CSV or Parquet file.")
-    if not path.exists():
-        raise InteractionsError(f"There is no file {path}. Check the path.")
-    if suffix not in (".csv", ".parquet"):
-        raise InteractionsError(f"{path} ends in '{suffix}'. Give a file that ends in .csv or .parquet.")
-    with _sentences(path):
-        found = _csv_header(path) if suffix == ".csv" else list(pl.read_parquet_schema(path))
-        _require(path, theirs, found)
-        if suffix == ".csv":
-            table = pl.scan_csv(path, infer_schema=False, glob=False)
-        else:
-            table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        return table.select(pl.col(theirs[index]).alias(column) for index, column in enumerate(columns))
+    """Return the rows of `open_table`, which also says what is raised."""
+    return open_table(path, columns, named=named).rows
 
 
 def collect(path: Path, query: pl.LazyFrame) -> pl.DataFrame:
@@ -64,7 +118,7 @@ def collect(path: Path, query: pl.LazyFrame) -> pl.DataFrame:
     Raises:
         InteractionsError: the content cannot be read.
     """
-    with _sentences(path):
+    with sentences(path):
         return query.collect(engine="streaming")
 
 
@@ -85,22 +139,99 @@ def as_text(path: Path, rows: pl.LazyFrame, column: str) -> pl.Expr:
         Text without surrounding blanks; whole numbers without a decimal point.
 
     Raises:
-        InteractionsError: the column holds neither text nor numbers.
+        InteractionsError: the column holds neither text nor numbers, or numbers that have lost digits.
     """
     dtype, values = rows.collect_schema()[column], pl.col(column)
     if not (dtype.is_numeric() or dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
         raise InteractionsError(f"{path}: column {column} holds {dtype}. Write text or whole numbers.")
+    if dtype.is_decimal():
+        # Databases give scales to keys; zeros that only the scale adds would keep "7.00" from matching "7".
+        return values.cast(pl.String).str.replace(r"\.0*$", "").str.replace(r"(\.\d*[1-9])0+$", "$1")
     if dtype.is_float():
         # Data frames turn whole numbers into floats on the way, and "17.0" would match no "17".
-        whole = values.cast(pl.Int64, strict=False)
-        unchanged = values.is_null() | (whole.is_not_null() & (whole == values))
-        if collect(path, rows.select(unchanged.all())).item():
-            values = whole
+        finite = values.filter(values.is_finite())
+        exact = 2**24 if dtype == pl.Float32 else 2**53
+        facts = rows.select(whole=(finite == finite.round()).all(), most=finite.abs().max()).select("whole", "most")
+        whole, most = collect(path, facts).row(0)
+        if most is not None and most > exact:
+            raise InteractionsError(
+                f"{path}: column {column} holds {dtype} up to {most:.0f}, and numbers above {exact:,} have lost digits "
+                "there. Write these ids as text or whole numbers."
+            )
+        if whole:
+            values = values.cast(pl.Int64, strict=False)
     return values.cast(pl.String).str.strip_chars()
 
 
+def _text(
+    path: Path, content: Content, columns: Sequence[str], named: Mapping[str, str], elsewhere: Collection[str]
+) -> Table:
+    samples = _cells(content)
+    headed = has_header(samples[0], named)
+    if content.separator == "::":
+        names = samples[0] if headed else numbers(len(samples[0]))
+        lines = pl.scan_csv(
+            path,
+            separator=_NO_SEPARATOR,
+            quote_char=None,
+            has_header=False,
+            infer_schema=False,
+            glob=False,
+            new_columns=["line"],
+            skip_rows=int(headed),
+        )
+        fields = pl.col("line").str.splitn("::", len(names)).struct.rename_fields(list(names))
+        table = lines.select(fields).unnest("line")
+    else:
+        table = pl.scan_csv(
+            path,
+            separator=content.separator,
+            has_header=headed,
+            infer_schema=False,
+            glob=False,
+            new_columns=None if headed else numbers(len(samples[0])),
+        )
+        names = tuple(table.collect_schema().names())
+    kind = f"CSV{_SEPARATED_BY[content.separator]}"
+    layout = dict[str, str]()
+    if not headed:
+        published, layout = published_layout(samples, columns)
+        if not published and not any(role in named for role in columns):
+            raise InteractionsError(without_header(path, content.lines[0], len(names), columns))
+        kind = f"{kind} without a header line"
+        if all(named.get(role, layout.get(role)) == layout.get(role) for role in columns):
+            kind = f"{kind}, as {published} are published"
+    elif is_typed(names):
+        kind = f"RecBole's atomic file{_SEPARATED_BY[content.separator]}"
+    chosen = choose_columns(path, names, columns, named=named, layout=layout, elsewhere=elsewhere)
+    return _table(path, table, f"{kind}{' inside gzip' if content.gzipped else ''}", chosen, headed=headed)
+
+
+def _cells(content: Content) -> list[list[str]]:
+    """Return the values of the first lines; quotes count but where '::' separates."""
+    if content.separator == "::":
+        return [line.split("::") for line in content.lines]
+    with warnings.catch_warnings():
+        # What is wrong with the lines is said when they are read in earnest.
+        warnings.simplefilter("ignore")
+        cells = pl.read_csv(
+            StringIO("\n".join(content.lines)),
+            separator=content.separator,
+            has_header=False,
+            infer_schema=False,
+            truncate_ragged_lines=True,
+            ignore_errors=True,
+        )
+    return [list(row) for row in cells.fill_null("").rows()] or [[content.lines[0]]]
+
+
+def _table(path: Path, table: pl.LazyFrame, kind: str, chosen: Mapping[str, str], *, headed: bool) -> Table:
+    rows = table.select(pl.col(name).alias(role) for role, name in chosen.items())
+    return Table(path=path, rows=rows, kind=kind, chosen=chosen, headed=headed)
+
+
 @contextmanager
-def _sentences(path: Path) -> Iterator[None]:
+def sentences(path: Path) -> Iterator[None]:
     """Return what goes wrong with a file inside the block, as a sentence that names it."""
     try:
         yield
@@ -111,54 +242,16 @@ def _sentences(path: Path) -> Iterator[None]:
         raise InteractionsError(_unreadable(path, str(error))) from error
 
 
-def _csv_header(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        line = file.readline()
-    if not line:
-        raise InteractionsError(f"{path} is empty. It needs a header line and one line per interaction.")
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InteractionsError(_unreadable(path, "invalid utf-8 sequence")) from error
-    return pl.read_csv(path, n_rows=0, infer_schema=False, glob=False).columns
-
-
-def _require(path: Path, columns: Sequence[str], found: Sequence[str]) -> None:
-    twice = [name for name in columns if f"{name}_duplicated_0" in found]
-    if twice:
-        raise InteractionsError(f"{path} has more than one column {', '.join(twice)}. Keep one of each.")
-    missing = [name for name in columns if name not in found]
-    if not missing:
-        return
-    spare = [name for name in found if name not in columns]
-    renames = [f"rename '{near}' to '{name}'" for name in missing if (near := _nearest(name, spare))]
-    separator = next((mark for mark in ";\t|" if len(found) == 1 and mark in found[0]), None)
-    if separator:
-        advice = f"The values look separated by {separator!r}: save the file with commas."
-    elif renames:
-        advice = f"If these are the same columns, {', '.join(renames)}."
-    else:
-        advice = f"The first line must name the columns {', '.join(columns)}."
-    raise InteractionsError(
-        f"{path} has no column {', '.join(missing)}; it has {', '.join(map(repr, found)) or 'none'}. {advice}"
-    )
-
-
-def _nearest(name: str, found: Sequence[str]) -> str | None:
-    plain = {column.lower().replace("_", "").replace("-", "").replace(" ", ""): column for column in found}
-    known = next((alias for alias in _ALIASES.get(name, ()) if alias in plain), None)
-    near = [known] if known else difflib.get_close_matches(name.replace("_", ""), plain, n=1, cutoff=0.75)
-    return plain[near[0]] if near else None
-
-
 def _unreadable(path: Path, detail: str) -> str:
     if "utf-8" in detail:
-        return f"{path} is not UTF-8 text. Save it again with the encoding UTF-8."
+        return not_utf_8(path)
     if "empty CSV" in detail:
         return f"{path} is empty. It needs a header line and one line per interaction."
+    # What follows quotes the file, at any length.
+    reason = detail.splitlines()[0][:200].rstrip(".")
     kind, advice = (
-        ("CSV", "Check for lines with more values than the header and for an opening quote that is never closed.")
-        if path.suffix.lower() == ".csv"
-        else ("Parquet", "The file is damaged or of another type: write or copy it again.")
+        ("Parquet", "The file is damaged or of another type: write or copy it again.")
+        if path.suffix.lower() == ".parquet"
+        else ("CSV", "Check for lines with more values than the header and for an opening quote that is never closed.")
     )
-    return f"{path} cannot be read as {kind}: {detail.splitlines()[0].rstrip('.')}. {advice}"
+    return f"{path} cannot be read as {kind}: {reason}. {advice}"

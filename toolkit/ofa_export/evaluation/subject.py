@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ofa_export.data.histories import Histories, build_histories
@@ -20,20 +21,25 @@ class Subject:
         histories: its data set; rows are those of the checkpoint's table.
         recipe: the recipe that it was trained by.
         seed: the seed that it was trained with.
+        reading: sentences about how files were read.
     """
 
     checkpoint: Checkpoint
     histories: Histories
     recipe: TrainRecipe
     seed: int
+    reading: tuple[str, ...] = ()
 
 
-def open_subject(checkpoint: Checkpoint, *, interactions: str | None) -> Subject:
+def open_subject(
+    checkpoint: Checkpoint, *, interactions: str | None, columns: Mapping[str, str] | None = None
+) -> Subject:
     """Find a checkpoint's data and cut them up as its training did.
 
     Args:
         checkpoint: a loaded checkpoint.
         interactions: file or sample that it was trained on; None for the sample that config.json names.
+        columns: our name of a column -> its name in the file, in place of what the recipe of the training says.
 
     Raises:
         ConfigError: the data are not known, or are not those that the checkpoint was trained on.
@@ -47,11 +53,12 @@ def open_subject(checkpoint: Checkpoint, *, interactions: str | None) -> Subject
             f"The checkpoint was trained on '{name}', which is not packaged. Add --interactions with the same file."
         )
     recipe, seed = TrainRecipe.model_validate(training["recipe"]), int(training["seed"])
-    data = load_dataset(interactions or name, recipe=recipe.data.resolved() if recipe.data else None)
+    files = recipe.data.resolved() if recipe.data else None
+    data = load_dataset(interactions or name, recipe=files, columns=columns)
     histories = build_histories(data.interactions, recipe=data.recipe, seed=seed)
     if histories.item_keys != checkpoint.item_keys:
         raise ConfigError(
             f"'{interactions or name}' is not what the checkpoint was trained on: it gives {histories.items:,} items, "
             f"the checkpoint has {len(checkpoint.item_keys):,}, or they are in another order."
         )
-    return Subject(checkpoint=checkpoint, histories=histories, recipe=recipe, seed=seed)
+    return Subject(checkpoint=checkpoint, histories=histories, recipe=recipe, seed=seed, reading=data.reading)

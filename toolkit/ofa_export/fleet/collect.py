@@ -8,16 +8,18 @@ from ofa_export.bundle import manifest
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.errors import FleetError
+from ofa_export.fleet.index import FleetBundle
 from ofa_export.fleet.store import FleetStore
-from ofa_export.support.output import atomic_write, check_output
+from ofa_export.support.atomic import atomic_write
+from ofa_export.support.output import check_output
 
 
-def collect(store: FleetStore, name: str, path: Path, *, force: bool) -> Manifest:
+def collect(store: FleetStore, bundle: FleetBundle, path: Path, *, force: bool) -> Manifest:
     """Write one bundle of a fleet as a file.
 
     Args:
         store: the fleet.
-        name: of the bundle.
+        bundle: its line of the index.
         path: the file.
         force: whether an existing file may be replaced.
 
@@ -27,12 +29,15 @@ def collect(store: FleetStore, name: str, path: Path, *, force: bool) -> Manifes
     Raises:
         FleetError: the bundle is not complete, or damaged.
         OutputError: the file cannot be written.
+        StoreError: the store does not answer, or refuses.
     """
     check_output(path, force=force)
-    found = store.manifest(name)
+    found = store.manifest(bundle)
     entries = [(entry.name, store.read_entry(entry)) for entry in found.entries]
-    with atomic_write(path) as file:
+    with atomic_write(path, replace=force) as file:
         write_archive(file, [(manifest.ENTRY, found.to_bytes()), *entries])
         if file.tell() > found.budget_bytes:
-            raise FleetError(f"bundle {name} has {file.tell():,} bytes, over its budget of {found.budget_bytes:,}.")
+            raise FleetError(
+                f"bundle {bundle.name} has {file.tell():,} bytes, over its budget of {found.budget_bytes:,}."
+            )
     return found

@@ -6,9 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from ofa_export.errors import ConfigError
+from ofa_export.fleet.index import BundleName
 from ofa_export.planning.bundle_job import Job, bundle_recipe, make_jobs, parse_group
 from ofa_export.planning.limits import Limits, parse_budget
 from ofa_export.support.frozen_model import FrozenModel
@@ -63,7 +64,8 @@ def fleet_jobs(checkpoint: Path, recipe: FleetRecipe) -> tuple[Job, ...]:
         job
         for budget in recipe.budgets
         for job in make_jobs(
-            checkpoint,
+            # Workers may have another current folder.
+            checkpoint.absolute(),
             budget=parse_budget(budget),
             budget_text=budget,
             runtime=recipe.runtime,
@@ -84,4 +86,11 @@ def fleet_jobs(checkpoint: Path, recipe: FleetRecipe) -> tuple[Job, ...]:
             f"{len(budgets)} bundles would have the name {name}: the budget {budgets[0]} is given {len(budgets)} "
             "times. Name each budget once."
         )
+    try:
+        TypeAdapter(BundleName).validate_python(max((job.file_name for job in jobs), key=len))
+    except ValidationError as error:
+        raise ConfigError(
+            f"Bundles cannot have the name of the checkpoint's folder, of {len(checkpoint.resolve().name)} characters "
+            "that must all be visible: rename it to something shorter and plainer."
+        ) from error
     return jobs

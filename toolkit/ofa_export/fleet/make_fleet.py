@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from ofa_export.errors import ConfigError, OutputError, RefusedBundlesError
@@ -14,65 +15,72 @@ from ofa_export.planning.bundle_job import Job
 from ofa_export.support.progress_callback import ProgressCallback
 
 
-def check_place(store: FleetStore, *, resume: bool, force: bool) -> None:
-    """Refuse a place that holds something else, before any work.
+@dataclass(frozen=True, kw_only=True)
+class MadeFleet:
+    """A fleet that is whole.
 
     Args:
-        store: where the fleet shall be.
-        resume: whether to go on with the one that is there.
-        force: whether to replace the one that is there.
-
-    Raises:
-        OutputError: something is there that may not be replaced.
+        index: what is in it.
+        made_again: what was there with other bytes than it should have, and was made again.
     """
-    if store.exists():
-        if not (resume or force):
-            raise OutputError(
-                f"'{store.url}' holds a fleet already; add --resume to go on with it, --force to replace it, or choose "
-                "another place."
-            )
-    elif not store.is_free():
-        raise OutputError(f"'{store.url}' holds other files. A fleet needs a folder of its own; choose another name.")
+
+    index: FleetIndex
+    made_again: tuple[str, ...]
 
 
 def make_fleet(
-    jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume: bool, progress: ProgressCallback
-) -> FleetIndex:
-    """Plan all bundles, then store those that are not there.
+    jobs: Sequence[Job], store: FleetStore, *, runner: Runner, resume: bool, force: bool, progress: ProgressCallback
+) -> MadeFleet:
+    """Plan all bundles, store those that are not there, and read back what is not known to be right.
 
     Args:
         jobs: the bundles.
-        store: where to; see `check_place`.
+        store: where to.
         runner: does the work.
-        resume: whether to go on with what is there, instead of replacing it.
+        resume: whether to go on with the fleet that is there.
+        force: whether to replace the fleet that is there.
         progress: called as bundles are planned and stored.
 
     Returns:
-        The plan, all of whose bundles are stored.
+        The fleet, all of whose bundles are stored.
 
     Raises:
         RefusedBundlesError: bundles cannot be made; nothing was changed.
         ConfigError: what is there to be resumed is another fleet.
-        OutputError: the place cannot be written; what is complete stays.
+        OutputError: the place may not or cannot be written; what is complete stays.
+        StoreError: the place does not answer, refuses, or is not shared by all workers; what is complete stays.
         WorkerError: workers go on dying; what is complete stays.
     """
-    planned = plan_fleet(jobs, runner=runner, progress=progress)
-    index = FleetIndex(
-        version=VERSION,
-        checkpoint_sha256=planned[0].checkpoint_sha256,
-        bundles=tuple(one.bundle for one in planned),
-    )
-    if store.exists():
-        if not resume:
-            store.clear()
-        elif store.index() != index:
+    store.check_free(resume=resume, force=force)
+    with store.claimed() as mark:
+        # Once more, now that nobody else of this computer can change it.
+        store.check_free(resume=resume, force=force)
+        planned = plan_fleet(jobs, store.url, mark, runner=runner, progress=progress)
+        index = FleetIndex(
+            version=VERSION,
+            checkpoint_sha256=planned[0].checkpoint_sha256,
+            bundles=tuple(one.bundle for one in planned),
+        )
+        goes_on = resume and store.exists()
+        if goes_on and not store.holds(index):
             raise ConfigError(
-                f"'{store.url}' holds another fleet: other bundles, or from another checkpoint or recipe. Give the "
+                f"'{store.shown}' holds another fleet: other bundles, or from another checkpoint or recipe. Give the "
                 "same arguments as before, --force to replace it, or another place."
             )
-    store.write_index(index)
-    left = [one for one in planned if not store.complete(one.bundle.name)]
-    total, done = len(planned), len(planned) - len(left)
+        made_again = store.remove_damaged(index) if goes_on else ()
+        if not (goes_on and store.is_whole(index)):
+            store.begin(index, clear=not goes_on)
+            _store_bundles(planned, index, store, runner=runner, progress=progress)
+            store.finish(index)
+    return MadeFleet(index=index, made_again=made_again)
+
+
+def _store_bundles(
+    planned: Sequence[Planned], index: FleetIndex, store: FleetStore, *, runner: Runner, progress: ProgressCallback
+) -> None:
+    complete = store.complete(index)
+    left = [one for one in planned if one.bundle.name not in complete]
+    total, done = len(planned), len(complete)
     progress("storing", done, total)
     refused = []
     for result in runner(partial(write_bundle_to, store.url), left):
@@ -83,16 +91,21 @@ def make_fleet(
             refused.append(result)
     if refused:
         # All of them were planned: it is the place that refuses now.
-        raise OutputError(f"{len(refused)} of {total} bundles could not be stored. {refused[0].reason}")
-    store.clear_parts()
-    return index
+        raise OutputError(
+            f"{len(refused)} of {total} bundles could not be stored; the others stay, and the same command with "
+            f"--resume goes on from there. {refused[0].reason}"
+        )
 
 
-def plan_fleet(jobs: Sequence[Job], *, runner: Runner, progress: ProgressCallback) -> tuple[Planned, ...]:
+def plan_fleet(
+    jobs: Sequence[Job], url: str, mark: str, *, runner: Runner, progress: ProgressCallback
+) -> tuple[Planned, ...]:
     """Plan all bundles.
 
     Args:
         jobs: the bundles.
+        url: of the fleet, which every worker must see.
+        mark: by which it sees it.
         runner: does the work.
         progress: called as bundles are planned and stored.
 
@@ -104,7 +117,7 @@ def plan_fleet(jobs: Sequence[Job], *, runner: Runner, progress: ProgressCallbac
     """
     progress("planning", 0, len(jobs))
     outcomes: dict[str, Planned | Refusal] = {}
-    for result in runner(plan_bundle, jobs):
+    for result in runner(partial(plan_bundle, url, mark), jobs):
         outcomes[result.bundle.name if isinstance(result, Planned) else result.name] = result
         progress("planning", len(outcomes), len(jobs))
     ordered = [outcomes[job.file_name] for job in jobs]

@@ -92,7 +92,8 @@ def ray_runner(address: str) -> Iterator[Runner]:
         except (ConnectionError, OSError, ValueError, RuntimeError) as error:
             raise ConfigError(
                 f"No Ray cluster answers at '{address}': {str(error).splitlines()[0]} Start one with "
-                "`ray start --head`, or leave out --ray to use this computer's processes."
+                "`ray start --head`, set RAY_AUTH_MODE=token if it wants a token (~/.ray/auth_token), or leave out "
+                "--ray to use this computer's processes."
             ) from error
         try:
             yield _run_on_ray
@@ -103,7 +104,11 @@ def ray_runner(address: str) -> Iterator[Runner]:
 def _run_on_ray(function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
     import ray
 
-    remote: Any = ray.remote(max_retries=DEATHS)(function)
+    def call(task: T) -> R:
+        # Ray takes a function, and nothing else that can be called.
+        return function(task)
+
+    remote: Any = ray.remote(max_retries=DEATHS)(call)
     waiting = [remote.remote(task) for task in tasks]
     while waiting:
         done, waiting = ray.wait(waiting)

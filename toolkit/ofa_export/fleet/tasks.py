@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +14,7 @@ from ofa_export.fleet.index import FleetBundle
 from ofa_export.fleet.store import FleetStore
 from ofa_export.planning.bundle_job import Job
 from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.plan import make_plan
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import no_progress
 
@@ -62,9 +64,15 @@ class Written:
     name: str
 
 
-def plan_bundle(job: Job) -> Planned | Refusal:
-    """Plan one bundle: chooses, converts and measures whatever the cache of this computer does not have."""
-    return _attempt(job, lambda: _planned(job))
+def plan_bundle(url: str, mark: str, job: Job) -> Planned | Refusal:
+    """Plan one bundle: choose, convert and measure whatever the cache of this computer does not have.
+
+    Args:
+        url: of the fleet.
+        mark: that must be found there before the work begins; see `FleetStore.claimed`.
+        job: asks for the bundle.
+    """
+    return _attempt(job, lambda: _planned(url, mark, job))
 
 
 def write_bundle_to(url: str, planned: Planned) -> Written | Refusal:
@@ -85,14 +93,17 @@ def _attempt(job: Job, work: Callable[[], T]) -> T | Refusal:
         return Refusal(name=job.file_name, reason=str(error), exit_code=error.exit_code)
 
 
-def _planned(job: Job) -> Planned:
+def _planned(url: str, mark: str, job: Job) -> Planned:
+    FleetStore(url).check_seen(mark)
     _, plan = job.plan(progress=no_progress)
+    (_, manifest), *_ = bundle_entries(plan.contents, tiles=plan.tiles, budget=plan.budget)
     bundle = FleetBundle(
         name=job.file_name,
         runtime=job.runtime,
         group=job.group,
         budget_bytes=plan.budget,
         bytes=plan.bytes,
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
         tiles=plan.tiles,
         tiles_total=plan.contents.table.tile_count,
         ndcg_at_10=plan.ndcg_at_10,
@@ -108,8 +119,9 @@ def _planned(job: Job) -> Planned:
 def _written(url: str, planned: Planned) -> Written:
     job, bundle = planned.job, planned.bundle
     contents = job.complete_bundle(planned.recipe, store=ContentCache())
-    (_, text), *entries = bundle_entries(contents, tiles=bundle.tiles, budget=bundle.budget_bytes)
+    plan = make_plan(contents, recipe=planned.recipe, budget=bundle.budget_bytes)
+    (_, text), *entries = bundle_entries(plan.contents, tiles=plan.tiles, budget=plan.budget)
     listed = Manifest.from_bytes(bytes(text)).entries
     parts = [(entry, data) for entry, (_, data) in zip(listed, entries, strict=True)]
-    FleetStore(url).write_bundle(bundle.name, bytes(text), parts)
+    FleetStore(url).write_bundle(bundle, bytes(text), parts)
     return Written(name=bundle.name)

@@ -19,7 +19,8 @@ from ofa_export.bundle.tile_order import plane_order
 from ofa_export.data.catalogue import by_popularity, known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, held_out_items
 from ofa_export.data.sample import DataSet
-from ofa_export.data.tables import as_text, collect, scan_columns
+from ofa_export.data.summary import order_sentence, summary, title_sentence
+from ofa_export.data.tables import as_text, collect, open_table
 from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
 from ofa_export.importing.foreign_files import foreign_model
 from ofa_export.importing.imported_net import PADDING, ImportedNet
@@ -27,15 +28,25 @@ from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_pu
 from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
 from ofa_export.importing.state_dict import read_state_dict
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
+from ofa_export.model.checkpoint import (
+    Checkpoint,
+    CheckpointConfig,
+    DataCard,
+    ValidationSet,
+    checkpoint_files,
+)
+from ofa_export.model.checkpoint_folder import HistoryKind
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.support.output import atomic_folder, check_checkpoint_output
+from ofa_export.support.atomic import atomic_folder
+from ofa_export.support.output import check_checkpoint_output
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
+from ofa_export.training.kept_histories import SAID, kept_histories
+from ofa_export.training.train import check_bundles
 from ofa_export.training.training_loop import stage_seed
 
 READS_PADDING = ("query.basis.weight", "key.basis.weight", "value.basis.weight", "ffn_in.basis.weight")
@@ -52,14 +63,23 @@ class Imported:
     Args:
         checkpoint: what was written.
         notes: sentences about what was assumed and what was left out.
+        lines: sentences about the data.
     """
 
     checkpoint: Checkpoint
     notes: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def import_checkpoint(
-    source: Source, data: DataSet, output: Path, *, rank: int = 8, seed: int = 0, force: bool = False
+    source: Source,
+    data: DataSet,
+    output: Path,
+    *,
+    rank: int = 8,
+    seed: int = 0,
+    kept: HistoryKind = "real",
+    force: bool = False,
 ) -> Imported:
     """Write a checkpoint that scores as its source does, and from which the remaining stages can be trained.
 
@@ -71,6 +91,7 @@ def import_checkpoint(
         output: folder of the checkpoint.
         rank: r of the generated weights that later training adds.
         seed: of the draws: ties, validation histories, and the start of what is trained later.
+        kept: what validation histories the checkpoint keeps; see `training.kept_histories`.
         force: replace an existing checkpoint.
 
     Returns:
@@ -104,18 +125,26 @@ def import_checkpoint(
             "SASRec.pytorch, set row 0 of 'item_emb.weight' to zero and give --format pmixer instead."
         )
     net = net.padded()
-    keys = source_keys(len(net.table), source.items)
+    keys = source_keys(len(net.table), source.items, columns=source.columns)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    check_bundles(data, histories.item_keys)
+    titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
-        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), seed=seed)
+        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), kept=kept, seed=seed)
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
-    return Imported(checkpoint=checkpoint, notes=(*notes, *dropped))
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    said = () if kept == "real" else (SAID[kept],)
+    return Imported(
+        checkpoint=checkpoint,
+        notes=(*notes, *dropped, *said, *(order if data.coarse_times else ())),
+        lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
+    )
 
 
 def neutral_network(
@@ -156,7 +185,13 @@ def _provenance(source: Source, heads: int) -> dict[str, Any]:
 
 
 def _checkpoint(
-    model: AdaptiveRecommender, histories: Histories, data: DataSet, provenance: dict[str, Any], *, seed: int
+    model: AdaptiveRecommender,
+    histories: Histories,
+    data: DataSet,
+    provenance: dict[str, Any],
+    *,
+    kept: HistoryKind,
+    seed: int,
 ) -> Checkpoint:
     config = model.config
     validation = _validation(histories, config, seed=seed)
@@ -170,6 +205,7 @@ def _checkpoint(
         "interactions": len(histories.rows),
         "measured": {IMPORTED: provenance},
         "probe_ndcg_at_10": {**baseline_quality(histories, validation), "static": quality, "adapted": quality},
+        "validation_histories": kept,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     card = DataCard(
@@ -186,7 +222,14 @@ def _checkpoint(
         centroids=np.zeros((1, config.width), np.float32),
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept_histories(
+            kept,
+            validation,
+            histories,
+            model,
+            user_groups=np.zeros(histories.users, np.int32),
+            seed=stage_seed(seed, "kept"),
+        ),
     )
 
 
@@ -216,12 +259,13 @@ READERS: Mapping[str, ReadSource] = {
 """What translates the tensors of each format of `importing.source`."""
 
 
-def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
+def source_keys(count: int, path: Path | None, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the key of each item of the source.
 
     Args:
         count: n, items of the source without padding.
-        path: CSV or Parquet with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        path: table with the columns `source_id` (1 … n) and `item_id`; without it, keys are the numbers.
+        columns: our name of a column -> its name in the file, where that differs.
 
     Returns:
         n keys, those of source ids 1 … n.
@@ -231,7 +275,7 @@ def source_keys(count: int, path: Path | None) -> tuple[str, ...]:
     """
     if path is None:
         return tuple(str(number) for number in range(1, count + 1))
-    rows = scan_columns(path, ("source_id", "item_id"))
+    rows = open_table(path, ("source_id", "item_id"), named=columns, elsewhere=("item_id",)).rows
     keys = rows.select(as_text(path, rows, "source_id"), as_text(path, rows, "item_id"))
     table = collect(path, keys).drop_nulls().unique(maintain_order=True)
     numbers = table["source_id"].cast(pl.Int64, strict=False)

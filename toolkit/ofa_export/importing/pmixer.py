@@ -73,9 +73,9 @@ def _read_late(source: SourceTensors, backbone: BackboneName, heads: int) -> Imp
             "Row 0 of 'pos_emb.weight' is not zero and that of 'item_emb.weight' is, which has two explanations. "
             "Either positions start at 0, as in the published form of SASRec.pytorch: give --format pmixer. Or they "
             "start at 1, and row 0 stands for padding: then write it into the other table, which gives the same "
-            "scores, and save the tensors again:\n"
-            f"  tensors['item_emb.weight'][0] = tensors['pos_emb.weight'][0] / {table.shape[1]} ** 0.5\n"
-            "  tensors['pos_emb.weight'][0] = 0"
+            "scores, and save the tensors again:",
+            f"tensors['item_emb.weight'][0] = tensors['pos_emb.weight'][0] / {table.shape[1]} ** 0.5",
+            "tensors['pos_emb.weight'][0] = 0",
         )
     net = _read(source, backbone, position[1:], heads)
     if not table[0].any():

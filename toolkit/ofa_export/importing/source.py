@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ofa_export.errors import UnknownNameError
@@ -27,12 +27,14 @@ class Source:
         format: a name of `DEFAULT_HEADS`.
         heads: attention heads; the default of the source's own configuration when None.
         items: file that maps source ids to item keys; keys are the numbers when None.
+        columns: our name of a column -> its name in the files, where that differs.
     """
 
     state_dict: Path
     format: str
     heads: int | None = None
     items: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_format(name: str) -> None:

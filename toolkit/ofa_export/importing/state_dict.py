@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ofa_export.errors import CheckpointError
 from ofa_export.importing.foreign_files import file_kind
+from ofa_export.support.input import open_regular
 
 TORCH_STARTS = (b"PK", b"\x80")
 """First bytes of files of torch.save: a zip archive, or a pickle (older ones)."""
@@ -48,7 +49,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         CheckpointError: no such file, damaged, or not one set of named tensors in it.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(9)
         # Safetensors starts with the length of its header in eight bytes, which may be any, and the header with "{".
         found = _load_torch(path) if start.startswith(TORCH_STARTS) and start[8:] != b"{" else _load_safetensors(path)
@@ -187,9 +188,9 @@ def _only_tensors(path: Path, found: object) -> dict[str, Tensor]:
         keys = "".join(f"[{key!r}]" for key in alike[0].split("."))
         raise CheckpointError(
             f"'{path}' holds {len(alike)} sets of tensors of the same names: {', '.join(map(repr, alike))}. Keep the "
-            "one that is meant:\n"
-            f"  saved = torch.load({str(path)!r}, map_location='cpu')\n"
-            f"  torch.save(saved{keys}, 'state_dict.pth')"
+            "one that is meant:",
+            f"saved = torch.load({str(path)!r}, map_location='cpu')",
+            f"torch.save(saved{keys}, 'state_dict.pth')",
         )
     return sets[place]
 

@@ -1,12 +1,17 @@
 """Reader of checkpoints as hostile input: no pickle; every tensor's name, type, shape and values are checked.
 
-The files stay mapped: the item table of a large catalogue takes no memory that the system cannot have back.
+Tensors stay mapped: the item table of a large catalogue takes no memory that the system cannot have back. They are
+those of a copy without a name, since a mapped file that another program cuts short ends the process with SIGBUS, and
+one that it writes to changes what was checked.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import mmap
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +23,39 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ofa_export.bundle.tile_order import TileOrder
-from ofa_export.errors import CheckpointError, ConfigError
+from ofa_export.errors import CheckpointError, ConfigError, OutputError
 from ofa_export.model.checkpoint import (
-    CONFIG,
-    DIGESTED,
     FORMAT,
     ITEM_SCHEMA,
-    ITEMS,
     SCHEMA_VERSION,
-    VALIDATION,
-    WEIGHTS,
     Checkpoint,
     CheckpointConfig,
     ValidationSet,
-    files_digest,
 )
-from ofa_export.model.checkpoint_folder import check_folder
+from ofa_export.model.checkpoint_folder import (
+    CONFIG,
+    DIGESTED,
+    ITEMS,
+    VALIDATION,
+    WEIGHTS,
+    files_digest,
+    open_folder,
+)
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
+from ofa_export.support.input import open_regular
+from ofa_export.support.plain_values import TextError, read_json
 
 File = bytes | mmap.mmap
 """Content of a file; mapped, unless it is empty, which cannot be mapped."""
 
 VALUES_AT_ONCE = 2**22
 """Values that are looked at in one go: what says which are finite is small beside a mapped table."""
+
+COPIED_AT_ONCE = 2**20
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -58,9 +71,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: a file is missing, truncated, a pickle, of another version, or a tensor of it is missing,
             unexpected, non-finite or of another shape.
     """
-    files = _read_files(path)
+    # The copy loses its name when the block ends, and its tensors stay.
+    with tempfile.TemporaryDirectory(prefix="ofa-export-") as copy:
+        return _load(path, Path(copy))
+
+
+def _load(path: Path, copy: Path) -> Checkpoint:
+    files = _read_files(path, copy)
     config = _parse_config(files[CONFIG][:])
-    tensors = _tensors(path, WEIGHTS, files[WEIGHTS])
+    tensors = _tensors(copy, WEIGHTS, files[WEIGHTS])
     # Tensors of the device "meta" have a shape and no memory; they are given those of the file.
     with torch.device("meta"):
         model = AdaptiveRecommender(config.model).eval()
@@ -86,33 +105,45 @@ def load_checkpoint(path: Path) -> Checkpoint:
         centroids=centroids,
         item_keys=keys,
         item_titles=titles,
-        validation=_parse_validation(_tensors(path, VALIDATION, files[VALIDATION]), config.model),
+        validation=_parse_validation(_tensors(copy, VALIDATION, files[VALIDATION]), config.model),
         sha256=files_digest(files),
         folder=path,
     )
 
 
-def _read_files(path: Path) -> dict[str, File]:
-    check_folder(path)
-    files: dict[str, File] = {}
-    for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION):
-        try:
-            files[name] = _mapped(path / name)
-        except OSError as error:
-            if name == VALIDATION and (path / DIGESTED[name]).is_file():
-                raise CheckpointError(
-                    f"Checkpoint '{path}' is of an older ofa-export: rename its {DIGESTED[name]} to {name}."
-                ) from error
-            raise CheckpointError(
-                f"Checkpoint '{path}' has no readable {name} ({error.strerror}). Copy the whole folder again."
+def _read_files(path: Path, copy: Path) -> dict[str, File]:
+    # Opened once: should another folder take its name meanwhile, no file comes from that one.
+    folder = open_folder(path)
+    try:
+        return {name: _copied(path, folder, name, copy) for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION)}
+    finally:
+        os.close(folder)
+
+
+def _copied(path: Path, folder: int, name: str, copy: Path) -> File:
+    try:
+        with open_regular(name, folder=folder) as source, (copy / name).open("wb") as target:
+            shutil.copyfileobj(source, target, COPIED_AT_ONCE)
+        return _mapped(copy / name)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise OutputError(
+                f"The folder for temporary files has no room for a copy of {path / name}: free some, or name "
+                "another folder in the environment variable TMPDIR."
             ) from error
-    return files
+        if name == VALIDATION and (path / DIGESTED[name]).is_file():
+            raise CheckpointError(
+                f"Checkpoint '{path}' is of an older ofa-export: rename its {DIGESTED[name]} to {name}."
+            ) from error
+        raise CheckpointError(
+            f"Checkpoint '{path}' has no readable {name} ({error.strerror}). Copy the whole folder again."
+        ) from error
 
 
 def _parse_config(data: bytes) -> CheckpointConfig:
     try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        raw = read_json(data)
+    except TextError as error:
         raise CheckpointError(f"{CONFIG} is not JSON ({error}). Copy the checkpoint again.") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise CheckpointError(

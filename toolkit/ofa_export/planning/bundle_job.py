@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.quality_curve import check_group
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import require
+from ofa_export.support.input import read_regular
+from ofa_export.support.plain_values import read_json
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe
 
@@ -196,7 +197,7 @@ def parse_group(text: str) -> int | None:
 def _described(checkpoint: Path) -> tuple[ModelConfig, float | None]:
     """Return the sizes of a checkpoint's network, and the quality that its training measured."""
     try:
-        config = json.loads((checkpoint / "config.json").read_bytes())
+        config = read_json(read_regular(checkpoint / "config.json"))
         return ModelConfig.model_validate(config["model"]), trained_ndcg(config)
     except (OSError, ValueError, KeyError, TypeError):
         # Imported here: only what is wrong needs the whole reader, which says what it is.

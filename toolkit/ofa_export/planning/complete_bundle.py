@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from ofa_export import __version__
 from ofa_export.bundle.manifest import (
     DataSource,
@@ -20,6 +18,7 @@ from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.protocol import Converter
 from ofa_export.converters.registry import runtime_of
 from ofa_export.converters.schemes import minimum_runtime
+from ofa_export.foreign_text import markdown, markdown_lines
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.bundle_recipe import BundleRecipe
@@ -115,8 +114,7 @@ def _fields(
             users=curve.users,
         ),
         ranking=Ranking(exclude_history=config.data.exclude_history),
-        # How many tiles are kept stands in the embedding layout: two ways to the same tiles give the same bytes.
-        recipe=json.dumps({name: value for name, value in recipe.plain().items() if name != "tiles"}, sort_keys=True),
+        recipe=recipe.complete.manifest_text(),
         tools={"ofa-export": __version__, **converter.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),
@@ -147,31 +145,61 @@ item table (after PEEL, arXiv 2306.10532). Made by ofa-export for {runtime}, {pr
 - Checkpoint {checkpoint.sha256[:16]}, recipe: {_recipe(checkpoint)}
 
 ## Quality
-NDCG@10 of the rounded reference on {curve.users} validation histories, leave-one-out, all items ranked, the visible
-history {seen} the ranking. Validation histories chose the epochs, so test users will score somewhat lower.
+{_measured(checkpoint, curve, seen=seen)}
 
 | tiles kept | NDCG@10 |
 | --- | --- |
 {rows}| full table | {curve.full_table:.4f} |
 {_baselines(checkpoint)}
 ## Data and licence
-{data.name}, licence {data.licence or "not stated"}.
+{markdown(data.name)}, licence {markdown(data.licence or "not stated")}.
 
-{data.attribution}
+{markdown_lines(data.attribution)}
 """
+
+
+def _measured(checkpoint: Checkpoint, curve: QualityCurve, *, seen: str) -> str:
+    """Say what the quality was measured on, and what it means."""
+    kept = len(checkpoint.validation.targets)
+    match checkpoint.config.history_kind:
+        case "synthetic":
+            lines: tuple[str, ...] = (
+                f"NDCG@10 of the rounded reference on {kept} synthetic histories, all items ranked, the visible",
+                f"history {seen} the ranking. They are nobody's: walks along transitions that several people share.",
+                "The numbers compare bundles with each other, and do not say how well people are served.",
+            )
+        case "none":
+            lines = (
+                f"Agreement of the rounded reference with the network as it was trained, on {kept} drawn histories,",
+                "which are nobody's: NDCG@10 where the right answer is what the trained network ranks first, the",
+                f"visible history {seen} the ranking. 1 is full agreement; the numbers do not say how well people are "
+                "served.",
+            )
+        case "real":
+            lines = (
+                f"NDCG@10 of the rounded reference on {curve.users} validation histories, leave-one-out, all items "
+                "ranked, the visible",
+                f"history {seen} the ranking. Validation histories chose the epochs, so test users will score somewhat "
+                "lower.",
+            )
+    return "\n".join(lines)
 
 
 def _recipe(checkpoint: Checkpoint) -> str:
     recipe = checkpoint.config.training.get("recipe")
-    return str(recipe["description"]) if isinstance(recipe, dict) and "description" in recipe else "not recorded"
+    if not isinstance(recipe, dict) or "description" not in recipe:
+        return "not recorded"
+    return markdown(str(recipe["description"]))
 
 
 def _baselines(checkpoint: Checkpoint) -> str:
     measured = checkpoint.config.training.get("probe_ndcg_at_10")
     if not isinstance(measured, dict):
         return ""
-    rows = "".join(f"| {name} | {float(value):.4f} |\n" for name, value in measured.items())
+    rows = "".join(f"| {markdown(name)} | {float(value):.4f} |\n" for name, value in measured.items())
+    kept = "" if checkpoint.config.history_kind == "real" else ", which were people's and were not kept"
     intro = (
-        "\nThe models of the training run, each with its full table, on the validation histories of all user groups:\n"
+        "\nThe models of the training run, each with its full table, on the validation histories of all user groups"
+        f"{kept}:\n"
     )
     return f"{intro}\n| model | NDCG@10 |\n| --- | --- |\n{rows}"

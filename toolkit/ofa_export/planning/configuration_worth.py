@@ -20,7 +20,7 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.configurations import Configuration, MeasuredConfiguration, MeasuredPoint, rising
 from ofa_export.planning.item_selection import ItemSelection
-from ofa_export.planning.make_selftest import selftest_vectors
+from ofa_export.planning.make_selftest import selftest_vectors, undecided_margin
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import INT8, Precision
 from ofa_export.ranking.table_ranks import FullTable
@@ -52,7 +52,10 @@ class WorthSource:
         # What the prefixes are compared with is the table of all items.
         full = FullTable(selection.trained.table(selection.group))
         self.full_scores = ValidationScores(selection.trained, group=selection.group, tables=[full])
+        # Nobody is a user of made histories.
+        self.users = self.scores.users if checkpoint.config.history_kind == "real" else 0
         self._models: dict[Configuration, AdaptiveRecommender] = {}
+        self._selftests: dict[tuple[Configuration, float], int] = {}
 
     @torch.no_grad()
     def worth(self, configuration: Configuration) -> MeasuredConfiguration:
@@ -77,18 +80,22 @@ class WorthSource:
                     for tiles, shared, quality, planned in rows
                 ),
                 full_table_ndcg=full,
-                users=self.scores.users,
+                users=self.users,
             )
 
     def _selftest_bytes(self, configuration: Configuration) -> int:
-        vectors = selftest_vectors(
-            replace(self.selection.checkpoint, model=self._model(configuration)),
-            group=self.selection.group,
-            recipe=self.recipe.selftest,
-            table=self.selection.table,
-            precision=configuration.precision,
-        )
-        return len(vectors.to_bytes())
+        """Return the size of the self-test, which is the same for all precisions with the same margin."""
+        key = (_unrounded(configuration), undecided_margin(configuration.precision))
+        if key not in self._selftests:
+            vectors = selftest_vectors(
+                replace(self.selection.checkpoint, model=self._model(configuration)),
+                group=self.selection.group,
+                recipe=self.recipe.selftest,
+                table=self.selection.table,
+                precision=configuration.precision,
+            )
+            self._selftests[key] = len(vectors.to_bytes())
+        return self._selftests[key]
 
     def weights(self, configuration: Configuration) -> dict[str, int]:
         """Return bytes of a configuration's weights by part of the network."""
@@ -99,11 +106,16 @@ class WorthSource:
 
     def _model(self, configuration: Configuration) -> AdaptiveRecommender:
         """Return the network before rounding, which is the same for all precisions."""
-        cut = configuration.model_copy(update={"precision": INT8})
+        cut = _unrounded(configuration)
         if cut not in self._models:
             recipe = configuration.resolved(self.recipe)
             self._models[cut] = bundled(self.selection.checkpoint, recipe=recipe).model
         return self._models[cut]
+
+
+def _unrounded(configuration: Configuration) -> Configuration:
+    """Return what is the same for all precisions."""
+    return configuration.model_copy(update={"precision": INT8})
 
 
 def weights(graphs: Sequence[DeviceGraph], precision: Precision, converter: Converter) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -117,7 +117,13 @@ def make_plan(
         BudgetError: the budget does not hold the smallest bundle, or not the recipe's tiles.
         ConfigError: the recipe's tiles are not among those of the table.
     """
-    tiles = fit_tiles(contents, budget) if recipe.tiles is None else _recipe_tiles(contents, recipe, budget)
+    tiles = recipe.tiles
+    if tiles is None:
+        tiles = fit_tiles(contents, budget)
+    else:
+        _check_recipe_tiles(contents, tiles, budget)
+        if fit_tiles(contents, budget) > tiles:
+            contents = with_recorded_tiles(contents, recipe, budget)
     sizes = contents.sizes(tiles)
     total = bundle_bytes(contents, tiles=tiles, budget=budget)
     parts = [Part(name=name, bytes=size) for name, size in sizes]
@@ -136,8 +142,25 @@ def make_plan(
     )
 
 
-def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -> int:
-    tiles, floor, total = recipe.tiles or 0, contents.floor_tiles, contents.table.tile_count
+def with_recorded_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -> BundleContents:
+    """Let the manifest say that the recipe fixes the tiles, without which it would look as if some were lost.
+
+    Args:
+        contents: of a bundle whose budget holds more tiles than the recipe asks for.
+        recipe: with its tiles.
+        budget: size of the whole file, in bytes.
+
+    Returns:
+        The contents with the recipe so; as they are where tiles are so small that the budget holds another one, but
+        not these words.
+    """
+    fields = contents.fields.model_copy(update={"recipe": recipe.manifest_text()})
+    recorded = replace(contents, fields=fields)
+    return recorded if smallest_budget(recorded, recipe.tiles or recorded.floor_tiles) <= budget else contents
+
+
+def _check_recipe_tiles(contents: BundleContents, tiles: int, budget: int) -> None:
+    floor, total = contents.floor_tiles, contents.table.tile_count
     if not floor <= tiles <= total:
         raise ConfigError(f"The recipe keeps {tiles} tiles; this table can keep {floor} to {total}. Correct `tiles`.")
     needed = smallest_budget(contents, tiles)
@@ -147,4 +170,3 @@ def _recipe_tiles(contents: BundleContents, recipe: BundleRecipe, budget: int) -
             fits = fit_tiles(contents, budget)
             ways.append(f"Set `tiles: {fits}` in the recipe, or leave `tiles` out: {fits} tiles fit this budget.")
         raise BudgetError(needed=needed, available=budget, ways_out=ways)
-    return tiles

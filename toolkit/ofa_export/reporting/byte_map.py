@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ofa_export.errors import MissingToolError
+from ofa_export.foreign_text import shown
 from ofa_export.reporting.byte_shares import ByteShare
 from ofa_export.reporting.figures import draw
 
@@ -58,7 +59,7 @@ class Tile:
     @property
     def label(self) -> str:
         """The name, or what is left of it without its first words, as far as there is room; "" where there is none."""
-        name = self.share.name
+        name = shown(self.share.name)
         shorter = [name, *(name.split(".", cut)[-1] for cut in range(1, name.count(".") + 1))] if self.depth else [name]
         fitting = (one for one in shorter if len(one) * LETTER_WIDTH < self.width - 6)
         return next(fitting, "") if self.height >= LINE_HEIGHT else ""

@@ -1,7 +1,8 @@
 """Matplotlib figures as SVG for the inside of a page: one style for every plot of every report.
 
 Text stays text: it can be selected and read aloud, has the page's font and colour, and takes a fraction of the bytes of
-outlines. Texts out of files cannot do harm: matplotlib escapes them, and here they are never read as formulas.
+outlines. Texts out of files cannot do harm: matplotlib escapes them, they are never read as formulas, and what
+cannot be seen of them is written out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ofa_export.errors import MissingToolError
+from ofa_export.foreign_text import LONGEST_ESCAPE, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,10 +78,10 @@ def draw(
         paint(figure.add_subplot())
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    svg = buffer.getvalue()
+    svg = "\n".join(shown(line, at_most=LONGEST_ESCAPE * len(line)) for line in buffer.getvalue().split("\n"))
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     for gid, text in (tooltips or {}).items():
-        svg = svg.replace(f'<g id="{gid}">', f'<g id="{gid}"><title>{escape(text)}</title>', 1)
+        svg = svg.replace(f'<g id="{gid}">', f'<g id="{gid}"><title>{escape(shown(text))}</title>', 1)
     # Black text has no colour of its own in the file: it takes that of the whole picture.
-    head = f'<svg class="plot" role="img" fill="currentColor" aria-label="{escape(label)}"'
+    head = f'<svg class="plot" role="img" fill="currentColor" aria-label="{escape(shown(label))}"'
     return svg.replace("<svg", head, 1)

@@ -1,16 +1,38 @@
-"""Output files: never over an existing one by accident, and only complete ones under their name."""
+"""Outputs: which paths may be written, and one command at a time that makes a folder.
+
+One rule for every output of every command. An output is a file (or folder) by name: `-`, a pipe, a socket, a device and
+what stdout or stderr goes to are refused. A link stands for what it leads to, which is replaced while the link stays; a
+link that leads nowhere exists already, too. Our choice, and what a shell does with `>`.
+"""
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from ofa_export.errors import OutputError
+from ofa_export.support.input import KINDS
+
+STREAMS = (1, 2)
+"""Descriptors of stdout and stderr."""
+
+
+def refuse_dash(output: Path | str) -> None:
+    """Refuse `-`, which other programs take for stdout.
+
+    Raises:
+        OutputError: that is the output.
+    """
+    if str(output) == "-":
+        raise OutputError(
+            "The output '-' names no file, and results do not go to stdout: name a file. What a command prints is "
+            "its summary, with --json for programs."
+        )
 
 
 def check_output(path: Path, *, force: bool) -> None:
@@ -21,16 +43,19 @@ def check_output(path: Path, *, force: bool) -> None:
         force: whether an existing file may be replaced.
 
     Raises:
-        OutputError: it exists (without `force`), it is a folder, or its folder is missing or not writable.
+        OutputError: it exists (without `force`), it is no file, or its folder is missing or not writable.
     """
-    folder = path.parent
+    refuse_dash(path)
     if path.is_dir():
         raise OutputError(f"The output {path} is a folder; give the name of a file in it.")
+    target = final_path(path)
+    folder = path.parent if target.parent == Path(os.path.realpath(path.parent)) else target.parent
     if not folder.is_dir():
         raise OutputError(f"The output {path} cannot be written: {folder} is not an existing folder; create it first.")
+    _check_kind(path)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The output {path} cannot be written: no permission to write in {folder}.")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise OutputError(f"The output {path} exists already; add --force to replace it, or choose another name.")
 
 
@@ -45,6 +70,9 @@ def check_checkpoint_output(path: Path, *, force: bool) -> None:
         OutputError: something is there already (without `force`), or something else than a checkpoint; or the folder
             around it is missing or not writable.
     """
+    refuse_dash(path)
+    if path.is_symlink() and not path.exists() and not force:
+        raise OutputError(f"The output '{path}' is a link that leads nowhere. Add --force to make what it leads to.")
     if path.exists() and not force:
         raise OutputError(f"The output '{path}' exists. Add --force to replace it, or choose another name.")
     if path.exists() and not (path / "config.json").is_file():
@@ -52,7 +80,7 @@ def check_checkpoint_output(path: Path, *, force: bool) -> None:
             f"The output '{path}' exists and is not a checkpoint; --force replaces only checkpoints. "
             "Choose another name, or remove it yourself."
         )
-    folder = path.absolute().parent
+    folder = final_path(path).parent
     if not folder.is_dir():
         raise OutputError(
             f"The output '{path}' cannot be written: {folder} is not an existing folder; create it first."
@@ -61,76 +89,51 @@ def check_checkpoint_output(path: Path, *, force: bool) -> None:
         raise OutputError(f"The output '{path}' cannot be written: no permission to write in {folder}.")
 
 
-@contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears under its name only when it is complete.
-
-    The bytes go to a hidden `.part` file in the same folder, which is synced to the disk and renamed when the block
-    ends; if the block raises, the `.part` file is removed and `path` is what it was before.
+def check_outputs(paths: Iterable[Path | None], *, force: bool) -> None:
+    """Check every output that a command was given.
 
     Args:
-        path: the final name; an existing file is replaced (see `check_output`).
-
-    Returns:
-        A context manager that gives the open binary file.
+        paths: the files; None for one that was not asked for.
+        force: whether existing files may be replaced.
 
     Raises:
-        OutputError: the system refused to create, write, sync or rename (disk full, no permission, name too long).
+        OutputError: as `check_output`, or two of them are one file.
     """
-    part = path.with_name(f".ofa-{secrets.token_hex(8)}.part")
+    given: dict[Path, Path] = {}
+    for path in paths:
+        if path is None:
+            continue
+        check_output(path, force=force)
+        other = given.setdefault(final_path(path), path)
+        if other is not path:
+            raise OutputError(f"The outputs {other} and {path} are one file: give each a name of its own.")
+
+
+def final_path(path: Path) -> Path:
+    """Return the absolute path that a name stands for: links followed, also one that leads nowhere yet."""
+    return Path(os.path.realpath(path))
+
+
+def _check_kind(path: Path) -> None:
     try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        found = path.stat()
+    except FileNotFoundError:
+        return
     except OSError as error:
-        raise OutputError(
-            f"The output {path} could not be written: {error.strerror or error}. Nothing was left behind; "
-            "free some space or choose another folder, then run the command again."
-        ) from error
-    finally:
+        raise OutputError(f"The output {path} cannot be written: {error.strerror}. Choose another name.") from error
+    for stream in STREAMS:
         with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder that appears under its name only when it is complete.
-
-    Args:
-        path: the final name; an existing file or folder there is replaced (check that it may be, first).
-
-    Returns:
-        A context manager that gives the hidden folder to put files in; subfolders are not synced.
-
-    Raises:
-        OutputError: the system refused to create, write, sync or rename.
-    """
-    part = path.with_name(f".ofa-{secrets.token_hex(8)}.part")
-    old = path.with_name(f".ofa-{secrets.token_hex(8)}.old")
-    try:
-        part.mkdir()
-        yield part
-        for file in filter(Path.is_file, part.iterdir()):
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-        if path.exists():
-            path.rename(old)
-        part.rename(path)
-    except OSError as error:
-        if old.exists():
-            old.rename(path)
+            if os.path.samestat(os.fstat(stream), found):
+                raise OutputError(
+                    f"The output {path} is where the text of this command goes: name another file, which the "
+                    "result would replace."
+                )
+    if not stat.S_ISREG(found.st_mode):
+        kind = KINDS.get(stat.S_IFMT(found.st_mode), "no file")
         raise OutputError(
-            f"The output {path} could not be written: {error.strerror or error}. Nothing was left behind; "
-            "free some space or choose another folder, then run the command again."
-        ) from error
-    finally:
-        for rest in (part, old):
-            if rest.is_dir():
-                shutil.rmtree(rest)
-            else:
-                rest.unlink(missing_ok=True)
+            f"The output {path} is {kind}, which a result would replace: name a file, and send that on when the "
+            "command is done."
+        )
 
 
 def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> tuple[Path, ...]:
@@ -147,6 +150,8 @@ def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> t
     Raises:
         OutputError: a path exists or cannot be written, or several bundles would go into one file.
     """
+    if output is not None:
+        refuse_dash(output)
     if output is not None and len(names) == 1 and not output.is_dir():
         check_output(output, force=force)
         return (output,)
@@ -161,7 +166,8 @@ def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> t
             "or choose one with --runtime and --group."
         )
     else:
-        check_output(folder, force=force)
+        # A link that leads nowhere is no folder that could be made.
+        check_output(folder, force=False)
     return paths
 
 
@@ -175,3 +181,36 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"The output folder {folder} cannot be made: {error.strerror}. Choose another.") from error
+
+
+@contextmanager
+def output_lock(path: Path) -> Iterator[None]:
+    """Keep other commands away from an output that takes long to make, for as long as the block runs.
+
+    The system takes the lock from a process that ends, however it ends, so a killed run bars nobody.
+
+    Args:
+        path: the output.
+
+    Raises:
+        OutputError: another command is making it, or its folder cannot be written.
+    """
+    target = final_path(path)
+    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"The output {path} is being made by another ofa-export right now: wait for it, or choose another name."
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            f"The output {path} cannot be written: {error.strerror or error}. Create its folder, or choose another."
+        ) from error
+    try:
+        yield
+    finally:
+        # Before the lock is given up: who comes next makes a file of its own.
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()
+        lock.release()

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.support.input import read_regular
+from ofa_export.support.plain_values import TextError, read_yaml
 from ofa_export.support.resources import shipped
 
 Kind = Literal["train", "bundle", "tolerance", "fleet"]
+MAX_BYTES = 2**20
+"""Of a recipe; the longest that is shipped has six thousand."""
+
 RENAMED = {"backend": "runtime", "faint_snr_db": "small_inputs_snr_db"}
 """Fields of recipes that had another name before 1.0, for the error message only."""
 
@@ -37,7 +41,7 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
 
     Raises:
         UnknownNameError: no shipped recipe has this name.
-        ConfigError: the file cannot be read, is not YAML, or has fields that are unknown, missing or wrong.
+        ConfigError: the file cannot be read (see `read_yaml`), or has fields that are unknown, missing or wrong.
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
@@ -45,17 +49,17 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
         if name_or_path not in recipe_names(kind):
             raise UnknownNameError(f"{kind} recipe", name_or_path, recipe_names(kind))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(read_regular(path, most=MAX_BYTES))
     except OSError as error:
         raise ConfigError(f"Recipe '{path}' cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Recipe '{path}' is not YAML: {error}.") from error
+    except TextError as error:
+        raise ConfigError(f"Recipe '{path}' cannot be read: {error}.") from error
     try:
         return recipe_class.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {_place(item['loc'])}: {_problem(item)}" for item in error.errors()]
+        lines = [f"{_place(item['loc'])}: {_problem(item)}" for item in error.errors()]
         count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-        raise ConfigError("\n".join([f"Recipe '{path}' has {count}:", *lines])) from error
+        raise ConfigError(f"Recipe '{path}' has {count}:", *lines) from error
 
 
 def _problem(item: ErrorDetails) -> str:

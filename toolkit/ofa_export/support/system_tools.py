@@ -73,8 +73,9 @@ def run_compiler(command: Sequence[str], *, folder: Path) -> None:
     """
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        message = (done.stderr or done.stdout).strip()
+        message = (done.stderr or done.stdout).strip().splitlines()
         raise MissingToolError(
             f"{command[0]} could not compile what the target android needs; with the Debian packages "
-            f"{PACKAGES['android'][command[0]]} it can. It says:\n{message}"
+            f"{PACKAGES['android'][command[0]]} it can. It says:",
+            *message,
         )

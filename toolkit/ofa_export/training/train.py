@@ -14,27 +14,36 @@ import numpy as np
 import torch
 
 from ofa_export import __version__
+from ofa_export.bundle.document import MAX_NAME
+from ofa_export.bundle.items import check_items
 from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
 from ofa_export.data.sample import DataSet
+from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.errors import ConfigError, InteractionsError, OutputError
 from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, checkpoint_files
-from ofa_export.support.output import atomic_folder, atomic_write, check_checkpoint_output
+from ofa_export.support.atomic import atomic_folder, atomic_write, put_back
+from ofa_export.support.output import check_checkpoint_output, final_path, output_lock, refuse_dash
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
 from ofa_export.training.groups_stage import check_groups, train_groups
 from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
+from ofa_export.training.kept_histories import SAID, kept_histories
 from ofa_export.training.mapper_stage import train_mapper
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static_stage import train_static
 from ofa_export.training.tiles_stage import train_tiles
 from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress, Silent
 from ofa_export.training.training_run import TrainingRun, choose_validation, initial_run
 from ofa_export.training.weights_stage import train_weights
+
+MAX_DATA_NAME = MAX_NAME - 13
+"""Characters of the name of the data: bundles are called after it and the first digits of the checkpoint's digest."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,7 @@ def train(
     with processes(), _folder_of_histories(output, force=force) as place:
         shown = progress if is_first() else Silent()
         histories = _histories(data, place, seed=seed)
-        for warning in repetition_warning(histories.repeated_rows):
-            shown.note(f"Note: {warning}")
+        _describe(histories, data, shown)
         check_groups(users=histories.users, groups=recipe.model.user_groups)
         run = initial_run(histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed)
@@ -143,6 +151,7 @@ def train_on_frozen_base(
         for note in notes:
             shown.note(note)
         histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
+        _describe(histories, data, shown)
         run = run_on_frozen_base(start, histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
         titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
@@ -150,13 +159,15 @@ def train_on_frozen_base(
 
 
 def _folder(output: Path) -> Path:
-    return output.absolute().with_name(f".{output.name}.training")
+    target = final_path(output)
+    return target.with_name(f".{target.name}.training")
 
 
 @contextmanager
 def _folder_of_histories(output: Path, *, force: bool) -> Iterator[Path]:
     """Beside the output, because a folder for temporary files may be a part of the memory; gone when the block ends."""
-    folder = output.absolute().with_name(f".{output.name}.histories")
+    target = final_path(output)
+    folder = target.with_name(f".{target.name}.histories")
     if is_first():
         check_checkpoint_output(output, force=force)
         # A killed run leaves it behind.
@@ -179,6 +190,18 @@ def _histories(data: DataSet, folder: Path, *, seed: int) -> Histories:
     return replace(from_first(make), rows=mapped_rows(folder))
 
 
+def _describe(histories: Histories, data: DataSet, progress: Progress) -> None:
+    """Say what is trained on and what is not."""
+    for warning in repetition_warning(histories.left_out.repeated_rows):
+        progress.note(f"Note: {warning}")
+    titles = title_sentence(data.titles, histories.item_keys)
+    order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    for line in (*summary(histories, data.recipe), *titles):
+        progress.note(line)
+    for line in order:
+        progress.note(f"Note: {line}" if data.coarse_times else line)
+
+
 def _run(
     run: TrainingRun,
     stages: Sequence[Stage],
@@ -189,6 +212,7 @@ def _run(
     resume: bool,
     force: bool,
 ) -> Checkpoint:
+    check_bundles(data, run.histories.item_keys)
     if not len(run.windows):
         raise InteractionsError(
             f"No history has two items left to train on after its last {2 * run.histories.held_out} are held out. "
@@ -243,6 +267,48 @@ def _described(job: dict[str, Any]) -> bytes:
     return json.dumps(job, indent=2).encode()
 
 
+@contextmanager
+def held_output(output: Path, *, force: bool) -> Iterator[None]:
+    """Keep the folder of a checkpoint for this command, before anything is read, as long as the block runs.
+
+    Args:
+        output: where a checkpoint shall appear.
+        force: whether a checkpoint there may be replaced.
+
+    Raises:
+        OutputError: something is there already, or another command is making it.
+    """
+    if not is_first():
+        yield
+        return
+    refuse_dash(output)
+    with output_lock(output):
+        put_back(output)
+        check_checkpoint_output(output, force=force)
+        yield
+
+
+def check_bundles(data: DataSet, item_keys: Sequence[str]) -> None:
+    """Refuse data that no bundle can hold, before anything is trained on them.
+
+    Args:
+        data: what the items are called, and the data.
+        item_keys: of the checkpoint.
+
+    Raises:
+        ConfigError: an item, or the name of the data, cannot be written to a bundle.
+    """
+    check_items(item_keys, (data.titles.get(key, "") for key in item_keys))
+    shown = data.name.encode(errors="backslashreplace").decode()[:80]
+    if len(data.name) > MAX_DATA_NAME:
+        raise ConfigError(
+            f"The data are called '{shown}…', which has {len(data.name)} characters; the name of a bundle has room for "
+            f"{MAX_DATA_NAME}. Give the file of the interactions a shorter name."
+        )
+    if shown != data.name[:80]:
+        raise ConfigError(f"The data are called '{shown}', which is no valid text. Rename the interactions file.")
+
+
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:
     if folder.exists() and not resume:
         if not force:
@@ -272,6 +338,7 @@ def _make(folder: Path) -> None:
 
 def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
     histories, validation, measured = run.histories, choose_validation(run), run.measured
+    kind = run.recipe.probes.histories
     card = DataCard(
         name=data.name,
         licence=data.licence,
@@ -289,15 +356,22 @@ def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
             "static": measured["static"]["probes"],
             "adapted": measured["mapper"]["probes"],
         },
+        "validation_histories": kind,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
+    model = run.model.eval().requires_grad_(False)
+    kept = kept_histories(
+        kind, validation, histories, model, user_groups=run.user_groups, seed=stage_seed(run.seed, "kept")
+    )
+    if kind != "real":
+        run.progress.note(f"Note: {SAID[kind]}")
     return Checkpoint(
         config=CheckpointConfig(model=run.model.config, data=card, order=run.tile_orders[0].name, training=training),
-        model=run.model.eval().requires_grad_(False),
+        model=model,
         importance=run.importance,
         tile_orders=tuple(run.tile_orders),
         centroids=run.centroids,
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept,
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ofa_export.bundle.codes import EncodedTable, encode
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.writer import BundleContents
 from ofa_export.contract import GraphRunner, GraphSpec
 from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.protocol import Converter
@@ -28,15 +31,24 @@ from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.fake_quantised import fake_quantised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.complete_bundle import make_complete_bundle
+from ofa_export.planning.item_selection import ItemSelection
+from ofa_export.planning.quality_curve import QualityCurve
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.targets.protocol import Target
-from ofa_export.validation.histories import ValidationHistories, validation_histories
+from ofa_export.validation.histories import (
+    PER_LENGTH,
+    ValidationHistories,
+    made_histories,
+    validation_histories,
+)
 from ofa_export.validation.layers.layer_error import LayerRun, run_layers
 from ofa_export.validation.quantised_reference import known_rounding, quantised_reference
 from ofa_export.validation.reference import Reference, Tensors, run_graphs, run_modules, run_reference
 from ofa_export.validation.sessions import Sessions, run_sessions
+from ofa_export.validation.sweep import Sweep, block_combinations, run_sweep
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
 
 
@@ -176,6 +188,33 @@ class Comparison:
         return known_rounding(graphs, converter=converter)
 
     @cached_property
+    def rebuilt(self) -> BundleContents:
+        """What goes into the bundle, with every tile, made again from checkpoint and recipe by the code that bundles.
+
+        Qualities in manifest and card are those that the bundle promises: they are measured again apart.
+
+        Raises:
+            LoweringError: the converter refused the graphs.
+            MissingToolError: the converter is not installed.
+        """
+        promised = self.manifest.quality.ndcg_at_10
+        curve = QualityCurve(
+            full_table=float(promised.full_table),
+            by_tiles=tuple((each.tiles, float(each.ndcg_at_10)) for each in promised.by_tiles),
+            users=self.manifest.quality.users,
+        )
+        contents = make_complete_bundle(
+            self.selection, converter=self.converter, recipe=self.recipe, curve=curve, store=self.store
+        )
+        fields = contents.fields.model_copy(update={"recipe": self.recipe.manifest_text()})
+        return replace(contents, fields=fields)
+
+    @cached_property
+    def selection(self) -> ItemSelection:
+        """The items of the bundle, with the item table as it is before any tile is left out."""
+        return ItemSelection(self.trained, group=self.group, items=self.recipe.items)
+
+    @cached_property
     def encoded(self) -> EncodedTable:
         """All tiles of the checkpoint's item table, coded as the bundle's are."""
         book = self.bundle.table.book
@@ -236,6 +275,37 @@ class Comparison:
         """
         return run_sessions(
             self.device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
+        )
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """Histories of every length, with every item and every combination of blocks, after those that are compared."""
+        combinations, real = block_combinations(self.checkpoint.config.model.depth), self.histories.rows
+        made = made_histories(
+            items=self.checkpoint.config.model.items,
+            history_length=self.checkpoint.config.model.history_length,
+            fewest=PER_LENGTH * len(combinations),
+            most=self.policy.made_histories,
+        )
+        tried = combinations[np.arange(len(made)) % len(combinations)]
+        return self.swept(np.concatenate([real, made]), np.concatenate([self.reference.gates > 0.5, tried]))
+
+    def swept(self, rows: NDArray[np.int32], blocks: NDArray[np.bool_]) -> Sweep:
+        """Run histories through the bundle's graphs and the quantised reference.
+
+        Args:
+            rows: int32 `[M, T]`, -1 where padded.
+            blocks: which blocks run, `[M, L]`.
+        """
+        return run_sweep(
+            self.runner,
+            self.graphs,
+            self.quantised_graphs,
+            self.checkpoint.model.controller,
+            rows=rows,
+            blocks=blocks,
+            table=torch.from_numpy(self.table.all_rows()),
+            entry=self.converter.entry_name,
         )
 
     @cached_property

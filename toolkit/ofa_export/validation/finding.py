@@ -6,9 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ofa_export.foreign_text import shown
+
 Status = Literal["pass", "warn", "fail"]
 Bound = Literal["at_most", "at_least"]
 Unit = Literal["dB", "abs", "share", "ndcg", "bytes", "count"]
+
+LONGEST_SENTENCE = 3000
+"""Characters of a sentence; one that lists layers is long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +29,8 @@ class Finding:
         bound: the side on which the limit lies.
         unit: "dB" signal-to-noise ratio, "abs" absolute difference, "share" 0 to 1, "ndcg" difference of NDCG@10,
             "bytes", "count".
-        sentence: what was compared with what, and what stands out.
+        sentence: what was compared with what, and what stands out. It and the name may quote anything: they are kept
+            as they can be shown.
     """
 
     assertion: str
@@ -34,6 +40,10 @@ class Finding:
     bound: Bound | None
     unit: Unit
     sentence: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "assertion", shown(self.assertion))
+        object.__setattr__(self, "sentence", shown(self.sentence, at_most=LONGEST_SENTENCE))
 
     @property
     def group(self) -> str:

@@ -48,16 +48,23 @@ class Reference:
 
 
 @torch.no_grad()
-def run_reference(graphs: Sequence[DeviceGraph], *, rows: NDArray[np.int32], table: Tensor) -> Reference:
+def run_reference(
+    graphs: Sequence[DeviceGraph],
+    *,
+    rows: NDArray[np.int32],
+    table: Tensor,
+    blocks: NDArray[np.bool_] | None = None,
+    candidates: NDArray[np.int64] | None = None,
+) -> Reference:
     """Run the PyTorch modules of all graphs as a device would chain them.
 
     Args:
         graphs: as `device_graphs` gives them.
         rows: item rows of the histories, int32 `[H, T]`, -1 where padded.
         table: item table, `[V, d]`.
-
-    Returns:
-        The reference. `score` ranks C items that are spread evenly over the table, padded with zeros.
+        blocks: which blocks change what those after them read, `[H, L]`; None for those that the gates choose.
+        candidates: rows of the items that `score` ranks, `[H, C]`; None for the same ones in every history, spread
+            evenly over the table and padded with zeros.
     """
     length = torch.from_numpy((rows >= 0).sum(axis=1, dtype=np.int32))
     inputs: dict[str, dict[str, Tensor]] = {
@@ -72,14 +79,18 @@ def run_reference(graphs: Sequence[DeviceGraph], *, rows: NDArray[np.int32], tab
         return outputs[name]
 
     adapted = run("adapt")
-    hidden = adapted["hidden"]
-    for index in range(adapted["gates"].shape[1]):
+    hidden, runs = adapted["hidden"], adapted["gates"] > 0.5 if blocks is None else torch.from_numpy(blocks)
+    for index in range(runs.shape[1]):
         theta = theta_name(index)
         inputs[block_name(index)] = {"hidden": hidden, "length": length, theta: adapted[theta]}
         after = run(block_name(index))["hidden"]
-        hidden = torch.where(adapted["gates"][:, index, None, None] > 0.5, after, hidden)
-    candidates = _spread(table, by_name["score"].spec.inputs[1].shape[1])
-    inputs["score"] = {"hidden": hidden, "candidates": candidates.expand(len(rows), -1, -1)}
+        hidden = torch.where(runs[:, index, None, None], after, hidden)
+    ranked = (
+        _spread(table, by_name["score"].spec.inputs[1].shape[1]).expand(len(rows), -1, -1)
+        if candidates is None
+        else table[torch.from_numpy(candidates)]
+    )
+    inputs["score"] = {"hidden": hidden, "candidates": ranked}
     run("score")
     return Reference(inputs=_arrays(inputs), outputs=_arrays(outputs))
 

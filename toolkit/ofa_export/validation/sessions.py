@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from ofa_export.bundle.table import ElasticTable
 from ofa_export.device.loop import Device
 from ofa_export.model.checkpoint import Checkpoint
+from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import TOP, target_ranks
 from ofa_export.ranking.scoring import score_histories
 from ofa_export.validation.deviation import deviation
 from ofa_export.validation.histories import ValidationHistories
 
 VALUES_AT_ONCE = 2**24
-"""Scores that are held at once for each of the three models; larger catalogues are compared in more steps."""
+"""Scores that are held at once of each kind; larger catalogues are compared in more steps."""
 
 SAMPLED_SCORES, LEAST_SAMPLED = 500, 4
 """Scores that a report shows of all sessions together, but of each the best, a middling, the last and the worst off."""
@@ -39,6 +40,9 @@ class Sessions:
         device_ranks: rank of the next item on the device, `[whole]`.
         reference_ranks: the same in the reference with the bundle's tiles.
         full_ranks: the same in the network as it was trained, with the full, unquantised table.
+        candidate_err: largest difference of a score from PyTorch's for the device's own last state, as a part of the
+            largest score (at least 1), `[H]`.
+        candidate: row of the item with that difference, `[H]`.
         sampled_reference: scores of some items in the reference, from its best item to its last, and of the item whose
             scores differ most, `[H, S]`.
         sampled_device: scores of the same items on the device.
@@ -53,6 +57,8 @@ class Sessions:
     device_ranks: NDArray[np.int64]
     reference_ranks: NDArray[np.int64]
     full_ranks: NDArray[np.int64]
+    candidate_err: NDArray[np.float64]
+    candidate: NDArray[np.int64]
     sampled_reference: NDArray[np.float32]
     sampled_device: NDArray[np.float32]
     milliseconds: NDArray[np.float64]
@@ -180,13 +186,16 @@ def _some(
     reference, reference_gates = score_histories(model, model.adapt, tiles, rows)
     gates, scores = np.empty_like(reference_gates), np.empty_like(reference)
     milliseconds = np.empty((len(rows), len(TIMED)))
+    states = np.empty((len(rows), tiles.shape[1]), np.float32)
     candidates = device.table.all_rows()
     for index, items in enumerate(histories.items[part]):
         device.take_milliseconds()
-        gates[index] = device.adapt(items).gates
-        scores[index] = device.score_embeddings(candidates)
+        adaptation = device.adapt(items)
+        gates[index], states[index] = adaptation.gates, adaptation.hidden[0, -1]
+        scores[index] = _scores(device, candidates, part.start + index)
         spent = device.take_milliseconds()
         milliseconds[index] = [spent[name] for name in TIMED]
+    candidate_err, candidate = _candidates(model, states, tiles, scores)
     compared, shown = deviation(reference, scores), _shown(reference, scores, sampled)
     targets = histories.targets[part]
     whole = slice(len(targets))
@@ -205,10 +214,33 @@ def _some(
         device_ranks=target_ranks(scores[whole], targets, history=seen),
         reference_ranks=target_ranks(reference[whole], targets, history=seen),
         full_ranks=target_ranks(full_scores, targets, history=seen),
+        candidate_err=candidate_err,
+        candidate=candidate,
         sampled_reference=np.take_along_axis(reference, shown, axis=1),
         sampled_device=np.take_along_axis(scores, shown, axis=1),
         milliseconds=milliseconds,
     )
+
+
+def _scores(device: Device, candidates: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+    """Score all items; from history to history each is one place further on in its call, so all come to all places."""
+    each = device.bundle.manifest.shapes.candidates
+    ahead = number % each
+    rows = np.arange(-ahead, min(each - ahead, len(candidates))) % len(candidates)
+    first = device.score_embeddings(candidates[rows])[ahead:]
+    return np.concatenate([first, device.score_embeddings(candidates[len(first) :])])
+
+
+@torch.no_grad()
+def _candidates(
+    model: AdaptiveRecommender, states: NDArray[np.float32], tiles: torch.Tensor, scores: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Compare the scores with PyTorch's for the device's own last states, where nothing is rounded; the worst item."""
+    expected = (model.final_norm(torch.from_numpy(states)) @ tiles.T).numpy()
+    difference = np.abs(scores - expected)
+    worst = difference.argmax(axis=1)
+    largest = np.maximum(np.abs(expected).max(axis=1), 1).astype(np.float64)
+    return np.take_along_axis(difference, worst[:, None], axis=1)[:, 0] / largest, worst
 
 
 def _shown(reference: NDArray[np.float32], scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:

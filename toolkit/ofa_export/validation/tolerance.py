@@ -55,6 +55,7 @@ class TolerancePolicy(FiniteModel):
     Args:
         description: what it is for.
         histories: real histories that are compared at most; cut and joined ones come on top.
+        made_histories: histories that are made at most so that every item is in one, beside those of every length.
         normalised_max_abs_err: conversion limit of outputs behind a normalisation or another long sum.
         plain_max_abs_err: conversion limit of outputs without one.
         silent_max_abs_err: limit where the reference is zero, so that there is no signal to compare noise with.
@@ -63,7 +64,9 @@ class TolerancePolicy(FiniteModel):
         selftest_max_abs_err: limit of the self-test's expected values against the recomputed ones.
         rounding_snr_db: floor of the median history of every graph output against PyTorch that rounds as the runtime
             does, in decibels; None does not compare them.
-        small_inputs_snr_db: the same on hidden states as small as the epsilon of a normalisation; None does not try
+        history_snr_db: floor of every single history, real or made, of every output that a quantised layer has a part
+            in, against the same, in decibels; None tries no made histories.
+        small_inputs_snr_db: the median on hidden states as small as the epsilon of a normalisation; None does not try
             any.
         scale_error_share: largest error of a scale of a linear layer that is certain; None does not look for any.
         quality_ndcg_err: limit of the manifest's NDCG@10 against the recomputed one; None does not measure it again.
@@ -73,6 +76,7 @@ class TolerancePolicy(FiniteModel):
 
     description: str = Field(min_length=1, max_length=500)
     histories: int = Field(ge=1, le=100_000)
+    made_histories: int = Field(default=4096, ge=0, le=1_000_000)
     normalised_max_abs_err: Limit
     plain_max_abs_err: Limit
     silent_max_abs_err: Limit
@@ -80,6 +84,7 @@ class TolerancePolicy(FiniteModel):
     tile_bytes: Limit
     selftest_max_abs_err: Limit
     rounding_snr_db: Limit | None = None
+    history_snr_db: Limit | None = None
     small_inputs_snr_db: Limit | None = None
     scale_error_share: Limit | None = None
     quality_ndcg_err: Limit | None = None

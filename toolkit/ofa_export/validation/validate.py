@@ -27,10 +27,12 @@ from ofa_export.validation.checks import (
     gates,
     graphs,
     ranking,
+    rebuilt,
     rounding,
     runtime,
     selftest,
     small_inputs,
+    sweep,
     table,
     weight_scales,
 )
@@ -40,6 +42,7 @@ from ofa_export.validation.layers import findings as layer_findings
 from ofa_export.validation.layers.layer_error import worst_first
 from ofa_export.validation.layers.measure_attribution import measure_attribution
 from ofa_export.validation.reports import fields
+from ofa_export.validation.reports.coverage import coverage
 from ofa_export.validation.reports.expected_quality import expected_quality
 from ofa_export.validation.reports.report import Report
 from ofa_export.validation.sessions import latencies, score_sample
@@ -66,14 +69,19 @@ CHECKS = (
     Check("checkpoint", claims.checkpoint_findings),
     Check("contract", claims.contract_findings, needs="checkpoint"),
     Check("items", claims.item_findings, needs="contract"),
+    Check("tiles", rebuilt.tile_findings, needs="contract"),
     Check("load", runtime.load_findings, needs="contract"),
     Check("table", table.table_findings, needs="load"),
     Check("quality", claims.quality_findings, needs="load"),
+    Check("manifest", rebuilt.manifest_findings, needs="load"),
+    Check("self-test settings", rebuilt.selftest_findings, needs="load"),
+    Check("entries", rebuilt.entry_findings, needs="load"),
     Check("finite", graphs.finite_findings, needs="load"),
     Check("gate decisions", gates.decision_findings, needs="load"),
     Check("rounding", rounding.rounding_findings, needs="load"),
     Check("weight scales", weight_scales.scale_findings, needs="load"),
     Check("small inputs", small_inputs.small_input_findings, needs="load"),
+    Check("sweep", sweep.sweep_findings, needs="load"),
     Check("cross", graphs.cross_findings, needs="load"),
     Check("conversion", graphs.conversion_findings, needs="load"),
     Check("quantisation", graphs.quantisation_findings, needs="load"),
@@ -204,6 +212,7 @@ def run_checks(comparison: Comparison, checks: Iterable[Check]) -> Outcome:
 def _report(comparison: Comparison, outcome: Outcome, *, name: str, attribute: bool) -> Report:
     """Make the report, with those of its fields that mean something after these findings."""
     fits, ran = "contract" in outcome.held, "sessions" in outcome.held
+    swept = "sweep" in outcome.finished and comparison.policy.history_snr_db is not None
     runs = comparison.layer_runs.values() if "layers" in outcome.finished else ()
     report = Report(
         bundle=name,
@@ -213,6 +222,7 @@ def _report(comparison: Comparison, outcome: Outcome, *, name: str, attribute: b
         tolerance=comparison.policy.description,
         environment=fields.environment(comparison.target, *comparison.converters),
         findings=outcome.findings,
+        coverage=coverage(comparison) if ran and swept else None,
         layers=worst_first([error for run in runs for error in run.errors]),
         scores=score_sample(comparison.sessions) if ran else None,
         quality=expected_quality(comparison.bundle) if fits else None,

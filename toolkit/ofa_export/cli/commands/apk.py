@@ -80,6 +80,7 @@ def apk(
             sources=demo_sources(),
             cache=cache,
             progress=progress,
+            force=force,
         )
     if json_output:
         print_json(apk_json(made))
@@ -98,6 +99,7 @@ def _password(keystore: Path) -> str:
     """
     from ofa_export.apk.signing_key import PASSWORD_VARIABLE
     from ofa_export.errors import ConfigError
+    from ofa_export.foreign_text import shown
 
     if (given := os.environ.get(PASSWORD_VARIABLE)) is not None:
         return given
@@ -106,7 +108,7 @@ def _password(keystore: Path) -> str:
             f"The keystore {keystore} needs its password: put it into the environment variable {PASSWORD_VARIABLE}, or "
             "run this at a terminal, which asks for it."
         )
-    return getpass.getpass(f"Password of {keystore}: ", stream=sys.stderr)
+    return getpass.getpass(shown(f"Password of {keystore}: "), stream=sys.stderr)
 
 
 def _names(given: str) -> tuple[str, ...]:

@@ -42,11 +42,12 @@ def delta(
     from ofa_export.cli.render.bundle_paths import checked_bundle
     from ofa_export.cli.render.results import delta_json
     from ofa_export.cli.render.views import print_delta
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_output
 
     check_output(output, force=force)
     made = make_delta(checked_bundle(base), checked_bundle(result))
-    with atomic_write(output) as file:
+    with atomic_write(output, replace=force) as file:
         write_archive(file, made.entries())
     if json_output:
         print_json(delta_json(output, made))
@@ -64,17 +65,18 @@ def patch(
 ) -> None:
     """Make bundle B from bundle A and a delta, byte for byte."""
     from ofa_export.bundle.delta import Delta, apply_delta
-    from ofa_export.bundle.envelope import map_file, read_envelope
+    from ofa_export.bundle.envelope import read_envelope, read_file
     from ofa_export.cli.render.bundle_paths import checked_bundle
     from ofa_export.cli.render.results import made_json
     from ofa_export.cli.render.views import print_made
     from ofa_export.errors import DeltaError
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_output
 
     check_output(output, force=force)
-    change = Delta.from_bytes(memoryview(map_file(delta, kind="delta", rejected=DeltaError)))
+    change = Delta.from_bytes(read_file(delta, kind="delta", rejected=DeltaError))
     made = apply_delta(checked_bundle(base), change)
-    with atomic_write(output) as file:
+    with atomic_write(output, replace=force) as file:
         file.write(made)
     manifest = read_envelope(memoryview(made)).manifest
     if json_output:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.cli.render.options import SAMPLE_CHECKPOINT, ForceOption, JsonOption, examples
+from ofa_export.cli.render.options import (
+    SAMPLE_CHECKPOINT,
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    TimeColumnOption,
+    UserColumnOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
@@ -38,6 +47,9 @@ def evaluate(
             "--interactions", metavar="FILE", show_default=False, help="What they were trained on, if not a sample."
         ),
     ] = None,
+    user_column: UserColumnOption = None,
+    item_column: ItemColumnOption = None,
+    time_column: TimeColumnOption = None,
     split: Annotated[
         str, typer.Option("--split", metavar="NAME", help="Held-out items: validation, or test (once, at the end).")
     ] = "validation",
@@ -57,15 +69,16 @@ def evaluate(
     require("train", *([REPORT] if html else []), by="The command evaluate")
     from ofa_export.cli.given import check_checkpoints, check_interactions
     from ofa_export.data.data_recipe import check_split
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_outputs
 
-    if html is not None:
-        check_output(html, force=force)
+    check_outputs((html,), force=force)
     check_split(split)
     check_checkpoints(*checkpoints or ())
     check_interactions(interactions)
     from ofa_export.api import evaluate as evaluate_one
-    from ofa_export.cli.render.evaluation_view import evaluation_text
+    from ofa_export.cli.render.console import print_out
+    from ofa_export.cli.render.evaluation_view import evaluation_lines
     from ofa_export.cli.render.progress import TrainingBars
     from ofa_export.evaluation.evaluation_report import evaluation_html, evaluation_json
 
@@ -74,6 +87,7 @@ def evaluate(
             evaluate_one(
                 path,
                 interactions=interactions,
+                columns=named_columns(user=user_column, item=item_column, time=time_column),
                 split=split,  # type: ignore[arg-type]  # checked there
                 controls=controls,
                 tables=tables,
@@ -82,9 +96,9 @@ def evaluate(
             for path in checkpoints or [SAMPLE_CHECKPOINT]
         ]
     if html is not None:
-        with atomic_write(html) as file:
+        with atomic_write(html, replace=force) as file:
             file.write(evaluation_html(evaluations).encode())
     if json_output:
         print_json(evaluation_json(evaluations))
     else:
-        print(evaluation_text(evaluations))
+        print_out(*evaluation_lines(evaluations))

@@ -76,30 +76,34 @@ def fleet(
     wanted = _overridden(recipe, budgets=budgets, groups=groups, runtime=runtime, converter=converter)
     extras = [*([REPORT] if html else []), *([] if ray is None else ["fleet"])]
     require(*converters_for(wanted.runtime, wanted.converter), *extras, by="The command fleet")
+    from ofa_export.fleet.store import FleetStore
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_outputs, refuse_dash
+
+    refuse_dash(output)
+    check_outputs((html,), force=force or resume)
+    # Before PyTorch is imported and a cluster started; `make_fleet` looks once more.
+    store = FleetStore(output)
+    store.check_lasts()
+    store.check_free(resume=resume, force=force)
     from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
     from ofa_export.cli.render.progress import fleet_bars
     from ofa_export.fleet.fleet_page import fleet_html
     from ofa_export.fleet.fleet_recipe import fleet_jobs
-    from ofa_export.fleet.make_fleet import check_place, make_fleet
+    from ofa_export.fleet.make_fleet import make_fleet
     from ofa_export.fleet.runners import process_runner, ray_runner
-    from ofa_export.fleet.store import FleetStore
-    from ofa_export.support.output import atomic_write, check_output
 
-    if html is not None:
-        check_output(html, force=force or resume)
-    store = FleetStore(output)
-    check_place(store, resume=resume, force=force)
     jobs = fleet_jobs(checkpoint, wanted)
     with nullcontext(process_runner(workers)) if ray is None else ray_runner(ray) as runner, fleet_bars() as progress:
-        index = make_fleet(jobs, store, runner=runner, resume=resume, progress=progress)
+        made = make_fleet(jobs, store, runner=runner, resume=resume, force=force, progress=progress)
     stored = store.stored_bytes()
     if html is not None:
-        with atomic_write(html) as file:
-            file.write(fleet_html(index, stored=stored).encode())
+        with atomic_write(html, replace=force or resume) as file:
+            file.write(fleet_html(made.index, stored=stored).encode())
     if json_output:
-        print_json(fleet_json(index, url=output, stored=stored))
+        print_json(fleet_json(made, url=store.shown, stored=stored))
     else:
-        print_fleet(index, url=output, stored=stored)
+        print_fleet(made, url=store.shown, stored=stored)
 
 
 @reports_errors
@@ -124,16 +128,17 @@ def collect(
     from ofa_export.support.output import make_folder, output_paths
 
     store = FleetStore(fleet)
-    known = store.index().names()
+    known = {bundle.name: bundle for bundle in store.index().bundles}
     for name in names or ():
         if name not in known:
             raise UnknownNameError("bundle in this fleet", name, known)
-    wanted = tuple(names or known)
+    # Each once, however often it is named.
+    wanted = tuple(dict.fromkeys(names or known))
     paths = output_paths(wanted, output, force=force)
     results = []
     for name, path in zip(wanted, paths, strict=True):
         make_folder(path.parent)
-        manifest = collect_one(store, name, path, force=force)
+        manifest = collect_one(store, known[name], path, force=force)
         results.append(made_json(path, path.stat().st_size, manifest))
         if not json_output:
             print_made(path, path.stat().st_size, manifest)

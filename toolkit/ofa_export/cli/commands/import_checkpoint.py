@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ofa_export.cli.render.options import ForceOption, JsonOption, examples
+from ofa_export.cli.render.console import print_err
+from ofa_export.cli.render.options import (
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    TimeColumnOption,
+    TitleColumnOption,
+    UserColumnOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
@@ -42,17 +51,29 @@ def import_state_dict(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
     items: Annotated[
         Path | None,
-        typer.Option("--items", metavar="FILE", help="CSV or Parquet: source_id, item_id; else ids are the numbers."),
+        typer.Option("--items", metavar="FILE", help="File with source_id and item_id; else ids are the numbers."),
     ] = None,
     titles: Annotated[
-        Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
+        Path | None, typer.Option("--titles", metavar="FILE", help="File with item and title of each item.")
     ] = None,
+    user_column: UserColumnOption = None,
+    item_column: ItemColumnOption = None,
+    time_column: TimeColumnOption = None,
+    title_column: TitleColumnOption = None,
     heads: Annotated[
         int | None, typer.Option("--heads", min=1, metavar="N", help="Attention heads, which the tensors do not tell.")
     ] = None,
     rank: Annotated[
         int, typer.Option("--rank", min=1, max=256, metavar="R", help="Rank of the weights that training adds later.")
     ] = 8,
+    validation_histories: Annotated[
+        str,
+        typer.Option(
+            "--validation-histories",
+            metavar="KIND",
+            help="What the checkpoint keeps of people: real, synthetic or none.",
+        ),
+    ] = "real",
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     force: ForceOption = False,
     json_output: JsonOption = False,
@@ -61,11 +82,12 @@ def import_state_dict(
     from ofa_export.support.extras import require
 
     require("train", by="The command import")
-    from ofa_export.cli.given import check_interactions, check_tensors
+    from ofa_export.cli.given import check_history_kind, check_interactions, check_tensors
     from ofa_export.importing.source import check_format
     from ofa_export.support.output import check_checkpoint_output
 
     check_format(source_format)
+    check_history_kind(validation_histories)
     check_checkpoint_output(output, force=force)
     check_tensors(state_dict)
     check_interactions(interactions, others=[titles, items])
@@ -78,11 +100,13 @@ def import_state_dict(
         interactions=interactions,
         items=items,
         titles=titles,
+        columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
         heads=heads,
         rank=rank,
+        validation_histories=validation_histories,
         seed=seed,
         force=force,
-        progress=lambda what, done, total: print(what, file=sys.stderr),
+        progress=lambda what, done, total: print_err(what),
     )
     if json_output:
         from ofa_export.cli.render.results import trained_json

@@ -28,12 +28,12 @@ def inspect(
     json_output: JsonOption = False,
 ) -> None:
     """Show what a bundle or session pack holds, and its origin."""
-    from ofa_export.bundle.envelope import map_bundle, read_envelope
+    from ofa_export.bundle.envelope import read_bundle, read_envelope
     from ofa_export.bundle.session_fields import claims_session_pack, read_session_fields
     from ofa_export.cli.render.results import bundle_json, session_json
     from ofa_export.cli.render.views import print_bundle, print_session
 
-    data = memoryview(map_bundle(file))
+    data = read_bundle(file)
     if claims_session_pack(data):
         fields, _ = read_session_fields(data)
         if json_output:

@@ -68,11 +68,10 @@ def plan(
     from ofa_export.planning.bundle_job import bundle_recipe, make_jobs, parse_group
     from ofa_export.planning.limits import parse_budget, parse_limits
     from ofa_export.planning.plan_page import plan_html
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.atomic import atomic_write
+    from ofa_export.support.output import check_outputs
 
-    for path in (output, html):
-        if path is not None:
-            check_output(path, force=force)
+    check_outputs((output, html), force=force)
     jobs = make_jobs(
         checkpoint,
         budget=parse_budget(budget),
@@ -89,10 +88,10 @@ def plan(
     with planning_bar(f"Planning for {job.runtime}") as progress:
         choice, made = job.plan(progress=progress)
     if output is not None:
-        with atomic_write(output) as file:
+        with atomic_write(output, replace=force) as file:
             file.write(made.recipe_yaml().encode())
     if html is not None:
-        with atomic_write(html) as file:
+        with atomic_write(html, replace=force) as file:
             file.write(plan_html(made, choice).encode())
     if json_output:
         print_json(plan_json(made, choice))

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.cli.render.options import SAMPLE_CHECKPOINT, ForceOption, JsonOption, OutputOption, examples
+from ofa_export.cli.render.options import (
+    SAMPLE_CHECKPOINT,
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    OutputOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
@@ -25,7 +33,7 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def session(
     items: Annotated[
-        Path, typer.Option("--items", metavar="FILE", help="CSV or Parquet with item_id, or .txt, a key per line.")
+        Path, typer.Option("--items", metavar="FILE", help="File with a column of items, or .txt, a key per line.")
     ],
     output: OutputOption,
     checkpoint: Annotated[
@@ -42,6 +50,7 @@ def session(
         Path | None,
         typer.Option("--for", metavar="BUNDLE", help="Leave out what this bundle holds with every bit plane."),
     ] = None,
+    item_column: ItemColumnOption = None,
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
@@ -51,27 +60,29 @@ def session(
     from ofa_export.support.extras import CHECKPOINT, require
 
     require("train", by="The command session", only=CHECKPOINT)
-    from ofa_export.bundle.envelope import map_bundle
+    from ofa_export.bundle.envelope import read_bundle
     from ofa_export.cli.given import check_checkpoints
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.output import check_output
 
     check_output(output, force=force)
     check_checkpoints(checkpoint)
     if bundle is not None:
-        map_bundle(bundle)
+        read_bundle(bundle)
     from ofa_export.data.item_keys import read_item_keys
 
-    keys = read_item_keys(items)
+    keys = read_item_keys(items, columns=named_columns(item=item_column))
     from ofa_export.api import opened
     from ofa_export.bundle.archive import write_archive
     from ofa_export.bundle.reader import Bundle
+    from ofa_export.cli.render.console import print_out
     from ofa_export.cli.render.results import session_json
     from ofa_export.cli.render.views import print_session
     from ofa_export.planning.make_session_pack import make_session_pack
+    from ofa_export.support.atomic import atomic_write
 
     with Bundle.open(bundle) if bundle else nullcontext() as held:
         made = make_session_pack(opened(checkpoint), keys, group=group, bundle=held)
-    with atomic_write(output) as file:
+    with atomic_write(output, replace=force) as file:
         write_archive(file, made.pack.entries())
     pack, left_out = made.pack, made.left_out
     if json_output:
@@ -79,4 +90,6 @@ def session(
     else:
         print_session(str(output), pack.bytes, pack.fields)
         if left_out:
-            print(f"\nLeft out, already in {bundle} with every bit plane: {len(left_out):,} of {len(keys):,} items")
+            print_out(
+                "", f"Left out, already in {bundle} with every bit plane: {len(left_out):,} of {len(keys):,} items"
+            )

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from ofa_export.cli.render.options import ForceOption, JsonOption, examples
+from ofa_export.cli.render.options import (
+    ForceOption,
+    ItemColumnOption,
+    JsonOption,
+    TimeColumnOption,
+    TitleColumnOption,
+    UserColumnOption,
+    examples,
+    named_columns,
+)
 from ofa_export.cli.render.outcome import print_json, reports_errors
 from ofa_export.errors import OfaExportError
 
@@ -32,7 +41,7 @@ def train(
         str,
         typer.Argument(
             metavar="INTERACTIONS",
-            help="CSV or Parquet with user_id, item_id, timestamp; or a sample: online-retail, planted, planted-mixed.",
+            help="File of users, items and times; or a sample: online-retail, planted, planted-mixed.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The checkpoint to write.")],
@@ -47,7 +56,19 @@ def train(
         typer.Option("--from", metavar="CHECKPOINT", help="Train on top of what import made; its weights stay."),
     ] = None,
     titles: Annotated[
-        Path | None, typer.Option("--titles", metavar="FILE", help="CSV or Parquet with item_id and title.")
+        Path | None, typer.Option("--titles", metavar="FILE", help="File with item and title of each item.")
+    ] = None,
+    user_column: UserColumnOption = None,
+    item_column: ItemColumnOption = None,
+    time_column: TimeColumnOption = None,
+    title_column: TitleColumnOption = None,
+    validation_histories: Annotated[
+        str | None,
+        typer.Option(
+            "--validation-histories",
+            metavar="KIND",
+            help="What the checkpoint keeps of people: real, synthetic or none.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     resume: Annotated[
@@ -56,17 +77,22 @@ def train(
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Train a checkpoint from interactions, in stages."""
+    """Train a checkpoint from interactions, in stages.
+
+    Items of one user with equal times come in an order that the seed draws. The
+    file's order counts with ties: file under data: in the recipe.
+    """
     from ofa_export.support.extras import require
 
     require("train", by="The command train")
-    from ofa_export.cli.given import check_checkpoints, check_interactions
+    from ofa_export.cli.given import check_checkpoints, check_history_kind, check_interactions
     from ofa_export.support.output import check_checkpoint_output
     from ofa_export.support.recipes import load_recipe
     from ofa_export.training.train_recipe import TrainRecipe
 
     with _said_once():
         load_recipe("train", recipe, TrainRecipe)
+        check_history_kind(validation_histories)
         check_interactions(interactions, others=[titles])
         check_checkpoints(start)
         check_checkpoint_output(output, force=force)
@@ -83,7 +109,9 @@ def train(
                     output,
                     recipe=recipe,
                     titles=titles,
+                    columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
                     start=None if start is None else opened(start),
+                    validation_histories=validation_histories,
                     seed=seed,
                     resume=resume,
                     force=force,

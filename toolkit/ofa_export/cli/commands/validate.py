@@ -65,15 +65,14 @@ def validate(
     from ofa_export.api import validate as validate_bundle
     from ofa_export.cli.given import check_checkpoints
     from ofa_export.cli.render.bundle_paths import bundle_paths
+    from ofa_export.support.atomic import atomic_write
     from ofa_export.support.extras import REPORT, require
-    from ofa_export.support.output import atomic_write, check_output
+    from ofa_export.support.output import check_outputs
     from ofa_export.support.recipes import load_recipe
     from ofa_export.targets.registry import target_names
     from ofa_export.validation.tolerance import TolerancePolicy
 
-    for output in (junit, html):
-        if output is not None:
-            check_output(output, force=force)
+    check_outputs((junit, html), force=force)
     policy, names = load_recipe("tolerance", tolerance, TolerancePolicy), target_names(target)
     paths = bundle_paths(bundles)
     check_checkpoints(checkpoint)
@@ -81,8 +80,7 @@ def validate(
 
     reference, reports = opened(checkpoint), []
 
-    from rich.console import Console
-
+    from ofa_export.cli.render.console import rich_console
     from ofa_export.cli.render.progress import spinner
     from ofa_export.validation.reports.html import validation_html
     from ofa_export.validation.reports.json import reports_to_json
@@ -104,13 +102,13 @@ def validate(
                 )
             )
         if not json_output:
-            print_report(reports[-1], Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
+            print_report(reports[-1], rich_console(stderr=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
     code = exit_code(reports)
     if junit is not None:
-        with atomic_write(junit) as file:
+        with atomic_write(junit, replace=force) as file:
             file.write(reports_to_junit(reports))
     if html is not None:
-        with atomic_write(html) as file:
+        with atomic_write(html, replace=force) as file:
             file.write(validation_html(reports).encode())
     if json_output:
         print_json(json.loads(reports_to_json(reports, code=code)))

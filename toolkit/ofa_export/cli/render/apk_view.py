@@ -7,6 +7,7 @@ from typing import Any
 from ofa_export.apk.build import MadeApk
 from ofa_export.apk.page_alignment import LARGE_PAGE, page_alignment
 from ofa_export.cli.render.columns import columns
+from ofa_export.cli.render.console import print_out
 from ofa_export.targets.android.libraries import PHONE_LIBRARIES
 
 
@@ -14,25 +15,26 @@ def print_apk(made: MadeApk) -> None:
     """Parts, native libraries and what a phone is told."""
     badging, signature = made.badging, made.signature
     total = made.bytes
-    print(f"{made.path}: {total:,} bytes, {badging.package} {badging.version}\n")
+    print_out(f"{made.path}: {total:,} bytes, {badging.package} {badging.version}", "")
     parts = [(part.name, f"{part.bytes:,}", f"{part.bytes / total:.1%}") for part in made.parts]
-    print(columns([("part", "bytes", "share"), *parts], align="<>>"), end="\n\n")
+    print_out(*columns([("part", "bytes", "share"), *parts], align="<>>"), "")
     rows = [
         (each.name, each.abi, f"{len(each.content):,}", f"{page_alignment(each.content) // 1024} KB")
         for each in made.libraries
     ]
-    print(columns([("native library", "for", "bytes", "pages up to"), *rows], align="<<>>"), end="\n\n")
+    print_out(*columns([("native library", "for", "bytes", "pages up to"), *rows], align="<<>>"), "")
     facts = {
         "Android": f"API {badging.min_sdk} or newer, written for API {badging.target_sdk}",
         "permissions": ", ".join(badging.permissions) or "none",
         "signature": f"{', '.join(signature.schemes)}; {_key(made)}",
         "certificate": f"SHA-256 {signature.certificate_sha256}",
     }
-    print(columns(list(facts.items()), align="<<"))
+    print_out(*columns(list(facts.items()), align="<<"))
     for runtime in _small_pages(made):
-        print(
-            f"\n{PHONE_LIBRARIES[runtime].title} was made for pages of 4 KB: phones with pages of 16 KB (some with "
-            "Android 15 and later) do not load it, and the app says so."
+        print_out(
+            "",
+            f"{PHONE_LIBRARIES[runtime].title} was made for pages of 4 KB: phones with pages of 16 KB (some with "
+            "Android 15 and later) do not load it, and the app says so.",
         )
 
 

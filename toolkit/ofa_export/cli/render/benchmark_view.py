@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ofa_export.cli.render.columns import columns
+from ofa_export.cli.render.console import print_out
 
 if TYPE_CHECKING:
     from ofa_export.benchmark.benchmark import Benchmark, Comparison, Measured
@@ -39,27 +40,29 @@ def benchmark_json(found: Benchmark) -> dict[str, Any]:
 def print_benchmark(found: Benchmark) -> None:
     """Latencies, memory, and what the others take as a multiple of each bundle."""
     machine = found.machine
-    print(
+    print_out(
         f"{machine.processor}, {machine.cores} cores, {machine.system}, load {machine.load_average}; target "
-        f"{found.target}, one thread, {found.repeats} sessions of each in turn\n"
+        f"{found.target}, one thread, {found.repeats} sessions of each in turn",
+        "",
     )
-    print("Milliseconds, p50 / p90\n")
+    print_out("Milliseconds, p50 / p90", "")
     rows = [(each.label, *(_quantiles(each, part) for part in PARTS)) for each in found.measured]
-    print(columns([("", *PARTS), *rows], align="<>>>>>"), end="\n\n")
+    print_out(*columns([("", *PARTS), *rows], align="<>>>>>"), "")
     for each in found.measured:
         if each.is_another_net:
-            print(
+            print_out(
                 f"{each.label}: its scores are wrong on this target, {each.scores_snr_db:.1f} dB beside the same net "
-                "in PyTorch. What it takes is shown all the same.\n"
+                "in PyTorch. What it takes is shown all the same.",
+                "",
             )
-    print("MB of memory, each in a process of its own, and MB of the file\n")
+    print_out("MB of memory, each in a process of its own, and MB of the file", "")
     heading = ("", "peak", "above the libraries", "mapped", "file")
-    print(columns([heading, *(_memory_row(each) for each in found.measured)], align="<>>>>"))
+    print_out(*columns([heading, *(_memory_row(each) for each in found.measured)], align="<>>>>"))
     labels = {each.name: each.label for each in found.measured}
     for bundle in (each for each in found.measured if each.bundle):
-        print(f"\nAs a multiple of {bundle.label}\n")
+        print_out("", f"As a multiple of {bundle.label}", "")
         rows = [_comparison_row(labels, each) for each in found.comparisons if each.bundle == bundle.name]
-        print(columns([("", "session", "processor", "memory", "file"), *rows], align="<>>>>"))
+        print_out(*columns([("", "session", "processor", "memory", "file"), *rows], align="<>>>>"))
 
 
 def _quantiles(measured: Measured, part: str) -> str:

@@ -6,7 +6,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from ofa_export.bundle.envelope import map_bundle
+from ofa_export.bundle.envelope import read_bundle
 from ofa_export.bundle.reader import Bundle
 from ofa_export.errors import BundleError, ConfigError
 
@@ -30,7 +30,7 @@ def bundle_paths(given: Sequence[Path]) -> list[Path]:
 
 
 def checked_bundle(path: Path) -> memoryview:
-    """Map a bundle and check all of it.
+    """Read a bundle and check all of it.
 
     Args:
         path: the file.
@@ -42,7 +42,7 @@ def checked_bundle(path: Path) -> memoryview:
         ConfigError: there is no such file, or it cannot be read.
         BundleError: it is not a bundle that can be trusted; the sentence names the file.
     """
-    data = memoryview(map_bundle(path))
+    data = read_bundle(path)
     try:
         Bundle(data)
     except BundleError as error:

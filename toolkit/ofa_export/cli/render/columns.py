@@ -1,13 +1,18 @@
-"""Aligned columns for terminals, pipes and CI logs alike: nothing is wrapped, no line ends with blanks."""
+"""Aligned columns for terminals, pipes and CI logs alike: nothing is wrapped, no line ends with blanks.
+
+Cells may be foreign texts: each is made harmless before it is measured.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ofa_export.foreign_text import shown
+
 GAP = "  "
 
 
-def columns(rows: Sequence[Sequence[str]], *, align: str) -> str:
+def columns(rows: Sequence[Sequence[str]], *, align: str) -> list[str]:
     """Lay out rows of cells.
 
     Args:
@@ -17,8 +22,9 @@ def columns(rows: Sequence[Sequence[str]], *, align: str) -> str:
     Returns:
         One line per row.
     """
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    return "\n".join(
+    harmless = [[shown(cell) for cell in row] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*harmless, strict=True)]
+    return [
         GAP.join(f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True)).rstrip()
-        for row in rows
-    )
+        for row in harmless
+    ]

@@ -1,4 +1,4 @@
-"""An evaluation for people, as text."""
+"""An evaluation for people, as lines of text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ofa_export.evaluation.summary import byte_rows, fine_tuned_rows, group_rows
 BY_NDCG = "NDCG@10"
 
 
-def evaluation_text(evaluations: Sequence[Evaluation]) -> str:
-    """Tables of everything that was measured.
+def evaluation_lines(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Lay out tables of everything that was measured.
 
     Args:
         evaluations: one per seed.
@@ -26,10 +26,14 @@ def evaluation_text(evaluations: Sequence[Evaluation]) -> str:
         "± is a 95 % interval over users"
     )
     parts = (_ranking, _fine_tuning, _segments, _tables, _user_groups)
-    return "\n\n".join([head, *filter(None, (part(evaluations) for part in parts))])
+    return [head, *(line for part in parts for line in _after_a_blank_line(part(evaluations)))]
 
 
-def _ranking(evaluations: Sequence[Evaluation]) -> str:
+def _after_a_blank_line(table: list[str]) -> list[str]:
+    return ["", *table] if table else []
+
+
+def _ranking(evaluations: Sequence[Evaluation]) -> list[str]:
     shown = [("", BY_NDCG, "over seeds", "HR@10", "adapted leads by", "blocks")]
     for row in rows(evaluations):
         share = "" if row.executed_share is None else f"{row.executed_share:.0%} in {row.gate_patterns} ways"
@@ -39,10 +43,10 @@ def _ranking(evaluations: Sequence[Evaluation]) -> str:
     return columns(shown, align="<>>>>>")
 
 
-def _fine_tuning(evaluations: Sequence[Evaluation]) -> str:
+def _fine_tuning(evaluations: Sequence[Evaluation]) -> list[str]:
     found = fine_tuned_rows(evaluations)
     if not found:
-        return ""
+        return []
     shown = [("on-device fine-tuning", BY_NDCG, "gain", "adapted leads by", "ms", "one pass", "ratio")]
     for row in found:
         shown.append(
@@ -56,13 +60,13 @@ def _fine_tuning(evaluations: Sequence[Evaluation]) -> str:
                 f"{row.ratio:.0f} x",
             )
         )
-    return f"{found[0].ndcg.users} users\n" + columns(shown, align="<>>>>>>")
+    return [f"{found[0].ndcg.users} users", *columns(shown, align="<>>>>>>")]
 
 
-def _segments(evaluations: Sequence[Evaluation]) -> str:
+def _segments(evaluations: Sequence[Evaluation]) -> list[str]:
     found = segment_rows(evaluations)
     if not found:
-        return ""
+        return []
     shown = [("users by", "", "users", "static net", "adapted leads by", "blocks")]
     for row in found:
         share = f"{row.executed_share:.0%}"
@@ -70,10 +74,10 @@ def _segments(evaluations: Sequence[Evaluation]) -> str:
     return columns(shown, align="<<>>>>")
 
 
-def _tables(evaluations: Sequence[Evaluation]) -> str:
+def _tables(evaluations: Sequence[Evaluation]) -> list[str]:
     found = byte_rows(evaluations)
     if not found:
-        return ""
+        return []
     shown = [("item table", "bytes", "of fp32", BY_NDCG, "of ours, full", "tiles lead by")]
     for row in found:
         lead = "" if row.lead is None else row.lead.signed
@@ -81,9 +85,9 @@ def _tables(evaluations: Sequence[Evaluation]) -> str:
     return columns(shown, align="<>>>>>")
 
 
-def _user_groups(evaluations: Sequence[Evaluation]) -> str:
+def _user_groups(evaluations: Sequence[Evaluation]) -> list[str]:
     shown = [("item tables", "fewest users", BY_NDCG, "over shared")]
     for row in group_rows(evaluations):
         label = f"{row.groups} user groups" if row.groups > 1 else "one shared table"
         shown.append((label, f"{row.smallest:,}", str(row.ndcg), "" if row.lead is None else row.lead.signed))
-    return columns(shown, align="<>>>") if len(shown) > 1 else ""
+    return columns(shown, align="<>>>") if len(shown) > 1 else []

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from ofa_export.cli.render.columns import columns
-from ofa_export.fleet.index import FleetIndex
+from ofa_export.cli.render.console import print_out
+from ofa_export.fleet.make_fleet import MadeFleet
 
 
-def print_fleet(index: FleetIndex, *, url: str, stored: int) -> None:
-    """Every bundle, and what storing entries once saves.
+def print_fleet(made: MadeFleet, *, url: str, stored: int) -> None:
+    """Every bundle, what storing entries once saves, and what was damaged.
 
     Args:
-        index: the plan.
+        made: the fleet.
         url: where it is stored.
         stored: bytes of all that is stored.
     """
+    index = made.index
     rows = [
         (one.name, f"{one.bytes:,}", f"{one.budget_bytes:,}", f"{one.tiles}/{one.tiles_total}", one.ndcg_at_10 or "")
         for one in index.bundles
     ]
-    print(columns([("bundle", "bytes", "budget", "tiles", "NDCG@10"), *rows], align="<>>>>"))
+    print_out(*columns([("bundle", "bytes", "budget", "tiles", "NDCG@10"), *rows], align="<>>>>"))
     total = sum(one.bytes for one in index.bundles)
-    print(f"\n{url}: {len(rows)} bundles of {total:,} bytes, stored in {stored:,} ({stored / total:.0%})")
-    print(f"Take one out with: ofa-export collect {url} {rows[0][0]}")
+    print_out("", f"{url}: {len(rows)} bundles of {total:,} bytes, stored in {stored:,} ({stored / total:.0%})")
+    if made.made_again:
+        print_out(f"Made again, as other bytes were there: {', '.join(made.made_again)}")
+    print_out(f"Take one out with: ofa-export collect {shlex.quote(url)} {shlex.quote(rows[0][0])}")
 
 
-def fleet_json(index: FleetIndex, *, url: str, stored: int) -> dict[str, Any]:
+def fleet_json(made: MadeFleet, *, url: str, stored: int) -> dict[str, Any]:
     """Describe the same for programs."""
-    total = sum(one.bytes for one in index.bundles)
-    return {"url": url, **index.model_dump(mode="json"), "bundle_bytes": total, "stored_bytes": stored}
+    total = sum(one.bytes for one in made.index.bundles)
+    return {
+        "url": url,
+        **made.index.model_dump(mode="json"),
+        "bundle_bytes": total,
+        "stored_bytes": stored,
+        "made_again": list(made.made_again),
+    }

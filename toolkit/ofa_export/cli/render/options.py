@@ -51,6 +51,56 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
+UserColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--user-column",
+        metavar="NAME|N",
+        show_default=False,
+        help="Column of the user, if not recognised; or its number.",
+    ),
+]
+ItemColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--item-column",
+        metavar="NAME|N",
+        show_default=False,
+        help="Column of the item, if not recognised; or its number.",
+    ),
+]
+TimeColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--time-column",
+        metavar="NAME|N",
+        show_default=False,
+        help="Column of the time, if not recognised; or its number.",
+    ),
+]
+TitleColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--title-column", metavar="NAME|N", show_default=False, help="Column of the title, if not recognised."
+    ),
+]
+
+
+def named_columns(
+    *, user: str | None = None, item: str | None = None, time: str | None = None, title: str | None = None
+) -> dict[str, str]:
+    """Return our name of a column -> its name in the files, for those that options name.
+
+    Args:
+        user: value of --user-column.
+        item: value of --item-column.
+        time: value of --time-column.
+        title: value of --title-column.
+    """
+    named = {"user_id": user, "item_id": item, "timestamp": time, "title": title}
+    return {role: name for role, name in named.items() if name is not None}
+
+
 def examples(*lines: str) -> str:
     """Write the epilog of a command's help: examples that run as they stand.
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
-import os
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
+from ofa_export.cli.render.console import print_err, print_traceback
+from ofa_export.cli.render.console import print_json as print_json
+from ofa_export.cli.render.standard_streams import CLOSED_PIPE, abandon_stdout
 from ofa_export.errors import (
     BudgetError,
     BundleError,
@@ -22,6 +22,7 @@ from ofa_export.errors import (
     OutputError,
     SessionPackError,
 )
+from ofa_export.foreign_text import shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,11 +31,21 @@ JSON_OPTION = "json_output"
 """Name of the parameter that every command has for --json."""
 
 REQUEST = "This is a defect of ofa-export. Please report it with the lines above."
-REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EROFS}
+REFUSALS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EACCES,
+    errno.EROFS,
+    errno.EBADF,
+    errno.EIO,
+}
 """Error numbers of the system for which a path or a disk is at fault, and not this package."""
 
-INTERRUPTED, CLOSED_PIPE = 130, 141
-"""Exit codes that shells show for SIGINT and SIGPIPE."""
+INTERRUPTED = 130
+"""Exit code that shells show for SIGINT."""
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -60,10 +71,10 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
-            print("Stopped.", file=sys.stderr)
+            print_err("Stopped.")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            _abandon_stdout()
+            abandon_stdout()
             raise typer.Exit(CLOSED_PIPE) from None
         except Exception as error:
             if isinstance(error, OSError) and error.errno in REFUSALS:
@@ -71,11 +82,6 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             _defect(error, as_json=as_json)
 
     return wrapper
-
-
-def print_json(result: Any) -> None:
-    """Print the machine-readable result on stdout."""
-    print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
@@ -89,32 +95,28 @@ def _fail(error: OfaExportError, *, as_json: bool) -> NoReturn:
         if isinstance(error, BundleError | DeltaError | SessionPackError):
             described |= {"code": error.code, "entry": error.entry}
         print_json({"error": described})
-    print(f"Error: {error}", file=sys.stderr)
+    print_err(*f"Error: {error}".split("\n"))
     if error.exit_code == OfaExportError.exit_code:
-        print(REQUEST, file=sys.stderr)
+        print_err(REQUEST)
     raise typer.Exit(error.exit_code)
 
 
 def _refused(error: OSError, *, as_json: bool) -> NoReturn:
     if error.filename is None:
         # It was stdout itself that the system refused to write to.
-        _abandon_stdout()
+        abandon_stdout()
     place = "The output" if error.filename is None else f"'{error.filename}'"
     _fail(OutputError(f"{place} cannot be used: {error.strerror}. Choose another place."), as_json=as_json)
 
 
 def _defect(error: Exception, *, as_json: bool) -> NoReturn:
-    traceback.print_exc()
-    print(REQUEST, file=sys.stderr)
+    print_traceback()
+    print_err(REQUEST)
     if as_json:
         print_json({"error": _described(error, exit_code=OfaExportError.exit_code)})
     raise typer.Exit(OfaExportError.exit_code) from None
 
 
-def _abandon_stdout() -> None:
-    # The interpreter flushes once more at its end, when nobody can be told that it failed.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _described(error: Exception, *, exit_code: int) -> dict[str, Any]:
-    return {"type": type(error).__name__, "exit_code": exit_code, "message": str(error)}
+    message = str(error) if isinstance(error, OfaExportError) else shown(str(error))
+    return {"type": type(error).__name__, "exit_code": exit_code, "message": message}

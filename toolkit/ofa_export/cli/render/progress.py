@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ofa_export.cli.render.console import rich_console
+from ofa_export.foreign_text import shown
 from ofa_export.support.progress_callback import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+    from rich.text import Text
 
 
 @contextmanager
@@ -26,9 +29,7 @@ def spinner(text: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    from rich.console import Console
-
-    with Console(stderr=True).status(text):
+    with rich_console(stderr=True).status(_plain(text)):
         yield
 
 
@@ -45,13 +46,11 @@ def planning_bar(text: str) -> Iterator[ProgressCallback]:
     if not sys.stderr.isatty():
         yield no_progress
         return
-    from rich.console import Console
-
-    with Console(stderr=True).status(text) as status:
+    with rich_console(stderr=True).status(_plain(text)) as status:
 
         def progress(what: str, done: int, total: int) -> None:
             measuring = f"{what} configuration {done + 1} of {total}"
-            status.update(f"{text}: {measuring if done < total else 'converting what may fit'}")
+            status.update(_plain(f"{text}: {measuring if done < total else 'converting what may fit'}"))
 
         yield progress
 
@@ -70,15 +69,20 @@ def step_bar(text: str, steps: Sequence[str]) -> Iterator[ProgressCallback]:
     if not sys.stderr.isatty():
         yield no_progress
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    look = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*look, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(text, total=len(steps))
+    look = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*look, console=rich_console(stderr=True), transient=True) as bars:
+        task = bars.add_task(shown(text), total=len(steps))
 
         def progress(what: str, done: int, total: int) -> None:
-            bars.update(task, description=f"{text}: {what}", completed=list(steps).index(what))
+            bars.update(task, description=shown(f"{text}: {what}"), completed=list(steps).index(what))
 
         yield progress
 
@@ -93,16 +97,20 @@ def fleet_bars() -> Iterator[ProgressCallback]:
     if not sys.stderr.isatty():
         yield no_progress
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    columns = (
+        TextColumn("{task.description:<10}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=rich_console(stderr=True)) as bars:
         tasks = {}
 
         def progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
+                tasks[what] = bars.add_task(shown(what), total=total)
             bars.update(tasks[what], completed=done)
 
         yield progress
@@ -112,7 +120,6 @@ class TrainingBars:
     """One bar per stage with the time left; notes above it."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -122,9 +129,9 @@ class TrainingBars:
             TimeRemainingColumn,
         )
 
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._console = rich_console(stderr=True)
         self._bars = Progress(
-            TextColumn("{task.description:<10}"),
+            TextColumn("{task.description:<10}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -145,10 +152,17 @@ class TrainingBars:
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show how far a stage is, or print a sentence; a progress callback."""
         if not total:
-            self._console.print(what)
+            self._console.print(shown(what), soft_wrap=True)
             return
         if self._task is None or what != self._stage or done < self._done:
-            self._task = self._bars.add_task(what, total=total, completed=done)
+            self._task = self._bars.add_task(shown(what), total=total, completed=done)
         else:
             self._bars.update(self._task, completed=done)
         self._stage, self._done = what, done
+
+
+def _plain(text: str) -> Text:
+    """Return a text as a spinner takes it, to which a `str` is markup on every console."""
+    from rich.text import Text
+
+    return Text(shown(text))

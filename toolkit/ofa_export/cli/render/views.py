@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofa_export.cli.render.columns import columns
+from ofa_export.cli.render.console import print_out
 
 if TYPE_CHECKING:
     from ofa_export.bundle.delta import Delta
     from ofa_export.bundle.items import KnownHistory
-    from ofa_export.bundle.manifest import Manifest
+    from ofa_export.bundle.manifest import Manifest, Quality
     from ofa_export.bundle.session_fields import SessionFields
     from ofa_export.device.loop import Device, Ranking
     from ofa_export.model.checkpoint import CheckpointConfig
@@ -35,14 +36,14 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
         "items": f"{layout.items:,} x {layout.width} dimensions in {len(layout.group_sizes)} groups",
         "tiles": f"{layout.tiles_kept} of {layout.tiles_total}, order {layout.order}",
         "NDCG@10": f"{quality.expected(layout.tiles_kept)} expected, {quality.full_table} with the unquantised table "
-        f"({manifest.quality.users} validation histories)",
+        f"({manifest.quality.measured_on})",
         "data": f"{manifest.data.name}, {manifest.data.licence}",
         "checkpoint": manifest.checkpoint_sha256,
         "made with": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
     }
-    print(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}\n")
-    print(_parts(manifest.parts(size), size), end="\n\n")
-    print(columns(list(facts.items()), align="<<"))
+    print_out(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}", "")
+    print_out(*_parts(manifest.parts(size), size), "")
+    print_out(*columns(list(facts.items()), align="<<"))
 
 
 def print_plan(plan: Plan, choice: Choice) -> None:
@@ -52,14 +53,16 @@ def print_plan(plan: Plan, choice: Choice) -> None:
     fields = plan.contents.fields
     considered = len(choice.considered)
     if considered > 1:
-        print(f"Chosen of {considered} configurations: {choice.chosen.configuration.text}")
-    print(
+        print_out(f"Chosen of {considered} configurations: {choice.chosen.configuration.text}")
+    print_out(
         f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
-        f"{plan.tiles} of {plan.contents.table.tile_count} tiles\n"
-        f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table\n"
-        f"{kept_text(plan, choice.considered)}\n"
+        f"{plan.tiles} of {plan.contents.table.tile_count} tiles",
+        f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table",
+        kept_text(plan, choice.considered),
+        *_unless_real(fields.quality),
+        "",
     )
-    print(_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), end="\n\n")
+    print_out(*_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), "")
     rows = [(f"{point.budget_bytes:,}", str(point.tiles), point.ndcg_at_10, "") for point in plan.alternatives]
     measured = [point.tiles for point in plan.alternatives]
     if plan.tiles in measured:
@@ -69,13 +72,15 @@ def print_plan(plan: Plan, choice: Choice) -> None:
         # Between two measured points it ranks about as the lower one, or better.
         at = sum(tiles < plan.tiles for tiles in measured)
         rows.insert(at, (f"{plan.bytes:,}", str(plan.tiles), f"≥ {plan.ndcg_at_10}", THIS))
-    print(columns([("budget", "tiles", "NDCG@10", ""), *rows], align=">>><"))
+    print_out(*columns([("budget", "tiles", "NDCG@10", ""), *rows], align=">>><"))
     if considered > 1:
-        print("\nConfigurations that no other beats; their files are somewhat larger than their weights and tiles\n")
-        print(_front(choice))
+        print_out(
+            "", "Configurations that no other beats; their files are somewhat larger than their weights and tiles", ""
+        )
+        print_out(*_front(choice))
 
 
-def _front(choice: Choice) -> str:
+def _front(choice: Choice) -> list[str]:
     from ofa_export.planning.search import front
 
     rows = [
@@ -106,12 +111,17 @@ def print_bundles(made: Sequence[tuple[Path, Plan, Choice]]) -> None:
         )
         for path, plan, _ in made
     ]
-    print(columns([BUNDLE_HEADING, *rows], align="<>>>>>"), end="\n\n")
+    print_out(*columns([BUNDLE_HEADING, *rows], align="<>>>>>"), "")
     texts: dict[str, list[str]] = {}
     for path, plan, choice in made:
         texts.setdefault(kept_text(plan, choice.considered), []).append(path.name)
     for text, names in texts.items():
-        print(text if len(texts) == 1 else f"{', '.join(names)}: {text}")
+        print_out(text if len(texts) == 1 else f"{', '.join(names)}: {text}")
+    print_out(*_unless_real(made[0][1].contents.fields.quality))
+
+
+def _unless_real(quality: Quality) -> list[str]:
+    return [] if quality.users else [f"NDCG@10 is measured on {quality.measured_on}."]
 
 
 def print_made(path: Path, size: int, manifest: Manifest) -> None:
@@ -125,7 +135,8 @@ def print_made(path: Path, size: int, manifest: Manifest) -> None:
         str(quality.expected(layout.tiles_kept)),
         quality.full_table,
     )
-    print(columns([BUNDLE_HEADING, row], align="<>>>>>"))
+    print_out(*columns([BUNDLE_HEADING, row], align="<>>>>>"))
+    print_out(*_unless_real(manifest.quality))
 
 
 def print_delta(path: Path, delta: Delta) -> None:
@@ -134,8 +145,9 @@ def print_delta(path: Path, delta: Delta) -> None:
     rows = [(change.name, f"{change.kept:,}", f"{change.bytes - change.kept:,}") for change in changes]
     overhead = delta.bytes - sum(change.bytes - change.kept for change in changes)
     share = f"{delta.bytes / result.bytes:.1%}".replace("%", " %")
-    print(f"{path}: {delta.bytes:,} bytes, {share} of the {result.bytes:,} bytes that it makes\n")
-    print(columns([("entry", "kept", "added"), *rows, ("delta.json and archive", "", f"{overhead:,}")], align="<>>"))
+    print_out(f"{path}: {delta.bytes:,} bytes, {share} of the {result.bytes:,} bytes that it makes", "")
+    heading, last = ("entry", "kept", "added"), ("delta.json and archive", "", f"{overhead:,}")
+    print_out(*columns([heading, *rows, last], align="<>>"))
 
 
 def print_session(path: str, size: int, fields: SessionFields) -> None:
@@ -148,9 +160,9 @@ def print_session(path: str, size: int, fields: SessionFields) -> None:
         "user group": fields.group,
         "checkpoint": fields.checkpoint_sha256,
     }
-    print(f"{path}: {size:,} bytes, {size / layout.items:,.0f} for each item\n")
-    print(_parts([*listed, overhead], size), end="\n\n")
-    print(columns(list(facts.items()), align="<<"))
+    print_out(f"{path}: {size:,} bytes, {size / layout.items:,.0f} for each item", "")
+    print_out(*_parts([*listed, overhead], size), "")
+    print_out(*columns(list(facts.items()), align="<<"))
 
 
 def print_ranking(device: Device, known: KnownHistory, ranking: Ranking) -> None:
@@ -158,29 +170,29 @@ def print_ranking(device: Device, known: KnownHistory, ranking: Ranking) -> None
     items, manifest, adaptation = device.items, device.bundle.manifest, ranking.adaptation
     seen = known.rows[-manifest.shapes.history_length :]
     if known.unknown:
-        print(f"Left out, not in this bundle{' or session' if items.pack else ''}: {', '.join(known.unknown)}")
+        print_out(f"Left out, not in this bundle{' or session' if items.pack else ''}: {', '.join(known.unknown)}")
     if len(seen) < len(known.rows):
-        print(f"Left out, older than the last {len(seen)}: {len(known.rows) - len(seen)} items")
-    print("History, oldest first")
-    print(columns([(f"  {items.key(row)}", items.title(row)) for row in seen], align="<<"), end="\n\n")
+        print_out(f"Left out, older than the last {len(seen)}: {len(known.rows) - len(seen)} items")
+    print_out("History, oldest first")
+    print_out(*columns([(f"  {items.key(row)}", items.title(row)) for row in seen], align="<<"), "")
     blocks = ", ".join(
         f"block_{index} {'on' if gate else 'off'} ({logits[1] - logits[0]:+.2f})"
         for index, (gate, logits) in enumerate(zip(adaptation.gates, adaptation.keep_logits, strict=True))
     )
     spent = ", ".join(f"{name} {value:.2f}" for name, value in ranking.milliseconds.items())
-    print(f"Blocks: {blocks}")
-    print(f"{sum(ranking.milliseconds.values()):.2f} ms on {manifest.runtime.name}: {spent}\n")
+    print_out(f"Blocks: {blocks}")
+    print_out(f"{sum(ranking.milliseconds.values()):.2f} ms on {manifest.runtime.name}: {spent}", "")
     best = [
         (str(place), f"{score:.3f}", items.key(row), items.title(row))
         for place, (row, score) in enumerate(zip(ranking.rows, ranking.scores, strict=True), start=1)
     ]
     if items.pack is None:
-        print(columns([("rank", "score", "item", "title"), *best], align=">><<"))
+        print_out(*columns([("rank", "score", "item", "title"), *best], align=">><<"))
         return
     sources = ["session" if sent else "bundle" for sent in items.from_pack(ranking.rows)]
-    print(f"{len(items.pack):,} items of the session, {len(items) - len(items.catalogue):,} not in the bundle\n")
+    print_out(f"{len(items.pack):,} items of the session, {len(items) - len(items.catalogue):,} not in the bundle", "")
     rows = [(*cells[:3], source, cells[3]) for cells, source in zip(best, sources, strict=True)]
-    print(columns([("rank", "score", "item", "from", "title"), *rows], align=">><<<"))
+    print_out(*columns([("rank", "score", "item", "from", "title"), *rows], align=">><<<"))
 
 
 def print_trained(path: str, config: CheckpointConfig) -> None:
@@ -188,8 +200,8 @@ def print_trained(path: str, config: CheckpointConfig) -> None:
     training = config.training
     names = MODELS | {"adapted": f"adapted, {training['measured']['mapper']['executed_share']:.0%} of blocks"}
     rows = [(names[name], f"{value:.4f}") for name, value in training["probe_ndcg_at_10"].items()]
-    print(f"{path}: {config.model.items:,} items x {config.model.width}, depth {config.model.depth}\n")
-    print(columns([("validation", "NDCG@10"), *rows], align="<>"))
+    print_out(f"{path}: {config.model.items:,} items x {config.model.width}, depth {config.model.depth}", "")
+    print_out(*columns([("validation", "NDCG@10"), *rows], align="<>"))
 
 
 def print_imported(path: str, config: CheckpointConfig) -> None:
@@ -198,12 +210,12 @@ def print_imported(path: str, config: CheckpointConfig) -> None:
         (MODELS[name], f"{value:.4f}") for name, value in config.training["probe_ndcg_at_10"].items() if name in MODELS
     ]
     model = config.model
-    print(
-        f"{path}: {model.backbone}, {model.items:,} items x {model.width}, depth {model.depth}, heads {model.heads}\n"
+    print_out(
+        f"{path}: {model.backbone}, {model.items:,} items x {model.width}, depth {model.depth}, heads {model.heads}", ""
     )
-    print(columns([("validation", "NDCG@10"), *rows], align="<>"))
+    print_out(*columns([("validation", "NDCG@10"), *rows], align="<>"))
 
 
-def _parts(parts: Sequence[tuple[str, int]], total: int) -> str:
+def _parts(parts: Sequence[tuple[str, int]], total: int) -> list[str]:
     rows = [(name, f"{count:,}", f"{count / total:.1%}") for name, count in parts]
     return columns([("part", "bytes", "share"), *rows], align="<>>")

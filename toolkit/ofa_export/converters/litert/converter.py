@@ -101,7 +101,7 @@ class LiteRtRunner:
 
 def _interpreter(content: bytes, *, entry: str) -> Interpreter:
     # From bytes, not from a path: only then does LiteRT verify the flatbuffer instead of crashing on a corrupt one.
-    # It reads them in place, so the one copy out of the mapped bundle is the only one.
+    # It reads them in place, so the one copy out of the bundle is the only one.
     try:
         with native_stderr_silenced():
             interpreter = Interpreter(model_content=content, num_threads=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ofa_export.errors import MissingToolError
-from ofa_export.support.output import atomic_write
+from ofa_export.support.atomic import atomic_write
 from ofa_export.support.system_tools import require_tools
 
 FETCH_SECONDS = 900

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ofa_export.errors import ConfigError
-from ofa_export.support.output import atomic_folder
+from ofa_export.support.atomic import atomic_folder
 from ofa_export.support.system_tools import require_tools, run_compiler
 from ofa_export.targets.android.artifacts import FOLDER, LOCK, fetch, fetching_tools
 from ofa_export.targets.android.elf import without_android

@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ofa_export.errors import ConfigError, MissingToolError
-from ofa_export.support.output import atomic_folder
+from ofa_export.support.atomic import atomic_folder
 from ofa_export.support.system_tools import require_tools
 from ofa_export.targets.arm64.builds import QEMU, SOURCES, Build
 from ofa_export.targets.arm64.cpus import CPUS, Cpu
@@ -119,7 +119,8 @@ def _try(build: Build, part: Path, cpu: Cpu) -> None:
     if done.returncode:
         raise MissingToolError(
             f"{QEMU} could not start {build.title} on {cpu.model}; version 7.2 and newer can, in Debian's package "
-            f"qemu-user-static. It says:\n{(done.stderr or done.stdout).strip()}"
+            f"qemu-user-static. It says:",
+            *(done.stderr or done.stdout).strip().splitlines(),
         )
 
 

@@ -99,7 +99,8 @@ class ChildProcess:
             raise self._ended(doing) from None
         if reply[:1] == b"\x00":
             return reply[1:]
-        raise RuntimeFailedError(f"{self._runtime} failed while {doing}: {reply[1:].decode(errors='replace').strip()}")
+        whole = f"{self._runtime} failed while {doing}: {reply[1:].decode(errors='replace').strip()}"
+        raise RuntimeFailedError(*whole.splitlines())
 
     def close(self, *, wait_s: float = END_SECONDS) -> int:
         """End the process; done once, it stays done.
@@ -137,9 +138,8 @@ class ChildProcess:
         self._log.seek(0)
         message = self._last_words(self._log.read().decode(errors="replace")).strip()
         how = _how_it_ended(self.close())
-        return RuntimeFailedError(
-            f"{self._runtime} ended its process while {doing} ({how}){f': {message}' if message else '.'}"
-        )
+        whole = f"{self._runtime} ended its process while {doing} ({how}){f': {message}' if message else '.'}"
+        return RuntimeFailedError(*whole.splitlines())
 
 
 @contextmanager

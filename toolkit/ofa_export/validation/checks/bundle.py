@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import math
+from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from ofa_export.bundle.manifest import ManifestFields, Shapes
-from ofa_export.bundle.table import ElasticTable
+from ofa_export.bundle.manifest import Quality, Shapes
 from ofa_export.errors import ConfigError
 from ofa_export.graphs.layers import linear_layers
-from ofa_export.model.checkpoint import Checkpoint
-from ofa_export.precision import Precision, check_layers
-from ofa_export.ranking.table_ranks import FullTable, ItemTable
-from ofa_export.ranking.validation_scores import ValidationScores
+from ofa_export.planning.configuration_worth import WorthSource
+from ofa_export.planning.configurations import configuration_of
+from ofa_export.planning.quality_curve import QualityCurve
+from ofa_export.precision import check_layers
 from ofa_export.validation.comparison import Comparison, user_group
 from ofa_export.validation.finding import Finding, at_most
 from ofa_export.validation.tolerance import Limit
@@ -22,6 +21,9 @@ from ofa_export.validation.tolerance import Limit
 ACCEPTED = "bundle.accepted"
 SAME_CHECKPOINT = "bundle.checkpoint"
 CONTRACT = "bundle.contract"
+
+PROMISES_NAMED = 3
+"""Promises that a sentence names, those farthest off first."""
 
 
 def accepted_finding(rejection: str | None) -> Finding:
@@ -119,7 +121,7 @@ def item_findings(comparison: Comparison) -> Iterator[Finding]:
 
 
 def quality_findings(comparison: Comparison) -> Iterator[Finding]:
-    """Measure the quality that the manifest promises again, as it was made.
+    """Measure the quality that the manifest promises again, as it was made, at every number of tiles that it names.
 
     Args:
         comparison: with a bundle that fits its checkpoint.
@@ -127,56 +129,46 @@ def quality_findings(comparison: Comparison) -> Iterator[Finding]:
     Yields:
         `bundle.quality.max_ndcg_err`; nothing where the recipe has no limit for it.
     """
-    limit = comparison.policy.quality_ndcg_err
+    limit, recipe = comparison.policy.quality_ndcg_err, comparison.recipe
     if limit is not None:
-        yield compare_quality(
-            comparison.manifest,
-            trained=comparison.trained,
-            rounded=replace(comparison.checkpoint, model=comparison.rounded),
-            table=comparison.table,
-            precision=comparison.recipe.precision,
-            limit=limit,
-        )
+        source = WorthSource(comparison.selection, converter=comparison.converter, recipe=recipe)
+        yield compare_quality(comparison.manifest.quality, source.worth(configuration_of(recipe)).curve, limit=limit)
 
 
-def compare_quality(
-    manifest: ManifestFields,
-    *,
-    trained: Checkpoint,
-    rounded: Checkpoint,
-    table: ElasticTable,
-    precision: Precision,
-    limit: Limit,
-) -> Finding:
-    """Compare the promise for the full table and for the tiles that are kept with what is measured again.
+def compare_quality(quality: Quality, measured: QualityCurve, *, limit: Limit) -> Finding:
+    """Compare every promise with what is measured again; a promise that nobody would make is infinitely far off.
 
     Args:
-        manifest: of the bundle.
-        trained: the checkpoint with all of its items; the full table is all of them, whatever the bundle leaves out.
-        rounded: with the bundle's items, where those left out count as missed, and the network as its precision rounds.
-        table: the table that the bundle has to hold.
-        precision: of the bundle's layers.
+        quality: as the manifest has it.
+        measured: the same prefixes of the tiles, if they are those of the checkpoint.
         limit: largest difference of NDCG@10.
     """
-    group, promised = int(manifest.group), manifest.quality.ndcg_at_10
-
-    def again(checkpoint: Checkpoint, items: ItemTable) -> float:
-        scores = ValidationScores(checkpoint, group=group, tables=[items])
-        return scores.qualities(rounded.model, precision)[0][0]
-
-    found = [("the full table", promised.full_table, again(trained, FullTable(trained.table(group))))]
-    measured = [each for each in promised.by_tiles if each.tiles <= table.tile_count]
-    if measured:
-        most = measured[-1]
-        found.append((f"{most.tiles} tiles", most.ndcg_at_10, again(rounded, table.with_tiles(most.tiles))))
-    texts = [f"{text} for {name}, measured {value:.4f}" for name, text, value in found]
+    promised = quality.ndcg_at_10
+    texts = {"the full table": promised.full_table}
+    texts |= {f"{each.tiles} tiles": each.ndcg_at_10 for each in promised.by_tiles}
+    values = {"the full table": measured.full_table}
+    values |= {f"{tiles} tiles": value for tiles, value in measured.by_tiles}
+    errors = {name: abs(float(text) - values[name]) for name, text in texts.items() if name in values}
+    errors |= dict.fromkeys(texts.keys() ^ values.keys(), math.inf)
+    if quality.users != measured.users:
+        errors[f"{quality.users:,} users instead of {measured.users:,}"] = math.inf
+    worst = sorted(errors, key=lambda name: -errors[name])[:PROMISES_NAMED]
     return at_most(
         "bundle.quality.max_ndcg_err",
-        max(abs(float(text) - value) for _, text, value in found),
+        max(errors.values()),
         limit.limit,
         "ndcg",
-        f"NDCG@10 that the manifest promises: {'; '.join(texts)} again.",
+        f"NDCG@10 that the manifest promises, measured again on {quality.measured_on}; the farthest off: "
+        f"{'; '.join(_promise(name, texts, values) for name in worst)}.",
     )
+
+
+def _promise(name: str, texts: Mapping[str, str], values: Mapping[str, float]) -> str:
+    if name in texts and name in values:
+        return f"{texts[name]} for {name}, measured {values[name]:.4f}"
+    if name in texts:
+        return f"{texts[name]} for {name}, which nothing is measured at"
+    return f"none for {name}, measured {values[name]:.4f}" if name in values else name
 
 
 def _contract_problems(comparison: Comparison) -> Iterator[str]:

@@ -71,9 +71,15 @@ def score_findings(comparison: Comparison) -> Iterator[Finding]:
         comparison: with sessions that ran to their end.
 
     Yields:
-        `session.scores.snr_db`, or `session.flipped_count` where no gates agree.
+        `session.candidates.max_abs_err`; `session.scores.snr_db`, or `session.flipped_count` where no gates agree.
     """
     floor = comparison.limits.session_snr_db
+    yield compare_candidates(
+        comparison.sessions,
+        comparison.histories,
+        places=comparison.manifest.shapes.candidates,
+        limit=comparison.policy.normalised_max_abs_err,
+    )
     yield from compare_scores(comparison.sessions, comparison.histories, floor=floor)
 
 
@@ -122,6 +128,31 @@ def compare_scores(sessions: Sessions, histories: ValidationHistories, *, floor:
     )
 
 
+def compare_candidates(sessions: Sessions, histories: ValidationHistories, *, places: int, limit: Limit) -> Finding:
+    """Compare each score by itself with PyTorch's for the last state that the device arrived at.
+
+    Args:
+        sessions: from `run_sessions`.
+        histories: names for what stands out.
+        places: C, items that one call of `score` ranks.
+        limit: of the difference, as a part of the largest score (at least 1): nothing is rounded here.
+
+    Returns:
+        `session.candidates.max_abs_err`.
+    """
+    worst = int(sessions.candidate_err.argmax())
+    tried = min(places, len(histories))
+    return at_most(
+        "session.candidates.max_abs_err",
+        float(sessions.candidate_err[worst]),
+        limit.limit,
+        "abs",
+        f"The score of each item by itself against PyTorch's for the device's own last state, as a part of the largest "
+        f"score (at least 1), each item in {tried} of the {places} places of a call; the largest difference is that of "
+        f"the item in row {sessions.candidate[worst]} for {histories.names[worst]}.",
+    )
+
+
 def compare_rankings(sessions: Sessions, *, limits: PrecisionLimits, budget: Limit | None) -> Iterator[Finding]:
     """Compare full rankings of all items for whole histories, whose next item is known.
 
@@ -132,8 +163,11 @@ def compare_rankings(sessions: Sessions, *, limits: PrecisionLimits, budget: Lim
 
     Yields:
         `ranking.top10.overlap_share`, `ranking.ndcg10.drop` (device against the reference with the same tiles),
-        `ranking.ndcg10.budget_drop` (the reference with these tiles against the full table).
+        `ranking.ndcg10.budget_drop` (the reference with these tiles against the full table); nothing where no next
+        item is known.
     """
+    if not len(sessions.full_ranks):
+        return
     device, reference, full = (
         ndcg(ranks, TOP) for ranks in (sessions.device_ranks, sessions.reference_ranks, sessions.full_ranks)
     )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from ofa_export.validation.finding import Finding
+from ofa_export.foreign_text import shown
+from ofa_export.validation.finding import LONGEST_SENTENCE, Finding
 from ofa_export.validation.reports.quantity import limit_text, measured_text
 from ofa_export.validation.reports.report import Report
-
-# What XML 1.0 cannot hold, not even escaped; a file's name may.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def reports_to_junit(reports: Sequence[Report]) -> bytes:
@@ -24,12 +21,14 @@ def reports_to_junit(reports: Sequence[Report]) -> bytes:
     """
     suites = ElementTree.Element("testsuites", {"name": "ofa-export validate", **_counts(reports)})
     for report in reports:
-        suite = ElementTree.SubElement(suites, "testsuite", {"name": _clean(report.title), **_counts([report])})
+        suite = ElementTree.SubElement(suites, "testsuite", {"name": report.title, **_counts([report])})
         properties = ElementTree.SubElement(suite, "properties")
         for name, value in _properties(report).items():
-            ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
+            ElementTree.SubElement(properties, "property", name=name, value=value)
         for finding in report.findings:
             _add_case(suite, finding)
+    for element in suites.iter():
+        _make_harmless(element)
     ElementTree.indent(suites)
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
 
@@ -38,12 +37,12 @@ def _add_case(suite: ElementTree.Element, finding: Finding) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=finding.group, name=finding.assertion)
     summary = f"{finding.assertion}: {measured_text(finding)} ({limit_text(finding)})"
     if finding.status == "fail":
-        failure = ElementTree.SubElement(case, "failure", message=_clean(summary), type="AssertionError")
-        failure.text = _clean(finding.sentence)
+        failure = ElementTree.SubElement(case, "failure", message=summary, type="AssertionError")
+        failure.text = finding.sentence
     else:
         # Warnings too: JUnit knows no third outcome.
         note = ElementTree.SubElement(case, "system-out")
-        note.text = _clean(f"{finding.status.upper()} {summary}\n{finding.sentence}")
+        note.text = f"{finding.status.upper()} {summary}\n  {finding.sentence}"
 
 
 def _properties(report: Report) -> dict[str, str]:
@@ -61,5 +60,8 @@ def _counts(reports: Sequence[Report]) -> dict[str, str]:
     return {"tests": str(len(findings)), "failures": str(failures), "errors": "0", "skipped": "0"}
 
 
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+def _make_harmless(element: ElementTree.Element) -> None:
+    """Write out what cannot be seen; XML has no way at all to hold control characters."""
+    element.attrib = {shown(name): shown(value) for name, value in element.attrib.items()}
+    if element.text:
+        element.text = "\n".join(shown(line, at_most=LONGEST_SENTENCE) for line in element.text.split("\n"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
+from ofa_export.foreign_text import shown
 from ofa_export.validation.layers.attribution import Attribution
 from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.quantity import snr_text
@@ -40,8 +41,8 @@ def _errors(errors: tuple[LayerError, ...]) -> Table:
     for error in errors[:SHOWN]:
         finite = error.max_abs_err is not None
         table.add_row(
-            Text(error.layer),
-            error.scheme,
+            Text(shown(error.layer)),
+            shown(error.scheme),
             snr_text(error.own_snr_db, finite=finite),
             _bar(error.own_snr_db),
             snr_text(error.snr_db, finite=finite),
@@ -73,11 +74,11 @@ def _attribution(found: Attribution) -> Iterator[Table | Text]:
             gains.add_column(name, justify="left" if name == "at" else "right", no_wrap=True)
         for gain in found.gains[:SHOWN]:
             gains.add_row(
-                Text(gain.layer),
-                gain.scheme,
+                Text(shown(gain.layer)),
+                shown(gain.scheme),
                 f"{gain.ndcg_at_10:.4f}",
                 gain.gain.signed,
                 f"+{gain.extra_bytes:,} bytes",
             )
         yield gains
-    yield Text(found.verdict)
+    yield Text(shown(found.verdict))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ofa_export.foreign_text import shown
 from ofa_export.reporting.figures import BAD, GREY, OTHER, OURS, draw
 from ofa_export.validation.layers.layer_error import LayerError
 from ofa_export.validation.reports.expected_quality import ExpectedQuality
@@ -100,29 +101,30 @@ def layers_plot(errors: Sequence[LayerError]) -> str:
     Args:
         errors: of one bundle, what adds most first; at least one.
     """
-    shown = errors[:LAYERS_SHOWN]
-    finite = [error.max_abs_err is not None for error in shown]
-    added = [100 * noise_share(error.own_snr_db, finite=True) for error in shown]
-    carried = [100 * noise_share(error.snr_db, finite=True) for error in shown]
+    worst = errors[:LAYERS_SHOWN]
+    finite = [error.max_abs_err is not None for error in worst]
+    added = [100 * noise_share(error.own_snr_db, finite=True) for error in worst]
+    carried = [100 * noise_share(error.snr_db, finite=True) for error in worst]
     known = [max(pair) for *pair, sound in zip(added, carried, finite, strict=True) if sound]
     end = max(known, default=0.0) or 1.0
 
     def paint(axes: Axes) -> None:
-        for row, error in enumerate(shown):
+        for row, error in enumerate(worst):
             if finite[row]:
                 axes.barh(row, carried[row], height=0.36, color=OURS, alpha=FAINT, gid=f"in-output-{row}")
                 axes.barh(row, added[row], height=0.36, color=OURS, gid=f"added-{row}")
             else:
                 axes.barh(row, end, height=0.36, color=BAD, gid=f"not-finite-{row}")
-            name = error.layer if len(error.layer) <= LONGEST_NAME else f"…{error.layer[1 - LONGEST_NAME :]}"
+            name = shown(error.layer)
+            name = name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
             axes.text(0, row - 0.25, name, va="bottom")
             adds = snr_text(error.own_snr_db, finite=finite[row])
             axes.text(end, row - 0.25, adds, va="bottom", ha="right", color=GREY)
-        axes.set(xlim=(0, end), ylim=(len(shown) - 0.6, -0.9), xlabel="noise, % of the signal's amplitude")
+        axes.set(xlim=(0, end), ylim=(len(worst) - 0.6, -0.9), xlabel="noise, % of the signal's amplitude")
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
 
-    return draw(paint, label="Noise that each layer adds", width=WIDTH, height=52 + 30 * len(shown))
+    return draw(paint, label="Noise that each layer adds", width=WIDTH, height=52 + 30 * len(worst))
 
 
 def times_plot(latencies: Sequence[Latency]) -> str:

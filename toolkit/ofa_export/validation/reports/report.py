@@ -12,6 +12,7 @@ from ofa_export.validation.checks.bundle import ACCEPTED, SAME_CHECKPOINT
 from ofa_export.validation.finding import Finding, Status
 from ofa_export.validation.layers.attribution import Attribution
 from ofa_export.validation.layers.layer_error import LayerError
+from ofa_export.validation.reports.coverage import Coverage
 from ofa_export.validation.reports.expected_quality import ExpectedQuality
 from ofa_export.validation.sessions import Latency, ScoreSample
 
@@ -53,6 +54,7 @@ class Report:
         tolerance: description of the tolerance recipe.
         environment: versions of the software that took part.
         findings: in the order in which they were made.
+        coverage: what the histories covered; None where they did not run to their end, or the recipe makes none.
         layers: the error of every layer, the worst first; empty where nobody asked.
         attribution: where its NDCG@10 goes; None where nobody asked.
         scores: scores of some items in the reference and on the device; None when no session ran.
@@ -68,6 +70,7 @@ class Report:
     tolerance: str
     environment: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...]
+    coverage: Coverage | None = None
     layers: tuple[LayerError, ...] = ()
     attribution: Attribution | None = None
     scores: ScoreSample | None = None

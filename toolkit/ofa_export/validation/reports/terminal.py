@@ -1,4 +1,7 @@
-"""Reports for a terminal: short when all is well, findings that failed in full, the worst first."""
+"""Reports for a terminal: short when all is well, findings that failed in full, the worst first.
+
+A line that has to be broken goes on indented: only what this module writes itself starts at the margin.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ofa_export.foreign_text import shown
 from ofa_export.validation.finding import Finding
 from ofa_export.validation.reports.layer_table import layer_tables
 from ofa_export.validation.reports.quantity import limit_text, measured_text
 from ofa_export.validation.reports.report import Report
 
 severity = attrgetter("severity")
+INDENT = "  "
 STYLES = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -23,28 +28,29 @@ def print_report(report: Report, console: Console) -> None:
 
     Args:
         report: of one bundle.
-        console: where to; its width decides where lines are broken.
+        console: where to; its width decides where lines are broken. It takes text for text, and not for markup.
     """
-    console.print(_heading(report))
+    _print_hanging(_heading(report), console)
+    if report.coverage:
+        _print_hanging(Text(report.coverage.text), console)
     console.print(_table(report.findings))
     unsettled = [finding for finding in report.findings if finding.status != "pass"]
     for finding in sorted(unsettled, key=severity, reverse=True):
-        console.print(_in_full(finding))
+        for line in _in_full(finding):
+            _print_hanging(line, console)
     for part in layer_tables(report):
         console.print(part)
     console.print(_verdict(report))
 
 
 def _heading(report: Report) -> Text:
-    text = Text(report.bundle, style="bold")
+    text = Text(shown(report.bundle), style="bold")
     if report.subject:
         subject = report.subject
-        text.append(
-            f"  {subject.converter} {subject.precision} on {report.target}, group {subject.group}, "
-            f"{subject.size_bytes:,} of {subject.budget_bytes:,} bytes, "
-            f"{subject.tiles_kept} of {subject.tiles_total} tiles",
-            style="not bold",
-        )
+        made = f"{subject.converter} {subject.precision} on {report.target}, group {subject.group}, "
+        size = f"{subject.size_bytes:,} of {subject.budget_bytes:,} bytes, "
+        tiles = f"{subject.tiles_kept} of {subject.tiles_total} tiles"
+        text.append(f"  {shown(made)}{size}{tiles}", style="not bold")
     return text
 
 
@@ -72,11 +78,17 @@ def _table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def _in_full(finding: Finding) -> Text:
+def _in_full(finding: Finding) -> tuple[Text, Text]:
     text = Text(f"{finding.status.upper()} ", style=STYLES[finding.status])
     text.append(finding.assertion, style="bold")
-    text.append(f"  {measured_text(finding)} ({limit_text(finding)})\n  {finding.sentence}", style="not bold")
-    return text
+    text.append(f"  {measured_text(finding)} ({limit_text(finding)})", style="not bold")
+    return text, Text(f"  {finding.sentence}")
+
+
+def _print_hanging(text: Text, console: Console) -> None:
+    """Print a text as wide as the console; lines after its first one are indented."""
+    for number, line in enumerate(text.wrap(console, max(console.width - len(INDENT), 1))):
+        console.print(Text(INDENT if number else "").append_text(line), no_wrap=True, overflow="ignore", crop=False)
 
 
 def _verdict(report: Report) -> Text:
