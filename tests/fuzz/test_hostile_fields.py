@@ -24,6 +24,7 @@ from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
 from ofa_export.errors import OfaExportError
 from ofa_export.fleet.fleet_page import fleet_html
 from ofa_export.fleet.index import FleetIndex
+from ofa_export.fleet.make_fleet import MadeFleet
 
 FREE = ("model_id", "group", "precision", "data.name", "data.licence", "runtime.minimum_version")
 """Fields of a manifest that hold any text."""
@@ -41,6 +42,7 @@ INDEX = {
             "tiles": 3,
             "tiles_total": 4,
             "ndcg_at_10": "0.5000",
+            "manifest_sha256": "0" * 64,
         }
     ],
 }
@@ -54,6 +56,11 @@ def run(*arguments: str | Path, codes: tuple[int, ...] = (0,)) -> Result:
     assert_harmless(result.stderr)
     assert "Traceback" not in result.stderr
     return result
+
+
+def quoted(key: str) -> str:
+    """A key as --history takes it."""
+    return '"' + key.replace('"', '""') + '"'
 
 
 def document(base: Base) -> Any:
@@ -125,16 +132,18 @@ def hostile_bundle(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.integration
 def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path) -> None:
     size = hostile_bundle.stat().st_size
     small, up, session = tmp_path / "small.ofab", tmp_path / f"{NAME}.ofad", tmp_path / f"{NAME}.ofas"
-    key = f"3{WITHOUT_SURROGATE}!"
+    key = quoted(f"3{WITHOUT_SURROGATE}!")
     shown = run("inspect", hostile_bundle).stdout
     assert r"\x1b[2J" in shown and "[red]x[/red] :bomb: <script>" in shown
     run("inspect", hostile_bundle, "--json")
-    ranked = run("run", hostile_bundle, "--history", f"{key},{NAME}")
+    ranked = run("run", hostile_bundle, "--history", f"{key},{quoted(NAME)}")
     assert "Left out" in ranked.stdout and r"\x1b[2J" in ranked.stdout
     run("run", hostile_bundle, "--history", key, "--json")
+    run("run", hostile_bundle, "--history", quoted(NAME), codes=(2,))
     run("run", hostile_bundle, "--history", NAME, codes=(2,))
     run("resize", hostile_bundle, "--budget", str(size - 8), "-o", small, codes=(0, 3))
     run("resize", hostile_bundle, "--budget", NAME, "-o", small, codes=(2,))
@@ -162,10 +171,11 @@ def test_every_field_of_the_index_of_a_fleet(capsys: pytest.CaptureFixture[str])
             assert_harmless(str(error))
             continue
         texts += 1
-        print_fleet(index, url=NAME, stored=7)
+        made = MadeFleet(index=index, made_again=(NAME,))
+        print_fleet(made, url=NAME, stored=7)
         page = fleet_html(index, stored=7)
         assert_harmless(page)
         assert tags(page) == plain
-        assert_harmless(json.dumps(fleet_json(index, url=NAME, stored=7)))
+        assert_harmless(json.dumps(fleet_json(made, url=NAME, stored=7)))
     assert texts
     assert_harmless(capsys.readouterr().out)
