@@ -59,8 +59,9 @@ def run(*arguments: str | Path, codes: tuple[int, ...] = (0,)) -> Result:
 
 
 def quoted(key: str) -> str:
-    """A key as --history takes it."""
-    return '"' + key.replace('"', '""') + '"'
+    """One key of a list of keys, as in CSV."""
+    doubled = key.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def document(base: Base) -> Any:
@@ -136,14 +137,13 @@ def hostile_bundle(tmp_path: Path) -> Path:
 def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path) -> None:
     size = hostile_bundle.stat().st_size
     small, up, session = tmp_path / "small.ofab", tmp_path / f"{NAME}.ofad", tmp_path / f"{NAME}.ofas"
-    key = quoted(f"3{WITHOUT_SURROGATE}!")
+    key = f"3{WITHOUT_SURROGATE}!"
     shown = run("inspect", hostile_bundle).stdout
     assert r"\x1b[2J" in shown and "[red]x[/red] :bomb: <script>" in shown
     run("inspect", hostile_bundle, "--json")
-    ranked = run("run", hostile_bundle, "--history", f"{key},{quoted(NAME)}")
+    ranked = run("run", hostile_bundle, "--history", f"{quoted(key)},{quoted(NAME)}")
     assert "Left out" in ranked.stdout and r"\x1b[2J" in ranked.stdout
-    run("run", hostile_bundle, "--history", key, "--json")
-    run("run", hostile_bundle, "--history", quoted(NAME), codes=(2,))
+    run("run", hostile_bundle, "--history", quoted(key), "--json")
     run("run", hostile_bundle, "--history", NAME, codes=(2,))
     run("resize", hostile_bundle, "--budget", str(size - 8), "-o", small, codes=(0, 3))
     run("resize", hostile_bundle, "--budget", NAME, "-o", small, codes=(2,))
@@ -152,7 +152,7 @@ def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path)
     run("patch", CORPUS / "graphs-litert.ofab", up, "-o", tmp_path / f"new{NAME}")
     run("patch", hostile_bundle, up, "-o", tmp_path / "new", codes=(2, 5))
     session.write_bytes(read_base("toy.ofas").data)
-    run("run", hostile_bundle, "--history", key, "--session", session, codes=(5,))
+    run("run", hostile_bundle, "--history", quoted(key), "--session", session, codes=(5,))
     run("inspect", tmp_path / NAME, codes=(2,))
     run("inspect", hostile_bundle, f"--{NAME}", codes=(2,))
     run(NAME, codes=(2,))
