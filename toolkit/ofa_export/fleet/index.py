@@ -89,12 +89,11 @@ class FleetIndex(FiniteModel):
         try:
             read_json(data)
             return cls.model_validate_json(data)
-        except TextError as error:
-            raise FleetError(f"fleet.json is damaged or of another version: {error}.") from error
-        except ValidationError as error:
+        except (TextError, ValidationError) as error:
+            problem = first_problem(error) if isinstance(error, ValidationError) else f"{error}."
             raise FleetError(
-                f"fleet.json is damaged or of another version: {first_problem(error)} Have it made again: the same "
-                "`fleet` command with --force replaces it."
+                f"fleet.json is damaged or of another version: {problem} Have it made again: the same `fleet` command "
+                "with --force replaces it."
             ) from error
 
     def names(self) -> tuple[str, ...]:
