@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ofa_export.bundle.document import OrderName
 from ofa_export.bundle.tile_order import TileOrder
-from ofa_export.model.checkpoint_folder import CONFIG, ITEMS, VALIDATION, WEIGHTS
+from ofa_export.model.checkpoint_folder import CONFIG, HISTORY_KINDS, ITEMS, VALIDATION, WEIGHTS, HistoryKind
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
@@ -62,6 +62,12 @@ class CheckpointConfig(FrozenModel):
     data: DataCard
     order: OrderName
     training: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def history_kind(self) -> HistoryKind:
+        """What the validation histories are; those of checkpoints that do not say so are of people."""
+        said = self.training.get("validation_histories")
+        return next((kind for kind in HISTORY_KINDS if kind == said), "real")
 
 
 @dataclass(frozen=True, kw_only=True)

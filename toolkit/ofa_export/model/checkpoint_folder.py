@@ -7,9 +7,14 @@ import mmap
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
-from ofa_export.errors import CheckpointError
+from ofa_export.errors import CheckpointError, UnknownNameError
 from ofa_export.support.input import open_regular
+
+HistoryKind = Literal["real", "synthetic", "none"]
+HISTORY_KINDS: tuple[HistoryKind, ...] = ("real", "synthetic", "none")
+"""Validation histories of people, walks along what several people share, or drawn ones (`training.kept_histories`)."""
 
 PIECE = 2**20
 """Bytes that are read at once; a table can be larger than the memory that there is."""
@@ -66,6 +71,21 @@ def open_folder(path: Path) -> int:
             f"There is no checkpoint folder '{path}'. Make one with `ofa-export train online-retail -o CHECKPOINT`, "
             "or leave the argument out to use the sample checkpoint."
         ) from error
+
+
+def check_kind(kind: str) -> HistoryKind:
+    """Return the name of a kind of validation histories.
+
+    Args:
+        kind: `real`, `synthetic` or `none`.
+
+    Raises:
+        UnknownNameError: it is none of them.
+    """
+    for known in HISTORY_KINDS:
+        if kind == known:
+            return known
+    raise UnknownNameError("kind of validation histories", kind, HISTORY_KINDS)
 
 
 def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:

@@ -65,7 +65,7 @@ def _is_complete_bundle_of(source: ExportSource, content: bytes, *, converter: C
     manifest = bundle.manifest
     says = (manifest.checkpoint_sha256, manifest.group, manifest.recipe, manifest.tools, manifest.entries[0].name)
     tools = {"ofa-export": __version__, **converter.tool_versions()}
-    text = recipe.model_copy(update={"tiles": None}).manifest_text()
+    text = recipe.complete.manifest_text()
     asked = (source.checkpoint_sha256, str(source.group), text, tools, converter.entry_name)
     return says == asked and bundle.table.tile_count == len(bundle.table.order)
 

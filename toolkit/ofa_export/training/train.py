@@ -30,12 +30,14 @@ from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
 from ofa_export.training.groups_stage import check_groups, train_groups
 from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
+from ofa_export.training.kept_histories import SAID, kept_histories
 from ofa_export.training.mapper_stage import train_mapper
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static_stage import train_static
 from ofa_export.training.tiles_stage import train_tiles
 from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress, Silent
 from ofa_export.training.training_run import TrainingRun, choose_validation, initial_run
 from ofa_export.training.weights_stage import train_weights
@@ -324,6 +326,7 @@ def _make(folder: Path) -> None:
 
 def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
     histories, validation, measured = run.histories, choose_validation(run), run.measured
+    kind = run.recipe.probes.histories
     card = DataCard(
         name=data.name,
         licence=data.licence,
@@ -341,15 +344,22 @@ def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
             "static": measured["static"]["probes"],
             "adapted": measured["mapper"]["probes"],
         },
+        "validation_histories": kind,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
+    model = run.model.eval().requires_grad_(False)
+    kept = kept_histories(
+        kind, validation, histories, model, user_groups=run.user_groups, seed=stage_seed(run.seed, "kept")
+    )
+    if kind != "real":
+        run.progress.note(f"Note: {SAID[kind]}")
     return Checkpoint(
         config=CheckpointConfig(model=run.model.config, data=card, order=run.tile_orders[0].name, training=training),
-        model=run.model.eval().requires_grad_(False),
+        model=model,
         importance=run.importance,
         tile_orders=tuple(run.tile_orders),
         centroids=run.centroids,
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept,
     )
