@@ -227,6 +227,8 @@ def _cells(content: Content) -> list[list[str]]:
 
 def _table(path: Path, table: pl.LazyFrame, kind: str, chosen: Mapping[str, str], *, headed: bool) -> Table:
     rows = table.select(pl.col(name).alias(role) for role, name in chosen.items())
+    # What is wrong with the first rows shows here, where it becomes a sentence.
+    rows.collect_schema()
     return Table(path=path, rows=rows, kind=kind, chosen=chosen, headed=headed)
 
 
