@@ -73,6 +73,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08 broken", "damaged gzip"),
         (gzip.compress(b"PAR1"), "gunzip"),
         (b"user_id,item_id\0,timestamp\n", "zero bytes"),
+        (b'{"user_id": 1, "item_id": 2, "timestamp": 3}\n' * 300 + b'{"user_id": }\n', "one complete JSON object"),
         (b"1::7\x1f::3::978300760\n2::8::3::978300761\n", "cannot be read as CSV"),
     ],
 )

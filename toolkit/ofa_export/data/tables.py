@@ -252,8 +252,11 @@ def _unreadable(path: Path, detail: str) -> str:
     # What follows quotes the file, at any length.
     reason = detail.splitlines()[0][:200].rstrip(".")
     kind, advice = (
-        ("Parquet", "The file is damaged or of another type: write or copy it again.")
-        if path.suffix.lower() == ".parquet"
-        else ("CSV", "Check for lines with more values than the header and for an opening quote that is never closed.")
+        "CSV",
+        "Check for lines with more values than the header and for an opening quote that is never closed.",
     )
+    if path.suffix.lower() == ".parquet" or "parquet" in detail.lower():
+        kind, advice = "Parquet", "The file is damaged or of another type: write or copy it again."
+    elif "parsing line" in detail or "NDJSON" in detail:
+        kind, advice = "JSON lines", "Each line must be one complete JSON object."
     return f"{path} cannot be read as {kind}: {reason}. {advice}"
