@@ -41,6 +41,7 @@ INDEX = {
             "tiles": 3,
             "tiles_total": 4,
             "ndcg_at_10": "0.5000",
+            "manifest_sha256": "0" * 64,
         }
     ],
 }
@@ -54,6 +55,12 @@ def run(*arguments: str | Path, codes: tuple[int, ...] = (0,)) -> Result:
     assert_harmless(result.stderr)
     assert "Traceback" not in result.stderr
     return result
+
+
+def quoted(key: str) -> str:
+    """One key of a list of keys, as in CSV."""
+    doubled = key.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def document(base: Base) -> Any:
@@ -132,9 +139,9 @@ def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path)
     shown = run("inspect", hostile_bundle).stdout
     assert r"\x1b[2J" in shown and "[red]x[/red] :bomb: <script>" in shown
     run("inspect", hostile_bundle, "--json")
-    ranked = run("run", hostile_bundle, "--history", f"{key},{NAME}")
+    ranked = run("run", hostile_bundle, "--history", f"{quoted(key)},{quoted(NAME)}")
     assert "Left out" in ranked.stdout and r"\x1b[2J" in ranked.stdout
-    run("run", hostile_bundle, "--history", key, "--json")
+    run("run", hostile_bundle, "--history", quoted(key), "--json")
     run("run", hostile_bundle, "--history", NAME, codes=(2,))
     run("resize", hostile_bundle, "--budget", str(size - 8), "-o", small, codes=(0, 3))
     run("resize", hostile_bundle, "--budget", NAME, "-o", small, codes=(2,))
@@ -143,7 +150,7 @@ def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path)
     run("patch", CORPUS / "graphs-litert.ofab", up, "-o", tmp_path / f"new{NAME}")
     run("patch", hostile_bundle, up, "-o", tmp_path / "new", codes=(2, 5))
     session.write_bytes(read_base("toy.ofas").data)
-    run("run", hostile_bundle, "--history", key, "--session", session, codes=(5,))
+    run("run", hostile_bundle, "--history", quoted(key), "--session", session, codes=(5,))
     run("inspect", tmp_path / NAME, codes=(2,))
     run("inspect", hostile_bundle, f"--{NAME}", codes=(2,))
     run(NAME, codes=(2,))

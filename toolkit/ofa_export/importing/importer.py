@@ -23,7 +23,7 @@ from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.data.tables import as_text, collect, open_table
 from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
 from ofa_export.importing.foreign_files import foreign_model
-from ofa_export.importing.imported_net import ImportedNet
+from ofa_export.importing.imported_net import PADDING, ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
@@ -46,7 +46,11 @@ from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
 from ofa_export.training.kept_histories import SAID, kept_histories
+from ofa_export.training.train import check_bundles
 from ofa_export.training.training_loop import stage_seed
+
+READS_PADDING = ("query.basis.weight", "key.basis.weight", "value.basis.weight", "ffn_in.basis.weight")
+"""Layers of what is trained later that may read the vectors of items, padded dimensions included."""
 
 VALIDATION = 1000
 ITEM_GROUPS = 20
@@ -114,10 +118,18 @@ def import_checkpoint(
     net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
+    if PADDING in net.tensors:
+        notes.append(
+            "Row 0 of the embeddings, which stands for padding, is not zero; it is kept, because the source looks at "
+            "it wherever a history is padded. If positions start at 0 in your code, as in the published form of "
+            "SASRec.pytorch, set row 0 of 'item_emb.weight' to zero and give --format pmixer instead."
+        )
+    net = net.padded()
     keys = source_keys(len(net.table), source.items, columns=source.columns)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    check_bundles(data, histories.item_keys)
     titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
@@ -152,6 +164,9 @@ def neutral_network(
     for name, value in model.state_dict().items():
         # A generator starts at zero; without the history the controller's logits are those of its bias.
         value.copy_(torch.zeros_like(value) if name == "controller.head_out.weight" else tensors.get(name, value))
+        if name.endswith(READS_PADDING):
+            # What a device decodes of padded dimensions is not quite zero.
+            value[:, config.normalised_width :] = 0
     return model
 
 

@@ -114,8 +114,7 @@ def _fields(
             users=curve.users,
         ),
         ranking=Ranking(exclude_history=config.data.exclude_history),
-        # Which tiles a budget holds is for the plan to say; nothing here depends on the budget.
-        recipe=recipe.model_copy(update={"tiles": None}).manifest_text(),
+        recipe=recipe.complete.manifest_text(),
         tools={"ofa-export": __version__, **converter.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),

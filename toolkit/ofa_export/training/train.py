@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from ofa_export import __version__
+from ofa_export.bundle.document import MAX_NAME
+from ofa_export.bundle.items import check_items
 from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
@@ -39,6 +41,9 @@ from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress, Silent
 from ofa_export.training.training_run import TrainingRun, choose_validation, initial_run
 from ofa_export.training.weights_stage import train_weights
+
+MAX_DATA_NAME = MAX_NAME - 13
+"""Characters of the name of the data: bundles are called after it and the first digits of the checkpoint's digest."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +212,7 @@ def _run(
     resume: bool,
     force: bool,
 ) -> Checkpoint:
+    check_bundles(data, run.histories.item_keys)
     if not len(run.windows):
         raise InteractionsError(
             f"No history has two items left to train on after its last {2 * run.histories.held_out} are held out. "
@@ -268,6 +274,27 @@ def held_output(output: Path, *, force: bool) -> Iterator[None]:
         put_back(output)
         check_checkpoint_output(output, force=force)
         yield
+
+
+def check_bundles(data: DataSet, item_keys: Sequence[str]) -> None:
+    """Refuse data that no bundle can hold, before anything is trained on them.
+
+    Args:
+        data: what the items are called, and the data.
+        item_keys: of the checkpoint.
+
+    Raises:
+        ConfigError: an item, or the name of the data, cannot be written to a bundle.
+    """
+    check_items(item_keys, (data.titles.get(key, "") for key in item_keys))
+    shown = data.name.encode(errors="backslashreplace").decode()[:80]
+    if len(data.name) > MAX_DATA_NAME:
+        raise ConfigError(
+            f"The data are called '{shown}…', which has {len(data.name)} characters; the name of a bundle has room for "
+            f"{MAX_DATA_NAME}. Give the file of the interactions a shorter name."
+        )
+    if shown != data.name[:80]:
+        raise ConfigError(f"The data are called '{shown}', which is no valid text. Rename the interactions file.")
 
 
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec
 from ofa_export.converters.litert.quantisation import quantise
-from ofa_export.converters.litert.scopes import with_scopes
+from ofa_export.converters.litert.scopes import equal_layers, with_scopes
 from ofa_export.converters.litert.tensor_names import shorten_tensor_names
 from ofa_export.converters.quiet import converter_chatter_silenced
-from ofa_export.errors import LoweringError
+from ofa_export.errors import ConfigError, LoweringError
 from ofa_export.graphs.device import DeviceGraph, sample_inputs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.precision import Precision, Scheme, check_layers
@@ -32,16 +32,30 @@ def convert_to_litert(graphs: Sequence[DeviceGraph], *, precision: Precision) ->
         The file; its signatures carry the contract's names.
 
     Raises:
-        ConfigError: the precision names a layer that no graph has.
+        ConfigError: the precision names a layer that no graph has, or two schemes for layers of equal weights.
         LoweringError: a tool refused a graph.
     """
     layers = linear_layers(graphs)
     check_layers(precision, layers)
+    _check_equal_layers(precision, graphs)
     exceptions = {layer: precision.scheme_of(layer) for layer in layers if precision.scheme_of(layer) != precision.base}
     with converter_chatter_silenced(), torch.no_grad():
         model = _lower(graphs)
         plain = precision.base == "fp32" and not exceptions
         return shorten_tensor_names(model if plain else _quantise(model, graphs, precision.base, exceptions))
+
+
+def _check_equal_layers(precision: Precision, graphs: Sequence[DeviceGraph]) -> None:
+    """Refuse two schemes for layers that the converter makes one of."""
+    for graph in graphs:
+        for layers in equal_layers(graph).values():
+            schemes = {precision.scheme_of(layer) for layer in layers}
+            if len(schemes) > 1:
+                raise ConfigError(
+                    f"The layers {' and '.join(layers)} have equal weights, which are stored once in a file for "
+                    f"LiteRT, and the precision asks for {' and '.join(sorted(schemes))}. Give them one scheme, or "
+                    "train the model on."
+                )
 
 
 class Named(nn.Module):

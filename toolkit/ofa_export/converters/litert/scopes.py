@@ -1,9 +1,12 @@
 """Map from linear layers to operations of a .tflite file, by which a quantisation recipe addresses them.
 
 litert-quantizer matches the names of an operation's outputs. They do not name a layer: blocks share classes and hence
-names, and fused operations are named after whatever was fused. The name of the weights does, but for some layers whose
-result is an output of the graph too: those weights lose their name, and only their values tell whose they are. Such a
-layer may also become two operations, one of them with the ReLU behind it.
+names, and fused operations are named after whatever was fused. Weights tell whose they are: by their values, or by
+their name where a converter changed the values. A layer may become two operations, one of them with the ReLU behind it.
+
+Layers of a graph whose weights are equal, such as generators that were never trained, are one constant for the
+converter, and one operation where their inputs are equal, too. They are not told apart: each gets all the operations of
+these weights, which is right as long as they have one scheme.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from torch import nn
 
 from ofa_export.converters.litert.tensor_names import short_name
 from ofa_export.graphs.device import DeviceGraph
-from ofa_export.graphs.layers import linear_layers, linear_paths
+from ofa_export.graphs.layers import linear_paths
 
 WEIGHT = 1
 """Input of a FULLY_CONNECTED operation that holds its matrix."""
@@ -38,10 +41,10 @@ def with_scopes(model: bytes, graphs: Sequence[DeviceGraph]) -> tuple[bytes, Map
         ValueError: two layers would have the same scope.
     """
     content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    layers = {
-        _traced_name(graph, path): f"{graph.spec.name}.{path}" for graph in graphs for path in linear_paths(graph)
+    names = {
+        _traced_name(graph, path): (f"{graph.spec.name}.{path}",) for graph in graphs for path in linear_paths(graph)
     }
-    by_values = {graph.spec.name: _by_values(graph) for graph in graphs}
+    by_values = {graph.spec.name: equal_layers(graph) for graph in graphs}
     scopes: dict[str, list[str]] = {}
     for graph in content.subgraphs:
         name = graph.name.decode()
@@ -52,14 +55,15 @@ def with_scopes(model: bytes, graphs: Sequence[DeviceGraph]) -> tuple[bytes, Map
             weight = _weight(content, graph, operator)
             if weight is None:
                 continue
-            layer = layers.get(f"{name}/{short_name(weight.name.decode())}") or by_values[name].get(
-                bytes(content.buffers[weight.buffer].data)
-            )
-            if layer:
+            values = bytes(content.buffers[weight.buffer].data)
+            named = names.get(f"{name}/{short_name(weight.name.decode())}", ())
+            for layer in by_values[name].get(values, named):
                 scopes.setdefault(layer, []).append(f"{graph.tensors[operator.outputs[0]].name.decode()};")
-    found = [scope for each in scopes.values() for scope in each]
-    if len(set(found)) < len(found) or len(layers) < len(linear_layers(graphs)):
-        raise ValueError("two linear layers have the same name in the converted file")
+    owners = {frozenset(each) for groups in by_values.values() for each in groups.values()}
+    for scope in {scope for each in scopes.values() for scope in each}:
+        users = frozenset(layer for layer, each in scopes.items() if scope in each)
+        if len(users) > 1 and users not in owners:
+            raise ValueError(f"{', '.join(sorted(users))} have the same name in the converted file")
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content)), scopes
 
 
@@ -75,12 +79,16 @@ def _traced_name(graph: DeviceGraph, path: str) -> str:
     return "/".join([graph.spec.name, *called])
 
 
-def _by_values(graph: DeviceGraph) -> dict[bytes, str]:
-    """Layer by the bytes of its weights; several with the same weights are left out."""
+def equal_layers(graph: DeviceGraph) -> Mapping[bytes, Sequence[str]]:
+    """List the linear layers of a graph by the bytes of their weights: several where these are equal.
+
+    Args:
+        graph: one of `device_graphs`.
+    """
     found: dict[bytes, list[str]] = {}
     for path, layer in linear_paths(graph).items():
         found.setdefault(layer.weight.detach().numpy().tobytes(), []).append(f"{graph.spec.name}.{path}")
-    return {values: layers[0] for values, layers in found.items() if len(layers) == 1}
+    return found
 
 
 def _weight(content: Any, graph: Any, operator: Any) -> Any:
