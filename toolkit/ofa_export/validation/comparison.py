@@ -45,6 +45,7 @@ from ofa_export.validation.histories import (
     validation_histories,
 )
 from ofa_export.validation.layers.layer_error import LayerRun, run_layers
+from ofa_export.validation.explained_loss import ModuleRunner
 from ofa_export.validation.quantised_reference import known_rounding, quantised_reference
 from ofa_export.validation.reference import Reference, Tensors, run_graphs, run_modules, run_reference
 from ofa_export.validation.sessions import Sessions, run_sessions
@@ -180,12 +181,26 @@ class Comparison:
         return fake_quantised(self.checkpoint.model, self.recipe.precision, converter=self.converter)
 
     @cached_property
-    def quantised_graphs(self) -> tuple[DeviceGraph, ...]:
-        """The quantised reference: graphs that round as the bundle's do on the target, where that is known."""
+    def predicted_graphs(self) -> tuple[DeviceGraph, ...]:
+        """Graphs that round as the bundle's do on the target: exactly where that is known, nearly elsewhere."""
         converter, activations = self.converter.name, self.target.activations(self.converter)
         model = quantised_reference(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
-        graphs = device_graphs(model, candidates=self.manifest.shapes.candidates)
-        return known_rounding(graphs, converter=converter)
+        return device_graphs(model, candidates=self.manifest.shapes.candidates)
+
+    @cached_property
+    def quantised_graphs(self) -> tuple[DeviceGraph, ...]:
+        """The quantised reference: graphs that round as the bundle's do on the target, where that is known."""
+        return known_rounding(self.predicted_graphs, converter=self.converter.name)
+
+    @cached_property
+    def predicted_outputs(self) -> Mapping[str, Tensors]:
+        """Outputs that the precision alone would give on the reference's inputs, of all graphs."""
+        return run_modules(self.predicted_graphs, self.reference.inputs)
+
+    @cached_property
+    def predicted_sessions(self) -> Sessions:
+        """Whole sessions with the predicted graphs in place of the bundle's."""
+        return self._sessions(Device(self.bundle, ModuleRunner(self.predicted_graphs)))
 
     @cached_property
     def rebuilt(self) -> BundleContents:
@@ -273,8 +288,11 @@ class Comparison:
         Raises:
             NumericsError: a graph returned values that are not finite.
         """
+        return self._sessions(self.device)
+
+    def _sessions(self, device: Device) -> Sessions:
         return run_sessions(
-            self.device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
+            device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
         )
 
     @cached_property

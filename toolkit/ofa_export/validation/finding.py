@@ -93,11 +93,13 @@ def at_most(
     )
 
 
-def at_least(assertion: str, measured: float, limit: float, unit: Unit, sentence: str) -> Finding:
+def at_least(
+    assertion: str, measured: float, limit: float, unit: Unit, sentence: str, *, otherwise: Status = "fail"
+) -> Finding:
     """Make a finding that passes when the number reaches its limit; NaN reaches none; arguments as in `at_most`."""
     return Finding(
         assertion=assertion,
-        status="pass" if measured >= limit else "fail",
+        status="pass" if measured >= limit else otherwise,
         measured=_finite(measured),
         limit=limit,
         bound="at_least",
