@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := artifacts/out
 BUNDLES := $(OUT)/sample-4MB-litert.ofab $(OUT)/sample-4MB-executorch.ofab
-# Shopper 12355 of the sample data: what was bought before the validation item, oldest first.
+# Shopper 12355 of the sample data, which are public: what was bought before the validation item, oldest first.
 SHOPPER := 22693,23076,23077,22890,22649,22423,85040A,22699,22697,22698,72802A
 
 # The fast tests try a few examples of each property; in `make test` they try many and their coverage is measured.

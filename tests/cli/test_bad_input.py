@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ofa_export.support.output import output_lock
+
 BAD_BUDGETS = ["0", "-1", "4mb!", "10TB", "", "4 mb", "1e6", "\u0664MB"]
 
 
@@ -77,6 +79,10 @@ def test_collecting_from_what_is_no_fleet(invoke, tmp_path: Path) -> None:
         (["validate", "x.ofab", "--tolerance", "defalt"], "Did you mean 'default'?"),
         (["train", "planted", "-o", "x", "--recipe", "plantd"], "Did you mean 'planted'?"),
         (["train", "online-retial", "-o", "x"], "Did you mean 'online-retail'?"),
+        (
+            ["train", "planted", "-o", "x", "--validation-histories", "sintetic"],
+            "Did you mean 'synthetic'? Valid: none, real, synthetic.",
+        ),
         (["inspekt", "x.ofab"], "Did you mean 'inspect'?"),
         (["plan", "--bugdet", "4MB"], "--budget"),
     ],
@@ -209,3 +215,14 @@ def test_a_bundle_that_cannot_be_read(invoke, toy_checkpoint: Path, tmp_path: Pa
         "delta": [path, "-o", tmp_path / "x"],
     }.get(command, [])
     fails(invoke(command, path, *options), 2, "cannot be read")
+
+
+@pytest.mark.parametrize("command", [["train", "nothing.csv"], ["import", "m.pth", "--format", "pmixer"]])
+def test_a_checkpoint_that_another_command_is_making(invoke, tmp_path: Path, command: list[str]) -> None:
+    output = tmp_path / "checkpoint"
+    options = ["--interactions", "nothing.csv"] if command[0] == "import" else []
+    with output_lock(output):
+        fails(invoke(*command, *options, "-o", output), 2, "is being made by another ofa-export right now")
+    fails(invoke(*command, *options, "-o", output), 2, "There is no file nothing.csv")
+    fails(invoke(*command, *options, "-o", "-"), 2, "'-' names no file")
+    assert not list(tmp_path.iterdir())

@@ -155,7 +155,7 @@ def test_parts_and_marks_of_killed_writers_do_not_pile_up_in_a_folder(tmp_path: 
 
 def test_two_runs_at_once_in_a_folder_are_refused(tmp_path: Path, store_all: Make) -> None:
     url = str(tmp_path / "fleet")
-    refused = pytest.raises(OutputError, match="Another ofa-export is making a fleet")
+    refused = pytest.raises(OutputError, match="is being made by another ofa-export right now")
     with FleetStore(url).claimed(), refused, FleetStore(url).claimed():
         pass
     assert not (tmp_path / "fleet").exists()

@@ -24,9 +24,9 @@ FORMATS = ("pmixer", "pmixer-unmasked", "pmixer-norm-first", "pmixer-norm-last",
 class PointWise(nn.Module):
     """Two convolutions of one tap with ReLU between; the residual is the caller's affair."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv1, self.conv2 = (nn.Conv1d(WIDTH, WIDTH, kernel_size=1) for _ in range(2))
+        self.conv1, self.conv2 = (nn.Conv1d(width, width, kernel_size=1) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2(torch.relu(self.conv1(x.transpose(1, 2)))).transpose(1, 2)
@@ -35,24 +35,24 @@ class PointWise(nn.Module):
 class Pmixer(nn.Module):
     """SASRec.pytorch; `form` says which of its four forwards."""
 
-    def __init__(self, form: str, *, heads: int = HEADS) -> None:
+    def __init__(self, form: str, *, heads: int = HEADS, width: int = WIDTH) -> None:
         super().__init__()
-        self.form = form
-        self.item_emb = nn.Embedding(ITEMS + 1, WIDTH, padding_idx=0)
+        self.form, self.width = form, width
+        self.item_emb = nn.Embedding(ITEMS + 1, width, padding_idx=0)
         late = form != "pmixer"
-        self.pos_emb = nn.Embedding(T + late, WIDTH, padding_idx=0 if late else None)
-        norm = lambda: nn.LayerNorm(WIDTH, eps=1e-8)  # noqa: E731
+        self.pos_emb = nn.Embedding(T + late, width, padding_idx=0 if late else None)
+        norm = lambda: nn.LayerNorm(width, eps=1e-8)  # noqa: E731
         self.attention_layernorms = nn.ModuleList(norm() for _ in range(DEPTH))
-        self.attention_layers = nn.ModuleList(nn.MultiheadAttention(WIDTH, heads) for _ in range(DEPTH))
+        self.attention_layers = nn.ModuleList(nn.MultiheadAttention(width, heads) for _ in range(DEPTH))
         self.forward_layernorms = nn.ModuleList(norm() for _ in range(DEPTH))
-        self.forward_layers = nn.ModuleList(PointWise() for _ in range(DEPTH))
+        self.forward_layers = nn.ModuleList(PointWise(width) for _ in range(DEPTH))
         self.last_layernorm = norm()
 
     def score(self, history: list[int]) -> Tensor:
         """Scores of items 1 … n after a history of item ids, padded with 0 on the left."""
         ids = torch.tensor([[0] * (T - len(history)) + history])
         real = (ids != 0)[:, :, None]
-        x = self.item_emb(ids) * WIDTH**0.5
+        x = self.item_emb(ids) * self.width**0.5
         if self.form == "pmixer":
             x = (x + self.pos_emb(torch.arange(T))) * real
         else:
@@ -87,15 +87,15 @@ class Pmixer(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention of RecBole, with its residual and LayerNorm."""
 
-    def __init__(self, heads: int) -> None:
+    def __init__(self, heads: int, width: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.query, self.key, self.value, self.dense = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
-        self.LayerNorm = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.heads, self.width = heads, width
+        self.query, self.key, self.value, self.dense = (nn.Linear(width, width) for _ in range(4))
+        self.LayerNorm = nn.LayerNorm(width, eps=1e-12)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         heads = [layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key)]
-        logits = heads[0] @ heads[1].transpose(2, 3) / math.sqrt(WIDTH // self.heads) + mask
+        logits = heads[0] @ heads[1].transpose(2, 3) / math.sqrt(self.width // self.heads) + mask
         value = self.value(x).unflatten(2, (self.heads, -1)).transpose(1, 2)
         mixed = (logits.softmax(-1) @ value).transpose(1, 2).flatten(2)
         return self.LayerNorm(self.dense(mixed) + x)
@@ -104,10 +104,10 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """Feed-forward network of RecBole, with its residual and LayerNorm."""
 
-    def __init__(self, inner: int) -> None:
+    def __init__(self, inner: int, width: int) -> None:
         super().__init__()
-        self.dense_1, self.dense_2 = nn.Linear(WIDTH, inner), nn.Linear(inner, WIDTH)
-        self.LayerNorm = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.dense_1, self.dense_2 = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.LayerNorm = nn.LayerNorm(width, eps=1e-12)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.LayerNorm(self.dense_2(F.gelu(self.dense_1(x))) + x)
@@ -116,16 +116,16 @@ class FeedForward(nn.Module):
 class Recbole(nn.Module):
     """SASRec of RecBole: histories padded on the right, the last real position is read."""
 
-    def __init__(self, *, heads: int = HEADS, inner: int = 40) -> None:
+    def __init__(self, *, heads: int = HEADS, inner: int = 40, width: int = WIDTH) -> None:
         super().__init__()
-        self.item_embedding = nn.Embedding(ITEMS + 1, WIDTH, padding_idx=0)
-        self.position_embedding = nn.Embedding(T, WIDTH)
+        self.item_embedding = nn.Embedding(ITEMS + 1, width, padding_idx=0)
+        self.position_embedding = nn.Embedding(T, width)
         self.trm_encoder = nn.Module()
         self.trm_encoder.layer = nn.ModuleList(
-            nn.ModuleDict({"multi_head_attention": Attention(heads), "feed_forward": FeedForward(inner)})
+            nn.ModuleDict({"multi_head_attention": Attention(heads, width), "feed_forward": FeedForward(inner, width)})
             for _ in range(DEPTH)
         )
-        self.LayerNorm = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.LayerNorm = nn.LayerNorm(width, eps=1e-12)
 
     def score(self, history: list[int]) -> Tensor:
         """Scores of items 1 … n after a history of item ids."""
@@ -141,11 +141,15 @@ class Recbole(nn.Module):
 SourceModel = Pmixer | Recbole
 
 
-def source_model(name: str, *, heads: int = HEADS, inner: int = 40) -> SourceModel:
+def source_model(name: str, *, heads: int = HEADS, inner: int = 40, width: int = WIDTH) -> SourceModel:
     """A source with random weights of every kind; embeddings small, as RecBole starts them."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(11)
-        made = Recbole(heads=heads, inner=inner) if name == "recbole" else Pmixer(name, heads=heads)
+        made = (
+            Recbole(heads=heads, inner=inner, width=width)
+            if name == "recbole"
+            else Pmixer(name, heads=heads, width=width)
+        )
         for parameter in made.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
         for module in made.modules():

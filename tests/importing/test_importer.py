@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ofa_export.errors import CheckpointError, InteractionsError
+from ofa_export.importing.imported_net import PADDING
 from ofa_export.importing.importer import READERS, source_keys
 from ofa_export.importing.source import DEFAULT_HEADS
 
@@ -66,30 +67,27 @@ def test_the_first_position_tells_old_from_new(source: Any, name: str) -> None:
         assert re.search("pmixer-norm-first.*pmixer-norm-last", rejection("pmixer", dict(source.state_dict())))
 
 
-def test_rows_of_padding_that_are_not_zero_are_never_dropped_unseen(tensors: Tensors, name: str) -> None:
+@pytest.mark.parametrize("rows", [("item_emb.weight",), ("pos_emb.weight",), ("item_emb.weight", "pos_emb.weight")])
+def test_rows_of_padding_that_are_not_zero_are_never_dropped_unseen(
+    tensors: Tensors, name: str, rows: tuple[str, ...]
+) -> None:
     if name == "recbole":
+        # It masks padding, and its positions start at 0: no row of it is left out that counts.
         return
-    filled = {key: value.clone() for key, value in tensors.items()}
-    filled["item_emb.weight"][0] = 0.1
-    message = rejection(name, filled)
-    assert "two explanations" in message
-    assert "positions start at 0" in message
-    assert "padding" in message
-
-
-def narrow(tensors: Tensors, width: int) -> Tensors:
-    """Tensors of a source of another width."""
-    sizes = {16: width, 48: 3 * width}
-    return {key: torch.ones([sizes.get(size, size) for size in value.shape]) for key, value in tensors.items()}
-
-
-def test_a_width_that_is_no_multiple_of_8_names_two_that_are(name: str, tensors: Tensors) -> None:
-    narrowed = narrow(tensors, 50)
-    if name != "recbole":
-        narrowed["item_emb.weight"][0] = 0
-    if name in ("pmixer-unmasked", "pmixer-norm-first", "pmixer-norm-last"):
-        narrowed["pos_emb.weight"][0] = 0
-    assert "Train the source with 48 or 56" in rejection(name, narrowed)
+    for table in ("item_emb.weight", "pos_emb.weight"):
+        tensors[table][0] = 0.1 * (table in rows)
+    if name != "pmixer" and "item_emb.weight" in rows:
+        # How it is kept: test_scores.
+        assert READERS[name](tensors, 2).tensors[PADDING].any()
+    elif name == "pmixer" and rows == ("pos_emb.weight",):
+        assert PADDING not in READERS[name](tensors, 2).tensors
+    elif "pos_emb.weight" in rows:
+        message = rejection(name, tensors)
+        assert "two explanations" in message
+        assert "positions start at 0" in message
+        assert re.search("(they|positions) start at 1", message)
+    else:
+        assert "where positions start at 1" in rejection(name, tensors)
 
 
 def test_heads_must_divide_the_width(name: str, tensors: Tensors) -> None:

@@ -35,11 +35,11 @@ def our_scores(checkpoint: Checkpoint, history: list[int]) -> Tensor:
     return found[[row_of[str(item)] for item in range(1, len(row_of) + 1)]]
 
 
-@pytest.mark.parametrize("heads", [1, 2, 4])
+@pytest.mark.parametrize(("heads", "width"), [(1, 16), (2, 16), (4, 16), (1, 50), (2, 50), (5, 50), (3, 9)])
 def test_scores_are_those_of_the_source_for_histories_of_every_length(
-    saved_as: Callable[..., object], name: str, data: DataSet, tmp_path: Path, heads: int
+    saved_as: Callable[..., object], name: str, data: DataSet, tmp_path: Path, heads: int, width: int
 ) -> None:
-    saved = saved_as(name, heads=heads)
+    saved = saved_as(name, heads=heads, width=width)
     checkpoint = imported(saved, name, data, tmp_path, heads=heads)
     generator = torch.Generator().manual_seed(heads)
     for length in range(1, T + 1):
@@ -47,6 +47,28 @@ def test_scores_are_those_of_the_source_for_histories_of_every_length(
         expected = saved.model.score(history)
         assert torch.allclose(our_scores(checkpoint, history), expected, atol=1e-5), length
         assert expected.std() > 0.05
+    model = checkpoint.config.model
+    assert model.width % 8 == model.width % heads == 0
+    assert model.normalised_width == width
+
+
+@pytest.mark.parametrize("form", ["pmixer-unmasked", "pmixer-norm-first", "pmixer-norm-last"])
+@pytest.mark.parametrize("width", [16, 50])
+def test_padding_that_is_not_zero_is_looked_at_as_in_the_source(
+    saved_as: Callable[..., object], data: DataSet, tmp_path: Path, form: str, width: int
+) -> None:
+    saved = saved_as(form, width=width)
+    with torch.no_grad():
+        saved.model.item_emb.weight[0] = 0.1 * torch.randn(width)
+        saved.model.pos_emb.weight[0] = 0.1 * torch.randn(width)
+    without = [saved.model.score([3, 4])]
+    torch.save(saved.model.state_dict(), saved.path)
+    checkpoint = imported(saved, form, data, tmp_path)
+    for history in ([3], [3, 4], [5, 3, 9, 2, 7, 1], [5, 3, 9, 2, 7, 1, 8]):
+        assert torch.allclose(our_scores(checkpoint, history), saved.model.score(history), atol=1e-5)
+    saved.model.item_emb.weight[0] = 0
+    saved.model.pos_emb.weight[0] = 0
+    assert not torch.allclose(without[0], saved.model.score([3, 4]), atol=0.01)
 
 
 def test_another_format_of_the_same_tensors_gives_other_scores(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ofa_export.model.checkpoint import Checkpoint, checkpoint_files, files_digest
+from ofa_export.model.checkpoint import Checkpoint, checkpoint_files
+from ofa_export.model.checkpoint_folder import files_digest
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.ranking.scoring import score_histories
 

@@ -22,7 +22,7 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 
 from ofa_export.errors import CheckpointError, OutputError
-from ofa_export.model.checkpoint import CONFIG, ITEMS, VALIDATION, WEIGHTS
+from ofa_export.model.checkpoint_folder import CONFIG, ITEMS, VALIDATION, WEIGHTS
 from ofa_export.model.checkpoint_reader import load_checkpoint
 
 Arrays = dict[str, NDArray[Any]]

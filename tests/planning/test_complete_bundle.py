@@ -14,7 +14,7 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.planning.bundle_recipe import BundleRecipe
-from ofa_export.planning.complete_bundle import model_card
+from ofa_export.planning.complete_bundle import measured_complete_bundle, model_card
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.quality_curve import QualityCurve
@@ -100,6 +100,26 @@ def test_the_numbers_are_those_of_the_curve_and_the_model(checkpoint: Checkpoint
     assert "60 items x 16 dimensions, histories of 8 items" in text
     assert "for litert, int8 graphs, user group 1 of 2" in text
     assert checkpoint.sha256[:16] in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("synthetic", "on 24 synthetic histories, all items ranked, the visible history left out of the ranking"),
+        ("none", "Agreement of the rounded reference with the network as it was trained, on 24 drawn histories"),
+    ],
+)
+def test_quality_on_nobody_s_histories_is_not_called_quality_for_people(
+    checkpoint: Checkpoint, recipe: BundleRecipe, converter, store: ContentCache, kind: str, said: str
+) -> None:
+    config = checkpoint.config.model_copy(update={"training": {"validation_histories": kind}})
+    complete = measured_complete_bundle(
+        replace(checkpoint, config=config), converter=converter, group=0, recipe=recipe, store=store
+    )
+    assert complete.fields.quality.users == 0
+    assert "nobody's" in complete.fields.quality.measured_on
+    assert said in " ".join(complete.model_card.split())
+    assert "how well people are served" in " ".join(complete.model_card.split())
 
 
 def test_it_says_whether_the_history_was_ranked(checkpoint: Checkpoint) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -14,12 +15,12 @@ from safetensors.numpy import load, save
 import ofa_export
 from ofa_export.bundle.writer import BundleContents, write_bundle
 from ofa_export.errors import CheckpointError
-from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import UNBOUNDED
 from ofa_export.precision import FP32
-from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.content_cache import HEADER_SIZE, MAGIC, ContentCache
 
 
 @pytest.fixture
@@ -122,6 +123,58 @@ def test_a_damaged_entry_is_made_again(
     assert entry.read_bytes() == sound
 
 
+def test_the_digest_of_a_folder_is_that_of_its_checkpoint(folder: Path) -> None:
+    source = ExportSource(folder, group=0)
+    assert source.checkpoint_sha256 == source.checkpoint.sha256
+
+
+def test_a_checkpoint_that_changes_between_digest_and_reading_is_not_measured(folder: Path) -> None:
+    source = ExportSource(folder, group=0)
+    assert source.inputs()
+    change_weights(folder)
+    with pytest.raises(CheckpointError, match="changed while it was read"):
+        source.checkpoint  # noqa: B018 - reading it is what is tested
+
+
+@pytest.mark.parametrize("difference", ["checkpoint", "group", "precision", "selftest", "tools", "tiles", "no bundle"])
+def test_a_bundle_of_something_else_in_a_sound_entry_is_dropped(
+    folder: Path,
+    store: ContentCache,
+    recipe: BundleRecipe,
+    converter,
+    complete: BundleContents,
+    difference: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arguments = {"converter": converter, "recipe": recipe}
+    load_complete_bundle(ExportSource(folder, group=0), **arguments, store=store)
+    (entry,) = store.root.glob("*.complete")
+    sound = entry.read_bytes()
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    if difference == "checkpoint":
+        change_items(other)
+    changed = {
+        "precision": {"recipe": recipe.model_copy(update={"precision": FP32})},
+        "selftest": {"recipe": recipe.model_copy(update={"selftest": SelfTestRecipe(cases=2)})},
+        "tools": {"converter": type(converter)(version="1.1")},
+    }
+    source = ExportSource(other, group=1 if difference == "group" else 0)
+    elsewhere = ContentCache(tmp_path / "elsewhere")
+    made = load_complete_bundle(source, **(arguments | changed.get(difference, {})), store=elsewhere)
+    content = written(made, tmp_path / "foreign.ofab", tiles=17 if difference == "tiles" else 48)
+    if difference == "no bundle":
+        content = b"nonsense"
+    # Whoever puts it there knows how an entry is written: what was asked for, and a digest over all of it.
+    asked = sound[HEADER_SIZE:].partition(b"\n")[0] + b"\n"
+    entry.write_bytes(MAGIC + hashlib.sha256(asked + content).digest() + asked + content)
+    again = load_complete_bundle(ExportSource(folder, group=0), **arguments, store=store)
+    assert written(again, tmp_path / "a", tiles=48) == written(complete, tmp_path / "b", tiles=48)
+    assert entry.read_bytes() == sound
+    (record,) = caplog.records
+    assert "holds something else than was asked for; it is dropped and made again" in record.getMessage()
+
+
 @pytest.mark.parametrize(
     "name", ["config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors"]
 )
@@ -149,7 +202,7 @@ assert content_cache.__file__.startswith(sys.argv[2])
 
 
 class Told(content_cache.ContentCache):
-    def _read(self, entry):
+    def _read(self, entry, asked, fits):
         print(entry.name)
         sys.exit()
 

@@ -117,6 +117,19 @@ class WrongSoftmaxScale(TransformerBlock):
         return result / math.sqrt(self.heads) if name == "query" else result
 
 
+class SharpenedSoftmax(TransformerBlock):
+    def linear(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:
+        result = super().linear(name, x, parts)
+        return result * 1.05 if name == "query" else result
+
+
+class MaskWeakened(TransformerBlock):
+    """Takes 3 from the logits of what is masked, which leaves some of it."""
+
+    def _attend(self, x: Tensor, valid: Tensor, parts: dict[str, Tensor]) -> Tensor:
+        return attention(self, x, parts, bias=causal_bias(valid).clamp(min=-3))
+
+
 class AnotherActivation(TransformerBlock):
     def linear(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:
         result = super().linear(name, x, parts)

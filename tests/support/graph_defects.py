@@ -115,6 +115,11 @@ def transposed(model: AdaptiveRecommender) -> None:
     weight.copy_(weight.T.clone())
 
 
+def columns_swapped(model: AdaptiveRecommender) -> None:
+    weight = model.get_parameter("mapper.generators.0.out.weight")
+    weight[:, [2, 3]] = weight[:, [3, 2]]
+
+
 def four_bits(model: AdaptiveRecommender) -> None:
     weight = model.get_parameter("mapper.generators.0.out.weight")
     scale = weight.abs().amax(dim=1, keepdim=True) / 7
@@ -182,6 +187,7 @@ CONSTANTS = (
         found_by=BLOCK_0,
     ),
     GraphDefect(name="a matrix transposed", model=transposed, found_by=BLOCK_1),
+    GraphDefect(name="two columns of a matrix swapped", model=columns_swapped, precisions=SMALL, found_by=ADAPT),
     GraphDefect(name="bias of a generator dropped", model=without("mapper.generators.0.hidden.bias"), found_by=ADAPT),
     GraphDefect(
         name="bias of a block's layer dropped", model=without(f"{FIRST}.ffn_out.static.bias"), found_by=BLOCK_0
@@ -256,6 +262,7 @@ MASKS = (
         GraphDefect(name=name, model=computing_as(path, kind), found_by=found_by)
         for name, path, kind, found_by in (
             ("mask ignored", "blocks.0", broken.MaskIgnored, BLOCK_0),
+            ("mask weakened", "blocks.0", broken.MaskWeakened, BLOCK_0),
             ("padding seen by attention", "blocks.0", broken.PaddingSeen, BLOCK_0),
             ("future seen by attention", "blocks.0", broken.FutureSeen, BLOCK_0),
             ("padding left in a block's output", "blocks.0", broken.PaddingLeft, BLOCK_0),
@@ -271,6 +278,7 @@ COMPUTATIONS = tuple(
         ("activation dropped in a generator", "mapper.generators.0", broken.WithoutRelu, ADAPT),
         ("attention heads mixed", "blocks.0", broken.HeadsMixed, BLOCK_0),
         ("softmax scale wrong", "blocks.0", broken.WrongSoftmaxScale, BLOCK_0),
+        ("softmax sharpened a little", "blocks.0", broken.SharpenedSoftmax, BLOCK_0),
         ("residual dropped", "blocks.0", broken.WithoutResidual, BLOCK_0),
         ("activation replaced", "blocks.0", broken.AnotherActivation, BLOCK_0),
         ("gate threshold moved by 0.01", "controller", broken.ThresholdMoved, UNDUE),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from ofa_export.converters.registry import get_converter
 from ofa_export.errors import LoweringError
 from ofa_export.support import content_cache
-from ofa_export.support.content_cache import ContentCache, default_cache_root
+from ofa_export.support.content_cache import HEADER_SIZE, ContentCache, default_cache_root
 
 CONTENT = b"converted graphs " * 1000
 
@@ -134,6 +135,38 @@ def test_a_damaged_entry_is_reported_and_made_again(tmp_path: Path, caplog: pyte
     assert "damaged" in caplog.text
     assert get(tmp_path, maker) == CONTENT
     assert maker.calls == 2
+
+
+def test_an_entry_under_the_name_of_another_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    maker = Maker()
+    get(tmp_path, maker, "mine")
+    (mine,) = tmp_path.glob("*.graphs")
+    get(tmp_path, maker, "theirs")
+    (theirs,) = set(tmp_path.glob("*.graphs")) - {mine}
+    sound = mine.read_bytes()
+    mine.write_bytes(theirs.read_bytes())
+    get(tmp_path, maker, "mine")
+    assert maker.calls == 3
+    assert mine.read_bytes() == sound
+    (record,) = caplog.records
+    assert "something else than was asked for; it is dropped and made again" in record.getMessage()
+
+
+def test_content_that_does_not_fit_is_made_again(tmp_path: Path) -> None:
+    maker = Maker()
+    get(tmp_path, maker)
+    assert ContentCache(tmp_path).get("graphs", [], maker, fits=lambda content: content != CONTENT) == CONTENT
+    assert maker.calls == 2
+
+
+def test_a_pipe_in_the_place_of_an_entry_is_not_waited_for(tmp_path: Path) -> None:
+    maker = Maker()
+    get(tmp_path, maker)
+    (entry,) = tmp_path.glob("*.graphs")
+    entry.unlink()
+    os.mkfifo(entry)
+    assert get(tmp_path, maker) == CONTENT
+    assert entry.read_bytes()[HEADER_SIZE:].endswith(CONTENT)
 
 
 def test_an_unusable_folder_means_working_without_a_cache(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

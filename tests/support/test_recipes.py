@@ -92,7 +92,7 @@ def test_something_else_than_a_mapping(tmp_path: Path, text: str) -> None:
 def test_something_else_than_yaml(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"Recipe '.*mine.yaml' is not YAML"):
+    with pytest.raises(ConfigError, match=r"Recipe '.*mine.yaml' cannot be read: line 1\b"):
         load_recipe("train", str(path), TrainRecipe)
 
 

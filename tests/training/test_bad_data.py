@@ -42,6 +42,8 @@ ODD_KEYS = [
     "x" * 5000,
 ]
 """The first two are blank, which no reader lets through as an id."""
+UNFIT_KEYS = {"line\nbreak", "x" * 5000}
+"""What a bundle cannot call an item."""
 
 
 def trained(
@@ -111,12 +113,45 @@ def test_equal_times_are_put_in_an_order_that_the_seed_decides(tmp_path: Path, r
 
 
 def test_ids_may_hold_any_characters(tmp_path: Path, recipe_of: MakeRecipe) -> None:
-    keys = ODD_KEYS[2:]
+    users = ODD_KEYS[2:]
+    items = [key for key in users if key not in UNFIT_KEYS]
     rng = np.random.default_rng(0)
-    rows = [(user, keys[item], t) for user in keys for t, item in enumerate(rng.integers(0, len(keys), 8))]
+    rows = [(user, items[item], t) for user in users for t, item in enumerate(rng.integers(0, len(items), 8))]
     made = trained(tmp_path, rows, recipe_of(**ONE_EPOCH))
     assert set(made.item_keys) == {item for _, item, _ in rows}
-    assert made.config.training["users"] == len(keys)
+    assert made.config.training["users"] == len(users)
+
+
+def test_items_that_no_bundle_can_hold_are_refused_before_anything_is_trained(
+    tmp_path: Path, recipe_of: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [*shop(4, 8, 9), *((f"u{user}", key, 20 + user) for user in range(4) for key in UNFIT_KEYS)]
+    monkeypatch.setattr("ofa_export.training.train._run_stages", lambda *_: pytest.fail("it trained"))
+    said = refused(tmp_path, rows, recipe_of(**ONE_EPOCH), ConfigError)
+    assert said.startswith("No bundle can hold 2 items of these data. ")
+    assert "holds a newline; replace it by a blank." in said and "take 5,002 bytes; the limit is 1,024." in said
+    assert len(said) < 500
+    assert [entry.name for entry in tmp_path.iterdir()] == ["shop.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("n" * 188, "188 characters; the name of a bundle has room for 187"), ("a\udcff", "no valid")],
+)
+def test_data_whose_name_no_bundle_can_have(tmp_path: Path, recipe_of: MakeRecipe, name: str, sentence: str) -> None:
+    frame = pl.DataFrame(shop(4, 8, 9), schema=["user_id", "item_id", "timestamp"], orient="row")
+    data = DataSet(name=name, interactions=frame, recipe=EVERYTHING)
+    with pytest.raises(ConfigError, match=sentence):
+        train(
+            data,
+            recipe_of(**ONE_EPOCH),
+            tmp_path / "checkpoint",
+            seed=0,
+            resume=False,
+            force=False,
+            progress=Silent(),
+        )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("blank", ODD_KEYS[:2])

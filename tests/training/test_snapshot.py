@@ -18,12 +18,33 @@ def test_tensors_and_plain_values_come_back(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.running"]
 
 
+def test_no_bit_of_a_snapshot_changes_unseen(tmp_path: Path) -> None:
+    path = tmp_path / "1-static.done"
+    save_snapshot(path, {"weight": torch.arange(4.0), "step": 7})
+    content = path.read_bytes()
+    for at in [*range(0, len(content), 7), *range(100)]:
+        changed = bytearray(content)
+        changed[at] ^= 1 << at % 8
+        path.write_bytes(changed)
+        with pytest.raises(CheckpointError, match=r"Remove the file and go on with --resume"):
+            load_snapshot(path)
+    path.write_bytes(content)
+    assert load_snapshot(path)["step"] == 7
+
+
+def test_the_state_of_one_stage_is_not_that_of_another(tmp_path: Path) -> None:
+    save_snapshot(tmp_path / "1-static.done", {"weight": torch.ones(1)})
+    (tmp_path / "1-static.done").rename(tmp_path / "2-groups.done")
+    with pytest.raises(CheckpointError, match="damaged or not ours"):
+        load_snapshot(tmp_path / "2-groups.done")
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04"])
 def test_a_damaged_snapshot_says_how_to_go_on(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.running"
     path.write_bytes(content)
     with pytest.raises(
-        CheckpointError, match=r"x.running' is damaged or not ours. Start over with --force instead of --resume"
+        CheckpointError, match=r"x.running' is damaged or not ours. Remove the file and go on with --resume"
     ):
         load_snapshot(path)
 

@@ -206,8 +206,16 @@ def test_a_damaged_description_is_another_job(data: DataSet, recipe_of: MakeReci
 
 def test_damaged_state_is_refused(data: DataSet, recipe_of: MakeRecipe, unfinished: Path) -> None:
     (unfinished.with_name(".checkpoint.training") / "3-weights.done").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(CheckpointError, match="Start over with --force instead of --resume"):
+    with pytest.raises(CheckpointError, match="Remove the file and go on with --resume"):
         make(data, recipe_of(**NOTHING), unfinished, resume=True)
+
+
+def test_removing_damaged_state_trains_that_stage_again(data: DataSet, recipe_of: MakeRecipe, unfinished: Path) -> None:
+    (unfinished.with_name(".checkpoint.training") / "1-static.done").unlink()
+    make(data, recipe_of(**NOTHING), unfinished, resume=True)
+    again = unfinished.with_name("again")
+    make(data, recipe_of(**NOTHING), again)
+    assert contents(unfinished) == contents(again)
 
 
 def test_finished_stages_are_not_run_again(data: DataSet, recipe_of: MakeRecipe, unfinished: Path) -> None:
@@ -254,6 +262,18 @@ def test_force_replaces_nothing_but_a_checkpoint(
 def test_a_folder_that_does_not_exist(data: DataSet, recipe_of: MakeRecipe, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot be created: No such file or directory. Create '.*/none'"):
         make(data, recipe_of(**NOTHING), tmp_path / "none" / "checkpoint")
+
+
+def test_a_link_to_a_checkpoint_stays_a_link(data: DataSet, recipe_of: MakeRecipe, tmp_path: Path) -> None:
+    output = tmp_path / "latest"
+    output.symlink_to("monday")
+    with pytest.raises(OutputError, match="is a link that leads nowhere"):
+        make(data, recipe_of(**NOTHING), output)
+    for seed in (0, 1):
+        make(data, recipe_of(**NOTHING), output, seed=seed, force=True)
+        assert output.is_symlink()
+        assert load_checkpoint(tmp_path / "monday").config.training["seed"] == seed
+    assert {path.name for path in tmp_path.iterdir()} == {"latest", "monday"}
 
 
 def test_a_recipe_that_does_not_fit_leaves_nothing_behind(data: DataSet, recipe_of: MakeRecipe, tmp_path: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from content_defects import CONTENT_DEFECTS, ContentDefect
 from found import assert_found
 from graph_defects import GRAPH_DEFECTS, GraphDefect
+
+from ofa_export.converters.registry import get_converter
+from ofa_export.graphs.device import device_graphs
+from ofa_export.precision import FP32
 
 SEEDS = (2, 4, 6, 9, 30)
 """Networks with random weights whose int8 meets the 30 dB that the product promises; one in four does not."""
@@ -30,7 +35,19 @@ def case(defect: GraphDefect | ContentDefect, *values: str) -> Any:
 )
 def test_broken_graphs_are_found(workshop: Any, defect: GraphDefect, precision: str) -> None:
     graphs = defect.graphs(copy.deepcopy(workshop.checkpoint.model), candidates=25)
-    assert_found(workshop.with_graphs(graphs, precision=precision), defect)
+    report = workshop.with_graphs(graphs, precision=precision)
+    assert_found(report, defect)
+    if not defect.name.startswith("scale of one output"):
+        assert not {name for name in workshop.failed(report) if name.startswith("scales.")}
+
+
+@pytest.mark.integration
+def test_graphs_at_full_precision_under_the_name_of_int8_are_found_and_no_scale_is_blamed(workshop: Any) -> None:
+    graphs = device_graphs(workshop.checkpoint.model, candidates=25)
+    content = get_converter("torch-program").convert(graphs, precision=FP32)
+    report = workshop.report(replace(workshop.complete(), graphs=content))
+    assert {"rounding.adapt.theta_0.snr_db", "rounding.block_0.hidden.snr_db"} <= workshop.failed(report)
+    assert not {name for name in workshop.failed(report) if name.startswith("scales.")}
 
 
 @pytest.mark.parametrize("defect", [case(defect) for defect in CONTENT_DEFECTS])

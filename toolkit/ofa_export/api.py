@@ -46,6 +46,7 @@ def train(
     titles: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     start: Checkpoint | None = None,
+    validation_histories: str | None = None,
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
@@ -62,6 +63,8 @@ def train(
         columns: our name of a column (`user_id`, `item_id`, `timestamp`, `title`) -> its name in the files, or its
             number where there is no header line; those that are not named are recognised.
         start: what `import_checkpoint` made; its weights stay, and what adapts is trained on top.
+        validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
+            `none` (docs/privacy.md); None does as `start` or the recipe does, which is `real` by default.
         seed: of every random draw.
         resume: whether to go on with an unfinished run of the same data, recipe and seed.
         force: whether to replace an existing checkpoint, and to throw an unfinished run away.
@@ -82,12 +85,19 @@ def train(
     from ofa_export.data.catalogue import SOURCE_HISTORIES
     from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.model.checkpoint import Checkpoint
+    from ofa_export.model.checkpoint_folder import check_kind
     from ofa_export.training.distributed import is_first, processes
     from ofa_export.training.train import held_output, train_on_frozen_base
     from ofa_export.training.train import train as train_stages
     from ofa_export.training.train_recipe import TrainRecipe
 
     resolved = recipe if isinstance(recipe, TrainRecipe) else load_recipe("train", str(recipe), TrainRecipe)
+    kind = validation_histories
+    if kind is None and start is not None and start.config.history_kind != "real":
+        kind = start.config.history_kind
+    if kind is not None:
+        probes = resolved.probes.model_copy(update={"histories": check_kind(kind)})
+        resolved = resolved.model_copy(update={"probes": probes})
     files, run = resolved.data.resolved() if resolved.data else None, train_stages
     if start is not None:
         files = None if str(interactions) in SAMPLES else files or SOURCE_HISTORIES
@@ -115,6 +125,7 @@ def import_checkpoint(
     columns: Mapping[str, str] | None = None,
     heads: int | None = None,
     rank: int = 8,
+    validation_histories: str = "real",
     seed: int = 0,
     force: bool = False,
     progress: ProgressCallback | None = None,
@@ -132,6 +143,8 @@ def import_checkpoint(
         columns: as for `train`.
         heads: attention heads, which the tensors do not tell; None for the source's default.
         rank: of the generated weights that later training adds.
+        validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
+            `none` (docs/privacy.md).
         seed: of every random draw.
         force: whether to replace an existing checkpoint.
         progress: called with each sentence on what was assumed and what was left out, 0 and 0.
@@ -152,6 +165,7 @@ def import_checkpoint(
     from ofa_export.importing.importer import import_checkpoint as import_source
     from ofa_export.importing.source import Source
     from ofa_export.model.checkpoint import Checkpoint
+    from ofa_export.model.checkpoint_folder import check_kind
     from ofa_export.training.train import held_output
 
     with held_output(Path(output), force=force):
@@ -160,7 +174,9 @@ def import_checkpoint(
         data = load_dataset(interactions, titles=titled, recipe=recipe, columns=columns)
         keys = None if items is None else Path(items)
         source = Source(state_dict=Path(state_dict), format=format, heads=heads, items=keys, columns=columns or {})
-        made = import_source(source, data, Path(output), rank=rank, seed=seed, force=force)
+        made = import_source(
+            source, data, Path(output), rank=rank, seed=seed, kept=check_kind(validation_histories), force=force
+        )
     told = _Stages(progress or _warn)
     for sentence in (*data.reading, *made.lines):
         told.note(sentence)

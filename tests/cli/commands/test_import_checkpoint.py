@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.numpy import load_file
 
 from ofa_export.support.resources import shipped
 
@@ -94,6 +95,23 @@ def test_json_and_no_note_when_nothing_was_assumed(run_import, files: Path) -> N
     assert set(made["validation_ndcg_at_10"]) == {"popularity", "markov", "static", "adapted"}
 
 
+def kept_rows(folder: Path) -> list[list[int]]:
+    return load_file(folder / "validation_histories.safetensors")["histories"].tolist()
+
+
+def test_a_checkpoint_without_people_says_so_and_has_none_of_their_histories(run_import, files: Path) -> None:
+    assert run_import("--heads", "4").exit_code == 0
+    real = kept_rows(files / "made")
+    for kind, said in (("synthetic", "at least 5 people share"), ("none", "what the trained net ranks first")):
+        result = run_import("--heads", "4", "--force", "--validation-histories", kind)
+        assert said in " ".join(result.stderr.split())
+        made = json.loads((files / "made" / "config.json").read_text())["training"]
+        assert made["validation_histories"] == kind
+        assert len(kept_rows(files / "made")) == len(real)
+    assert [row for row in kept_rows(files / "made") if row in real and row.count(-1) < T - 1] == []
+    fails(run_import("--force", "--validation-histories", "nobody"), 2, "Valid: none, real, synthetic.")
+
+
 def test_an_unknown_format_suggests_the_nearest(run_import, files: Path) -> None:
     fails(run_import(name="recbol"), 2, "There is no format 'recbol'. Did you mean 'recbole'?", "pmixer-norm-last")
     assert not (files / "made").exists()
@@ -130,7 +148,8 @@ def test_items_that_are_not_those_of_the_interactions(run_import, invoke, files:
 
 @pytest.mark.integration
 def test_training_on_a_frozen_base(run_import, invoke, files: Path) -> None:
-    assert run_import("--heads", "2", "--rank", "2").exit_code == 0
+    """What the imported checkpoint says of people's histories counts for the trained one, too."""
+    assert run_import("--heads", "2", "--rank", "2", "--validation-histories", "none").exit_code == 0
     recipe = yaml.safe_load(shipped("export_recipes", "train", "ci.yaml").read_text())
     recipe["mapper"]["epochs"] = recipe["weights"]["epochs"] = 1
     (files / "quick.yaml").write_text(yaml.safe_dump(recipe))
@@ -138,6 +157,8 @@ def test_training_on_a_frozen_base(run_import, invoke, files: Path) -> None:
     result = invoke(*arguments, "--from", files / "made", "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["measured"]["imported"]["format"] == "recbole"
+    trained = json.loads((files / "trained" / "config.json").read_text())["training"]
+    assert trained["validation_histories"] == "none"
 
 
 def test_training_on_a_frozen_base_of_something_else(invoke, toy_checkpoint: Path, files: Path) -> None:

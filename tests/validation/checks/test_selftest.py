@@ -1,4 +1,4 @@
-"""What the made histories of a self-test find on the real runtimes: one defect at a time in a file that is sound."""
+"""What the made histories of a self-test find on the real runtimes: one defect at a time in sound files."""
 
 from __future__ import annotations
 

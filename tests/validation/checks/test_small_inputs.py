@@ -49,6 +49,22 @@ def test_another_epsilon_shows_and_the_same_one_does_not() -> None:
     model.final_norm.eps = 1e-6
     broken = run_modules(device_graphs(model, candidates=5), inputs)
     floor = Limit(limit=60, why="test")
-    failed = {found.assertion for found in compare_small_inputs(broken, sound, floor=floor) if found.status == "fail"}
-    assert failed == {"small_inputs.score.scores.snr_db"}
-    assert all(found.status == "pass" for found in compare_small_inputs(sound, sound, floor=floor))
+    usual = dict.fromkeys([(graph, output) for graph, tensors in sound.items() for output in tensors], 120.0)
+    (failed,) = [
+        each for each in compare_small_inputs(broken, sound, floor=floor, usual=usual) if each.status == "fail"
+    ]
+    assert failed.assertion == "small_inputs.score.scores.snr_db"
+    assert failed.sentence.endswith("On real histories it has 120.0 dB.")
+    assert all(found.status == "pass" for found in compare_small_inputs(sound, sound, floor=floor, usual=usual))
+
+
+def test_what_deviates_on_real_histories_too_does_not_take_small_states() -> None:
+    model = random_model(seed=3)
+    inputs = inputs_of(model)
+    sound = run_modules(device_graphs(model, candidates=5), inputs)
+    model.final_norm.weight.mul_(1.5)
+    broken = run_modules(device_graphs(model, candidates=5), inputs)
+    usual = dict.fromkeys([(graph, output) for graph, tensors in sound.items() for output in tensors], 10.0)
+    found = compare_small_inputs(broken, sound, floor=Limit(limit=60, why="test"), usual=usual)
+    (failed,) = [each for each in found if each.status == "fail"]
+    assert "it takes no small states, and the cause was not found" in failed.sentence

@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from toys import CONFIG
 
-from ofa_export.validation.checks.sweep import _wrong_kinds, sweep_findings
+from ofa_export.model.checkpoint import ValidationSet
+from ofa_export.validation.checks.sweep import agreeing_elsewhere, sweep_findings, wrong_kinds
+from ofa_export.validation.reports.coverage import coverage
 from ofa_export.validation.sweep import Sweep, Swept, block_combinations
 from ofa_export.validation.tolerance import Limit
+from ofa_export.validation.validate import CHECKS, run_checks
 
 THETA = ("adapt", "theta_0")
 FLOOR = Limit(limit=111, why="test")
@@ -33,7 +37,7 @@ def sweep(snr_db: list[float]) -> Sweep:
 def wrong(first: list[float], again: list[float] | None = None) -> dict[int, tuple[str, str]]:
     second = None if again is None else lambda _: sweep(again)
     found = sweep(first)
-    return _wrong_kinds(found, found.lengths, [THETA], FLOOR, second)
+    return wrong_kinds(found, found.lengths, [THETA], FLOOR, second)
 
 
 def test_a_kind_is_wrong_when_none_of_its_histories_agrees() -> None:
@@ -44,6 +48,13 @@ def test_a_kind_that_was_unlucky_agrees_at_a_second_look() -> None:
     first = [130, 130, 50, 130, 50, 50, 130, 130]
     assert wrong(first, again=[50.0] * 7 + [130.0]) == {}
     assert wrong(first, again=[50.0] * 8) == {3: THETA}
+
+
+def test_a_kind_is_the_cause_only_where_all_others_agree() -> None:
+    one = sweep([130, 130, 50, 50, 50, 130, 130, 130])
+    assert agreeing_elsewhere(one, one.lengths, {2: THETA}, FLOOR) == pytest.approx(5 / 6)
+    all_of_them = sweep([50.0] * 8)
+    assert agreeing_elsewhere(all_of_them, all_of_them.lengths, dict.fromkeys((1, 2, 3, 4), THETA), FLOOR) == 0
 
 
 def test_all_combinations_of_few_blocks_and_the_telling_ones_of_many() -> None:
@@ -77,3 +88,33 @@ def test_a_recipe_without_the_limit_makes_no_histories(workshop: Any) -> None:
     assert covered.text.startswith("Covered by 38 histories and ")
     assert "8 of 8 lengths, 60 of 60 items in histories and 60 as candidates, each in 25 of 25 places" in covered.text
     assert "4 of 4 combinations of blocks" in covered.text
+
+
+@pytest.mark.integration
+def test_a_checkpoint_without_histories_is_held_to_made_ones_in_everything_but_rankings(workshop: Any) -> None:
+    contents = workshop.complete()
+    none = ValidationSet(
+        histories=np.zeros((0, CONFIG.history_length), np.int32),
+        targets=np.zeros(0, np.int32),
+        user_groups=np.zeros(0, np.int32),
+    )
+    bare = replace(workshop, checkpoint=replace(workshop.checkpoint, validation=none))
+    with bare.comparison(contents) as comparison:
+        checks = (
+            "contract",
+            "load",
+            "rounding",
+            "weight scales",
+            "small inputs",
+            "sweep",
+            "sessions",
+            "scores",
+            "ranking",
+        )
+        chosen = [replace(check, needs=None) for check in CHECKS if check.name in checks]
+        outcome = run_checks(comparison, chosen)
+        covered = coverage(comparison)
+    groups = {finding.group for finding in outcome.findings}
+    assert all(finding.status == "pass" for finding in outcome.findings)
+    assert {"rounding", "scales", "small_inputs", "sweep", "session"} <= groups and "ranking" not in groups
+    assert (covered.real_histories, covered.lengths, covered.history_items) == (0, 8, 60)

@@ -9,8 +9,10 @@ from toys import random_model
 
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.validation.checks.weight_scales import scale_errors
+from ofa_export.validation.checks.weight_scales import compare_scales, scale_errors
+from ofa_export.validation.finding import Finding
 from ofa_export.validation.reference import Reference, run_modules, run_reference
+from ofa_export.validation.tolerance import Limit
 
 ROWS = np.random.default_rng(0).integers(0, 60, (100, 8)).astype(np.int32)
 
@@ -42,6 +44,35 @@ def test_a_wrong_scale_is_measured_and_explains_more_than_any_other(
     assert (worst.layer, int(worst.explained.argmax())) == ("mapper.extractor.mix", 3)
     assert worst.error[3] == pytest.approx(0.02, rel=0.2)
     assert 0 < worst.certain[3] < 0.02
+
+
+def finding(changed: AdaptiveRecommender, model: AdaptiveRecommender, reference: Reference, graph: int) -> Finding:
+    sound, broken = (device_graphs(each, candidates=5)[graph] for each in (model, changed))
+    name = sound.spec.name
+    inputs, expected = reference.inputs[name], reference.outputs[name]
+    outputs = run_modules([broken], reference.inputs)[name]
+    return compare_scales(sound, sound, inputs, outputs, expected, limit=Limit(limit=0.0025, why="test"))
+
+
+def test_a_scale_with_which_the_deviation_goes_away_is_the_cause(
+    model: AdaptiveRecommender, reference: Reference
+) -> None:
+    changed = copy.deepcopy(model)
+    changed.blocks[1].linears["ffn_in"].static.weight[5] *= 1.01
+    found = finding(changed, model, reference, graph=2)
+    assert (found.assertion, found.status) == ("scales.block_1.error_share", "fail")
+    assert "output 5 of block.linears.ffn_in.static, by +1.00%" in found.sentence
+    assert "deviates by 100% less" in found.sentence and "this scale is the cause" in found.sentence
+
+
+def test_a_suspicious_scale_with_which_the_deviation_stays_is_not_the_cause(
+    model: AdaptiveRecommender, reference: Reference
+) -> None:
+    changed = copy.deepcopy(model)
+    changed.blocks[0].linears["ffn_out"].static.bias.zero_()
+    found = finding(changed, model, reference, graph=1)
+    assert (found.status, found.measured) == ("pass", 0)
+    assert "This scale is not the cause, which was not found." in found.sentence
 
 
 def test_nothing_is_certain_where_nothing_is_wrong(model: AdaptiveRecommender, reference: Reference) -> None:

@@ -36,6 +36,7 @@ def test_everything_that_was_measured_is_shown(full: Report) -> None:
         "990,000 bytes of a budget of",
         "40 of 160 tiles",
         "NDCG@10 0.1000 expected",
+        "3,100 of 3,145 items in histories",
         "adapt.layer_0",
         "All 20 layers as a table",
         "4 scores of 214 sessions",

@@ -15,7 +15,9 @@ from ofa_export.contract import GraphSpec, TensorSpec
 from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.adaptive_layers import AdaptiveLayerNorm, AdaptiveLinear
+from ofa_export.model.blocks.history_embedding import with_padding
 from ofa_export.model.blocks.masks import valid_positions
+from ofa_export.model.blocks.padded_norm import normalised
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.reductions.without_adaptation import without_adaptation
 from ofa_export.validation.deviation import deviation
@@ -57,10 +59,12 @@ class StaticLayerNorm(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         assert isinstance(layer, AdaptiveLayerNorm)
-        self.gain, self.bias, self.epsilon = layer.gain, layer.bias, layer.epsilon
+        self.gain, self.bias, self.epsilon, self.unpadded = layer.gain, layer.bias, layer.epsilon, layer.unpadded
 
     def forward(self, x: Tensor, gain: Tensor) -> Tensor:
         """Normalise over the last dimension; `gain` is not looked at."""
+        if self.unpadded < x.shape[-1]:
+            return normalised(x, self.unpadded, epsilon=self.epsilon) * self.gain + self.bias
         return F.layer_norm(x, (x.shape[-1],), self.gain, self.bias, self.epsilon)
 
 
@@ -77,7 +81,7 @@ class StaticNet(nn.Module):
         made = without_adaptation(model)
         items, width = table.shape
         self.table = nn.Embedding(items, width, _weight=table.detach().clone())
-        self.position, self.embedding = made.position, made.embedding
+        self.position, self.embedding, self.padding = made.position, made.embedding, made.padding
         self.blocks, self.final_norm = nn.ModuleList(_static(block) for block in made.blocks), made.final_norm
         self.scores = nn.Linear(width, items, bias=False)
         self.scores.weight = self.table.weight
@@ -94,7 +98,8 @@ class StaticNet(nn.Module):
             scores [1, V].
         """
         valid = valid_positions(length, history.shape[1])
-        x = self.embedding(self.table(history) * valid[:, :, None], self.position, valid) * valid[:, :, None]
+        embedded = self.embedding(self.table(history) * valid[:, :, None], self.position, valid)
+        x = with_padding(embedded, valid, self.padding)
         theta = x.new_zeros(1, self.theta_size)
         for block in self.blocks:
             x = block(x, valid, theta)

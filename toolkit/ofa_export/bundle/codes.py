@@ -10,7 +10,8 @@ with the clip c = 3 and the exponent a = 0.7. When the k most significant bits a
 
 The eight tables lie behind each other in one array of 510 float32: table_k starts at element 2^k - 2. An entry is the
 mean of the normalised values z in its cell; in a cell that no value falls into, the inverse of the code at the cell's
-centre. A block of zeros has rms 0, and so decodes to 0.
+centre. Dimensions that are zero in every item are padding, and count neither for rms nor for the tables. A block of
+zeros has rms 0, and so decodes to 0.
 
 Codes are the same on every processor: a value is compared with the 255 borders between codes, which are computed in
 decimal arithmetic. The power function of a processor's own library may differ in the last digit.
@@ -101,7 +102,8 @@ def encode(
     _check_table(table, sizes)
     if not (0 < clip <= 100 and 0.1 <= exponent <= 1):
         raise ConfigError(f"The code needs 0 < clip <= 100 and 0.1 <= exponent <= 1, not {clip} and {exponent}.")
-    rms = _block_rms(table, sizes)
+    real: NDArray[np.bool_] = np.asarray(table.any(axis=0))
+    rms = _block_rms(table, sizes, real)
     codes = np.empty(table.shape, np.uint8)
     counts, sums = np.zeros(2**PLANES, np.int64), np.zeros(2**PLANES)
     groups = np.repeat(np.arange(len(sizes)), sizes)
@@ -110,7 +112,7 @@ def encode(
         scale = np.repeat(rms[groups[rows]], BLOCK_WIDTH, axis=1)
         normal = np.divide(table[rows], scale, out=np.zeros(scale.shape), where=scale > 0, dtype=np.float64)
         found = np.searchsorted(borders, normal, side="right").astype(np.uint8)
-        codes[rows], used = found, scale > 0
+        codes[rows], used = found, (scale > 0) & real
         counts += np.bincount(found[used], minlength=2**PLANES)
         sums += np.bincount(found[used], weights=normal[used], minlength=2**PLANES)
     return EncodedTable(codes=codes, rms=rms, book=_fit(counts, sums, clip, exponent), group_sizes=sizes)
@@ -146,13 +148,14 @@ def products_are_finite(rms: NDArray[np.float32], values: NDArray[np.float32]) -
         return bool(np.isfinite(rms.max() * np.abs(values).max()))
 
 
-def _block_rms(table: NDArray[np.float32], sizes: NDArray[np.int64]) -> NDArray[np.float32]:
+def _block_rms(table: NDArray[np.float32], sizes: NDArray[np.int64], real: NDArray[np.bool_]) -> NDArray[np.float32]:
     energy = np.empty((len(table), table.shape[1] // BLOCK_WIDTH))
     for rows in row_pieces(len(table)):
         values = table[rows].astype(np.float64)
         energy[rows] = np.square(values).reshape(len(values), -1, BLOCK_WIDTH).sum(axis=2)
     of_groups = np.add.reduceat(energy, np.cumsum(sizes) - sizes, axis=0)
-    rms: NDArray[np.float32] = np.sqrt(of_groups / (BLOCK_WIDTH * sizes[:, None])).astype(np.float32)
+    values_of_item = np.maximum(real.reshape(-1, BLOCK_WIDTH).sum(axis=1), 1)
+    rms: NDArray[np.float32] = np.sqrt(of_groups / (values_of_item * sizes[:, None])).astype(np.float32)
     return rms
 
 

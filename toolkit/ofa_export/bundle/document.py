@@ -30,7 +30,10 @@ OrderName = Literal["planes", "peel", "magnitude"]
 MAX_TILES = 2**16
 """A tile index is a uint16."""
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+MAX_NAME = 200
+"""Characters of a name in a document."""
+
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 Bytes = Annotated[int, Field(ge=0, lt=2**40)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)]

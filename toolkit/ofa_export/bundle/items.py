@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,11 @@ from ofa_export.errors import LONGEST_NAME, BundleError, ConfigError, HistoryErr
 ENTRY = "items.bin"
 MAX_ITEM_BYTES = 1024
 ITEMS_AT_ONCE = 2**14
+MAX_QUOTED = 40
+"""Characters of a key in a sentence."""
+
+SHOWN = 3
+"""Items that a sentence names."""
 
 _HEADER = struct.Struct("<4sIII")
 _MAGIC = b"OFAI"
@@ -147,6 +152,28 @@ def items_entry(keys: Sequence[str], titles: Sequence[str]) -> bytes:
     return _HEADER.pack(_MAGIC, _VERSION, len(keys), total) + b"".join([*parts, stream.flush()])
 
 
+def check_items(keys: Iterable[str], titles: Iterable[str]) -> None:
+    """Refuse items that no bundle can hold, before a model is trained that can never be shipped.
+
+    Args:
+        keys: `[V]`.
+        titles: `[V]`.
+
+    Raises:
+        ConfigError: some cannot be written to a bundle; the sentence counts them and shows the first.
+    """
+    problems = []
+    for row, (key, title) in enumerate(zip(keys, titles, strict=True)):
+        try:
+            _item_bytes(row, key, title)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        count = "1 item" if len(problems) == 1 else f"{len(problems):,} items"
+        shown = " ".join(problems[:SHOWN]) + (f" And {len(problems) - SHOWN:,} more." if len(problems) > SHOWN else "")
+        raise ConfigError(f"No bundle can hold {count} of these data. {shown} Correct the ids of items, or the titles.")
+
+
 def check_header(data: memoryview | bytes, *, items: int) -> int:
     """Check what can be checked without the text, which takes a second to read for a million items.
 
@@ -176,18 +203,17 @@ def check_header(data: memoryview | bytes, *, items: int) -> int:
 
 def _item_bytes(row: int, key: str, title: str) -> int:
     """Return bytes that an item takes in the text; a ConfigError where it cannot be written."""
+    shown = f"{key[:MAX_QUOTED]!r} (row {row})"
     if not key:
         raise ConfigError(f"The item of row {row} has an empty key.")
     if "\n" in key or "\n" in title:
-        raise ConfigError(f"The key or title of item {key!r} (row {row}) holds a newline; replace it by a blank.")
+        raise ConfigError(f"The key or title of item {shown} holds a newline; replace it by a blank.")
     try:
         size = len(key.encode()) + len(title.encode()) + 2
     except UnicodeEncodeError as error:
-        raise ConfigError(f"The key or title of item {key!r} (row {row}) is not valid text: {error.reason}.") from error
+        raise ConfigError(f"The key or title of item {shown} is not valid text: {error.reason}.") from error
     if size > MAX_ITEM_BYTES:
-        raise ConfigError(
-            f"Key and title of item {key[:40]!r} (row {row}) take {size:,} bytes; the limit is {MAX_ITEM_BYTES:,}."
-        )
+        raise ConfigError(f"Key and title of item {shown} take {size:,} bytes; the limit is {MAX_ITEM_BYTES:,}.")
     return size
 
 

@@ -108,6 +108,9 @@ class EmbeddingLayout(FiniteModel):
         return self
 
 
+MADE_HISTORIES = "made histories, which are nobody's: MODEL_CARD.md says what that means"
+
+
 class TilesQuality(FiniteModel):
     """NDCG@10 with the first `tiles` tiles only."""
 
@@ -138,10 +141,15 @@ class NdcgAt10(FiniteModel):
 
 
 class Quality(FiniteModel):
-    """Quality by tiles, measured on the validation histories of `users` users."""
+    """Quality by tiles, measured on the validation histories of `users` users; 0 where those were nobody's."""
 
     ndcg_at_10: NdcgAt10
     users: Bytes
+
+    @property
+    def measured_on(self) -> str:
+        """What the quality was measured on, in words."""
+        return f"{self.users:,} validation histories" if self.users else MADE_HISTORIES
 
 
 class Ranking(FiniteModel):

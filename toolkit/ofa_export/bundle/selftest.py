@@ -1,4 +1,6 @@
-"""`selftest.bin`: real histories with the outputs of the reference, by which a phone checks itself and its bundle.
+"""`selftest.bin`: made histories with the outputs of the reference, by which a phone checks itself and its bundle.
+
+Nobody has these histories: `ofa_export.planning.make_selftest` draws them.
 
 A safetensors file (8 bytes header length, JSON header, tensors), independent of the budget. With S cases, M tile items:
 

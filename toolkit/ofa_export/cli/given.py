@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ofa_export.data.data_recipe import SAMPLE_NAMES
 from ofa_export.errors import CheckpointError, InteractionsError, UnknownNameError
-from ofa_export.model.checkpoint_folder import check_folder
+from ofa_export.model.checkpoint_folder import check_folder, check_kind
 
 
 def check_checkpoints(*folders: Path | None) -> None:
@@ -25,6 +25,19 @@ def check_checkpoints(*folders: Path | None) -> None:
     for folder in folders:
         if folder is not None:
             check_folder(folder)
+
+
+def check_history_kind(kind: str | None) -> None:
+    """Refuse validation histories of a kind that there is not.
+
+    Args:
+        kind: as given; None where the option was left out.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if kind is not None:
+        check_kind(kind)
 
 
 def check_interactions(name_or_path: str | None, *, others: Sequence[Path | None] = ()) -> None:

@@ -72,7 +72,7 @@ def title_sentence(titles: Mapping[str, str], item_keys: Iterable[str]) -> tuple
     found = sum(1 for key in keys if key in titles)
     if not found:
         raise InteractionsError(
-            f"None of the titles is that of an item. They are for {', '.join(map(quoted, list(titles)[:3]))}, items "
+            f"No item has one of the titles. They are for {', '.join(map(quoted, list(titles)[:3]))}, items "
             f"are called {', '.join(map(quoted, keys[:3]))}. "
             "Give ids as the interactions have them, or leave out --titles."
         )

@@ -14,6 +14,7 @@ from ofa_export.bundle.document import Bytes, Digest, Name, first_problem
 from ofa_export.bundle.manifest import Count, Score
 from ofa_export.errors import FleetError
 from ofa_export.support.frozen_model import FiniteModel
+from ofa_export.support.plain_values import TextError, read_json
 
 VERSION: Literal["2.0"] = "2.0"
 
@@ -86,11 +87,13 @@ class FleetIndex(FiniteModel):
             FleetError: it is of another version, or damaged.
         """
         try:
+            read_json(data)
             return cls.model_validate_json(data)
-        except ValidationError as error:
+        except (TextError, ValidationError) as error:
+            problem = first_problem(error) if isinstance(error, ValidationError) else f"{error}."
             raise FleetError(
-                f"fleet.json is damaged or of another version: {first_problem(error)} Have it made again: the same "
-                "`fleet` command with --force replaces it."
+                f"fleet.json is damaged or of another version: {problem} Have it made again: the same `fleet` command "
+                "with --force replaces it."
             ) from error
 
     def names(self) -> tuple[str, ...]:

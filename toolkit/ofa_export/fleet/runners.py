@@ -104,7 +104,11 @@ def ray_runner(address: str) -> Iterator[Runner]:
 def _run_on_ray(function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
     import ray
 
-    remote: Any = ray.remote(max_retries=DEATHS)(function)
+    def call(task: T) -> R:
+        # Ray takes a function, and nothing else that can be called.
+        return function(task)
+
+    remote: Any = ray.remote(max_retries=DEATHS)(call)
     waiting = [remote.remote(task) for task in tasks]
     while waiting:
         done, waiting = ray.wait(waiting)

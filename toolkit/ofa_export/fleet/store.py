@@ -23,7 +23,7 @@ from ofa_export.bundle.document import Entry
 from ofa_export.bundle.manifest import Manifest
 from ofa_export.errors import FleetError, OutputError, RejectedError, StoreError
 from ofa_export.fleet.index import FleetBundle, FleetIndex
-from ofa_export.fleet.url_folder import LOCK, UrlFolder
+from ofa_export.fleet.url_folder import UrlFolder
 
 INDEX, PLAN = "fleet.json", "plan.json"
 ENTRIES, BUNDLES = "entries", "bundles"
@@ -34,6 +34,7 @@ LONGEST_RUN = timedelta(days=2)
 _STAMP = "%Y%m%dT%H%M%SZ"
 _MARK = re.compile(r"\.ofa-run-(\d{8}T\d{6}Z)-[0-9a-f]{16}")
 _PART = re.compile(r"\.ofa-.*\.part")
+_LOCK = f".{INDEX}.lock"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -104,7 +105,7 @@ class FleetStore:
 
     def is_free(self) -> bool:
         """Tell whether there is nothing but what a command left that was killed while it planned."""
-        left = (name == LOCK or _MARK.fullmatch(name) or _PART.fullmatch(name) for name in self._folder.files())
+        left = (name == _LOCK or _MARK.fullmatch(name) or _PART.fullmatch(name) for name in self._folder.files())
         return all(left)
 
     @contextmanager
@@ -121,7 +122,7 @@ class FleetStore:
         mark = f".ofa-run-{datetime.now(UTC).strftime(_STAMP)}-{secrets.token_hex(8)}"
         with ExitStack() as stack:
             stack.enter_context(self._folder.leaving_no_empty_folders())
-            stack.enter_context(self._folder.locked())
+            stack.enter_context(self._folder.locked(INDEX))
             self._folder.write(mark, mark.encode())
             # Whoever may write need not have the right to remove, and needs it at the end.
             self._folder.remove(mark)

@@ -9,26 +9,24 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import fsspec
-from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from ofa_export.bundle.archive import Buffer
-from ofa_export.errors import ConfigError, MissingToolError, OfaExportError, OutputError, StoreError
+from ofa_export.errors import ConfigError, MissingToolError, OfaExportError, StoreError
 from ofa_export.support.atomic import atomic_write
+from ofa_export.support.output import output_lock
 
 ANSWER_S = 60.0
 """Seconds that a store may take for a small answer, where its package can be told so (S3, HTTP, Google, Azure)."""
 
 MAX_REASON = 300
 """Characters that are quoted of what another package says."""
-
-LOCK = ".ofa-fleet.lock"
 
 PACKAGES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}
 """Distributions that are not called as the module that fsspec misses."""
@@ -164,30 +162,14 @@ class UrlFolder:
                     folder.rmdir()
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other commands out of a local folder; elsewhere nothing is locked, as a killed command would bar all.
+    def locked(self, name: str) -> Iterator[None]:
+        """Keep other commands from making a local file; elsewhere nothing is locked, as a killed command would bar all.
 
         Raises:
-            OutputError: another command is at work here.
+            OutputError: another command is making it.
         """
-        if not self.is_local:
+        with output_lock(Path(self._path(name))) if self.is_local else nullcontext():
             yield
-            return
-        lock = FileLock(f"{self._root}/{LOCK}", timeout=0)
-        with self._refusals("written"):
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise OutputError(
-                    f"Another ofa-export is making a fleet in '{self.shown}' right now: wait for it, or choose another "
-                    "place."
-                ) from error
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                Path(lock.lock_file).unlink()
-            lock.release()
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ofa_export.contract import GraphSpec, device_contract
+from ofa_export.model.blocks.history_embedding import with_padding
 from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.network import AdaptiveRecommender
 
@@ -22,13 +23,14 @@ class AdaptGraph(nn.Module):
         super().__init__()
         self.embedding = model.embedding
         self.position = model.position
+        self.padding = model.padding
         self.controller = model.controller
         self.mapper = model.mapper
 
     def forward(self, history: Tensor, length: Tensor) -> tuple[Tensor, ...]:
         """[1, T, d], [1] -> hidden [1, T, d], gates [1, L], keep_logits [1, L, 2], theta_0 … theta_{L-1} [1, P]."""
         valid = valid_positions(length, history.shape[1])
-        hidden = self.embedding(history, self.position, valid) * valid[:, :, None]
+        hidden = with_padding(self.embedding(history, self.position, valid), valid, self.padding)
         keep_logits = self.controller(hidden, valid)
         return hidden, self.controller.decide(keep_logits), keep_logits, *self.mapper(hidden, valid, keep_logits)
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 from torch import Tensor
+from torch.nn import functional as F
 
 from ofa_export.errors import CheckpointError
 from ofa_export.model.config import BLOCK_WIDTH, BackboneName, ModelConfig
+
+PADDING = "padding"
+"""Name of the tensor that stands at positions before the history, in nets that look at these."""
+
+Pad = Callable[[Tensor], Tensor]
+"""Pads the last dimension of a tensor with zeros."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +32,7 @@ class ImportedNet:
         position: [T, d].
         inner_width: of the feed-forward networks, None where the backbone has no choice.
         tensors: the rest, by the names of our state dict.
+        unpadded_width: the source's width where the tensors are padded to another, else None.
     """
 
     backbone: BackboneName
@@ -33,6 +42,7 @@ class ImportedNet:
     position: Tensor
     tensors: Mapping[str, Tensor]
     inner_width: int | None = None
+    unpadded_width: int | None = None
 
     def config(self, *, rank: int, item_groups: int) -> ModelConfig:
         """Return the sizes of the model that will hold it.
@@ -45,12 +55,6 @@ class ImportedNet:
             CheckpointError: a size is one that this package has no model for.
         """
         items, width = self.table.shape
-        if width % BLOCK_WIDTH:
-            raise CheckpointError(
-                f"The source's embeddings have {width} dimensions, and the tiles of a bundle hold {BLOCK_WIDTH} each. "
-                f"Train the source with {width - width % BLOCK_WIDTH or BLOCK_WIDTH} or "
-                f"{width - width % BLOCK_WIDTH + BLOCK_WIDTH}: padding would change its LayerNorms and its scores."
-            )
         try:
             return ModelConfig(
                 items=items,
@@ -62,6 +66,8 @@ class ImportedNet:
                 item_groups=min(item_groups, items),
                 backbone=self.backbone,
                 inner_width=self.inner_width,
+                unpadded_width=self.unpadded_width,
+                padding_vector=PADDING in self.tensors,
             )
         except ValidationError as error:
             problems = "; ".join(
@@ -69,3 +75,46 @@ class ImportedNet:
                 for item in error.errors()
             )
             raise CheckpointError(f"The source has sizes that no checkpoint can have: {problems}.") from error
+
+    def padded(self) -> ImportedNet:
+        """Return the same net with the width of its vectors padded to the next one that tiles and heads divide.
+
+        Padded dimensions are zero in every tensor, and normalisations leave them out (`model.blocks.padded_norm`), so
+        nothing reads them. Each head is padded by itself; the query takes what the larger width would make of the
+        attention's scale.
+        """
+        width = self.table.shape[1]
+        step = math.lcm(BLOCK_WIDTH, self.heads)
+        padded = -(-width // step) * step
+        if padded == width:
+            return self
+        heads, extra = self.heads, padded - width
+
+        def side_by_side(value: Tensor) -> Tensor:
+            """Pad the last dimension, which is that of the heads."""
+            apart = value.reshape(*value.shape[:-1], heads, -1)
+            return F.pad(apart, (0, extra // heads)).flatten(-2)
+
+        def last(value: Tensor) -> Tensor:
+            return F.pad(value, (0, extra))
+
+        def inner(value: Tensor) -> Tensor:
+            return last(value) if self.inner_width is None else value
+
+        pads: dict[str, tuple[Pad, Pad]] = {
+            "query": (side_by_side, last),
+            "key": (side_by_side, last),
+            "value": (side_by_side, last),
+            "out": (last, side_by_side),
+            "ffn_in": (inner, last),
+            "ffn_out": (last, inner),
+        }
+        made = {}
+        for name, value in self.tensors.items():
+            layer = name.split(".linears.")[-1].split(".")[0]
+            outputs, inputs = pads.get(layer, (last, last))
+            # Rows are outputs, columns inputs; a bias has outputs alone.
+            made[name] = outputs(value) if value.ndim == 1 else outputs(inputs(value).T).T
+            if layer == "query":
+                made[name] = made[name] * math.sqrt(padded / width)
+        return replace(self, table=last(self.table), position=last(self.position), tensors=made, unpadded_width=width)

@@ -23,12 +23,19 @@ from ofa_export.data.summary import order_sentence, summary, title_sentence
 from ofa_export.data.tables import as_text, collect, open_table
 from ofa_export.errors import CheckpointError, ConfigError, InteractionsError
 from ofa_export.importing.foreign_files import foreign_model
-from ofa_export.importing.imported_net import ImportedNet
+from ofa_export.importing.imported_net import PADDING, ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
 from ofa_export.importing.state_dict import read_state_dict
-from ofa_export.model.checkpoint import Checkpoint, CheckpointConfig, DataCard, ValidationSet, checkpoint_files
+from ofa_export.model.checkpoint import (
+    Checkpoint,
+    CheckpointConfig,
+    DataCard,
+    ValidationSet,
+    checkpoint_files,
+)
+from ofa_export.model.checkpoint_folder import HistoryKind
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
@@ -38,7 +45,12 @@ from ofa_export.support.output import check_checkpoint_output
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.imported_base import IMPORTED
+from ofa_export.training.kept_histories import SAID, kept_histories
+from ofa_export.training.train import check_bundles
 from ofa_export.training.training_loop import stage_seed
+
+READS_PADDING = ("query.basis.weight", "key.basis.weight", "value.basis.weight", "ffn_in.basis.weight")
+"""Layers of what is trained later that may read the vectors of items, padded dimensions included."""
 
 VALIDATION = 1000
 ITEM_GROUPS = 20
@@ -60,7 +72,14 @@ class Imported:
 
 
 def import_checkpoint(
-    source: Source, data: DataSet, output: Path, *, rank: int = 8, seed: int = 0, force: bool = False
+    source: Source,
+    data: DataSet,
+    output: Path,
+    *,
+    rank: int = 8,
+    seed: int = 0,
+    kept: HistoryKind = "real",
+    force: bool = False,
 ) -> Imported:
     """Write a checkpoint that scores as its source does, and from which the remaining stages can be trained.
 
@@ -72,6 +91,7 @@ def import_checkpoint(
         output: folder of the checkpoint.
         rank: r of the generated weights that later training adds.
         seed: of the draws: ties, validation histories, and the start of what is trained later.
+        kept: what validation histories the checkpoint keeps; see `training.kept_histories`.
         force: replace an existing checkpoint.
 
     Returns:
@@ -98,22 +118,31 @@ def import_checkpoint(
     net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
+    if PADDING in net.tensors:
+        notes.append(
+            "Row 0 of the embeddings, which stands for padding, is not zero; it is kept, because the source looks at "
+            "it wherever a history is padded. If positions start at 0 in your code, as in the published form of "
+            "SASRec.pytorch, set row 0 of 'item_emb.weight' to zero and give --format pmixer instead."
+        )
+    net = net.padded()
     keys = source_keys(len(net.table), source.items, columns=source.columns)
     frame, dropped = known_interactions(data.interactions.lazy().collect(), keys)
     part = build_histories(frame, recipe=data.recipe, seed=seed)
     histories = over_catalogue(part, by_popularity(part, keys))
+    check_bundles(data, histories.item_keys)
     titles = title_sentence(data.titles, keys)
     config = net.config(rank=rank, item_groups=ITEM_GROUPS)
     with one_torch_thread():
         model = neutral_network(config, net, _row_order(keys, histories), seed=seed)
-        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), seed=seed)
+        checkpoint = _checkpoint(model, histories, data, _provenance(source, heads), kept=kept, seed=seed)
     with atomic_folder(output) as folder:
         for name, content in checkpoint_files(checkpoint).items():
             (folder / name).write_bytes(content)
     order = order_sentence(histories, data.recipe, coarse_times=data.coarse_times)
+    said = () if kept == "real" else (SAID[kept],)
     return Imported(
         checkpoint=checkpoint,
-        notes=(*notes, *dropped, *(order if data.coarse_times else ())),
+        notes=(*notes, *dropped, *said, *(order if data.coarse_times else ())),
         lines=(*summary(part, data.recipe), *titles, *(() if data.coarse_times else order)),
     )
 
@@ -135,6 +164,9 @@ def neutral_network(
     for name, value in model.state_dict().items():
         # A generator starts at zero; without the history the controller's logits are those of its bias.
         value.copy_(torch.zeros_like(value) if name == "controller.head_out.weight" else tensors.get(name, value))
+        if name.endswith(READS_PADDING):
+            # What a device decodes of padded dimensions is not quite zero.
+            value[:, config.normalised_width :] = 0
     return model
 
 
@@ -153,7 +185,13 @@ def _provenance(source: Source, heads: int) -> dict[str, Any]:
 
 
 def _checkpoint(
-    model: AdaptiveRecommender, histories: Histories, data: DataSet, provenance: dict[str, Any], *, seed: int
+    model: AdaptiveRecommender,
+    histories: Histories,
+    data: DataSet,
+    provenance: dict[str, Any],
+    *,
+    kept: HistoryKind,
+    seed: int,
 ) -> Checkpoint:
     config = model.config
     validation = _validation(histories, config, seed=seed)
@@ -167,6 +205,7 @@ def _checkpoint(
         "interactions": len(histories.rows),
         "measured": {IMPORTED: provenance},
         "probe_ndcg_at_10": {**baseline_quality(histories, validation), "static": quality, "adapted": quality},
+        "validation_histories": kept,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
     card = DataCard(
@@ -183,7 +222,14 @@ def _checkpoint(
         centroids=np.zeros((1, config.width), np.float32),
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept_histories(
+            kept,
+            validation,
+            histories,
+            model,
+            user_groups=np.zeros(histories.users, np.int32),
+            seed=stage_seed(seed, "kept"),
+        ),
     )
 
 

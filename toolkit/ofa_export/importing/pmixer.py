@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
 from ofa_export.errors import CheckpointError
-from ofa_export.importing.imported_net import ImportedNet
+from ofa_export.importing.imported_net import PADDING, ImportedNet
 from ofa_export.importing.source_tensors import SourceTensors
 from ofa_export.model.config import BackboneName
 
@@ -38,9 +40,9 @@ def read_published(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
         raise CheckpointError(
             "Row 0 of 'item_emb.weight' and of 'pos_emb.weight' are not zero, which has two explanations, and their "
             "scores differ. Either positions start at 0, as in the published form of SASRec.pytorch, which never looks "
-            "at row 0 of 'item_emb.weight': set it to zero, save the tensors again and give --format pmixer. Or "
-            "positions start at 1, and the code never set its padding to zero and looks at it wherever a history is "
-            "padded: such a model is not read."
+            "at row 0 of 'item_emb.weight': set that row to zero, save the tensors again and give --format pmixer. Or "
+            "positions start at 1, as in the newer code, which looks at both rows wherever a history is padded: give "
+            "--format pmixer-norm-first, pmixer-norm-last or pmixer-unmasked, which keep them."
         )
     return _read(source, "pmixer-sasrec", position, heads)
 
@@ -48,33 +50,38 @@ def read_published(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
 def read_unmasked(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
     """Return the form with positions from 1, no mask over padding, and no option --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-unmasked")
-    return _read(source, "pmixer-sasrec-unmasked", _positions_from_one(source), heads)
+    return _read_late(source, "pmixer-sasrec-unmasked", heads)
 
 
 def read_norm_first(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
     """Return the newest form, trained with --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-norm-first")
-    return _read(source, "pmixer-sasrec-norm-first", _positions_from_one(source), heads)
+    return _read_late(source, "pmixer-sasrec-norm-first", heads)
 
 
 def read_norm_last(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
     """Return the newest form, trained without --norm_first; see `read_published`."""
     source = SourceTensors(tensors, "pmixer-norm-last")
-    return _read(source, "pmixer-sasrec-norm-last", _positions_from_one(source), heads)
+    return _read_late(source, "pmixer-sasrec-norm-last", heads)
 
 
-def _positions_from_one(source: SourceTensors) -> Tensor:
-    position = source.matrix("pos_emb.weight")
-    rows = {"pos_emb.weight": position[0], "item_emb.weight": source.matrix("item_emb.weight")[0]}
-    filled = [f"'{name}'" for name, row in rows.items() if row.any()]
-    if filled:
+def _read_late(source: SourceTensors, backbone: BackboneName, heads: int) -> ImportedNet:
+    """Read a form with positions from 1, which looks at row 0 of both tables wherever a history is padded."""
+    position, table = source.matrix("pos_emb.weight"), source.matrix("item_emb.weight")
+    if position[0].any() and not table[0].any():
         raise CheckpointError(
-            f"Row 0 of {' and of '.join(filled)}, which stands for padding, is not zero, which has two explanations. "
-            "Either positions start at 0, as in the published form of SASRec.pytorch: give --format pmixer. Or the "
-            "code, whose positions start at 1, never set its padding to zero and looks at it wherever a history is "
-            "padded: such a model is not read, because without these rows it would score otherwise."
+            "Row 0 of 'pos_emb.weight' is not zero and that of 'item_emb.weight' is, which has two explanations. "
+            "Either positions start at 0, as in the published form of SASRec.pytorch: give --format pmixer. Or they "
+            "start at 1, and row 0 stands for padding: then write it into the other table, which gives the same "
+            "scores, and save the tensors again:",
+            f"tensors['item_emb.weight'][0] = tensors['pos_emb.weight'][0] / {table.shape[1]} ** 0.5",
+            "tensors['pos_emb.weight'][0] = 0",
         )
-    return position[1:]
+    net = _read(source, backbone, position[1:], heads)
+    if not table[0].any():
+        return net
+    padding = table[0] * math.sqrt(table.shape[1]) + position[0]
+    return replace(net, tensors={**net.tensors, PADDING: padding})
 
 
 def _read(source: SourceTensors, backbone: BackboneName, position: Tensor, heads: int) -> ImportedNet:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import mmap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +18,7 @@ from torch import Tensor
 
 from ofa_export.bundle.document import OrderName
 from ofa_export.bundle.tile_order import TileOrder
+from ofa_export.model.checkpoint_folder import CONFIG, HISTORY_KINDS, ITEMS, VALIDATION, WEIGHTS, HistoryKind
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
@@ -28,14 +27,6 @@ from ofa_export.support.resources import SAMPLE
 
 SCHEMA_VERSION = "1.0"
 FORMAT = "ofa-export checkpoint"
-CONFIG, WEIGHTS, ITEMS, VALIDATION = (
-    "config.json",
-    "model.safetensors",
-    "items.parquet",
-    "validation_histories.safetensors",
-)
-DIGESTED = {CONFIG: CONFIG, WEIGHTS: WEIGHTS, ITEMS: ITEMS, VALIDATION: "probes.safetensors"}
-"""File -> what a digest calls it: the names of version 1.0, so that bundles made from a checkpoint still know it."""
 ITEM_SCHEMA = {"item_id": pl.String, "title": pl.String}
 
 
@@ -71,6 +62,12 @@ class CheckpointConfig(FrozenModel):
     data: DataCard
     order: OrderName
     training: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def history_kind(self) -> HistoryKind:
+        """What the validation histories are; those of checkpoints that do not say so are of people."""
+        said = self.training.get("validation_histories")
+        return next((kind for kind in HISTORY_KINDS if kind == said), "real")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,16 +199,6 @@ def checkpoint_files(checkpoint: Checkpoint) -> dict[str, bytes]:
         ITEMS: parquet,
         VALIDATION: save_arrays(validation),
     }
-
-
-def files_digest(files: Mapping[str, bytes | mmap.mmap]) -> str:
-    """Return SHA-256 over the names and contents of a checkpoint's files, as hex."""
-    digest = hashlib.sha256()
-    for name, label in DIGESTED.items():
-        content = memoryview(files[name])
-        digest.update(f"{label} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _series(texts: Sequence[str]) -> pl.Series:

@@ -8,8 +8,8 @@ one that it writes to changes what was checked.
 from __future__ import annotations
 
 import errno
-import json
 import mmap
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,30 +25,35 @@ from torch import Tensor
 from ofa_export.bundle.tile_order import TileOrder
 from ofa_export.errors import CheckpointError, ConfigError, OutputError
 from ofa_export.model.checkpoint import (
-    CONFIG,
-    DIGESTED,
     FORMAT,
     ITEM_SCHEMA,
-    ITEMS,
     SCHEMA_VERSION,
-    VALIDATION,
-    WEIGHTS,
     Checkpoint,
     CheckpointConfig,
     ValidationSet,
-    files_digest,
 )
-from ofa_export.model.checkpoint_folder import check_folder
+from ofa_export.model.checkpoint_folder import (
+    CONFIG,
+    DIGESTED,
+    ITEMS,
+    VALIDATION,
+    WEIGHTS,
+    files_digest,
+    open_folder,
+)
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.model.text_column import TextColumn
-from ofa_export.support.input import check_regular
+from ofa_export.support.input import open_regular
+from ofa_export.support.plain_values import TextError, read_json
 
 File = bytes | mmap.mmap
 """Content of a file; mapped, unless it is empty, which cannot be mapped."""
 
 VALUES_AT_ONCE = 2**22
 """Values that are looked at in one go: what says which are finite is small beside a mapped table."""
+
+COPIED_AT_ONCE = 2**20
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -107,33 +112,38 @@ def _load(path: Path, copy: Path) -> Checkpoint:
 
 
 def _read_files(path: Path, copy: Path) -> dict[str, File]:
-    check_folder(path)
-    files: dict[str, File] = {}
-    for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION):
-        try:
-            check_regular(path / name)
-            shutil.copyfile(path / name, copy / name)
-            files[name] = _mapped(copy / name)
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise OutputError(
-                    f"The folder for temporary files has no room for a copy of {path / name}: free some, or name "
-                    "another folder in the environment variable TMPDIR."
-                ) from error
-            if name == VALIDATION and (path / DIGESTED[name]).is_file():
-                raise CheckpointError(
-                    f"Checkpoint '{path}' is of an older ofa-export: rename its {DIGESTED[name]} to {name}."
-                ) from error
-            raise CheckpointError(
-                f"Checkpoint '{path}' has no readable {name} ({error.strerror}). Copy the whole folder again."
+    # Opened once: should another folder take its name meanwhile, no file comes from that one.
+    folder = open_folder(path)
+    try:
+        return {name: _copied(path, folder, name, copy) for name in (CONFIG, WEIGHTS, ITEMS, VALIDATION)}
+    finally:
+        os.close(folder)
+
+
+def _copied(path: Path, folder: int, name: str, copy: Path) -> File:
+    try:
+        with open_regular(name, folder=folder) as source, (copy / name).open("wb") as target:
+            shutil.copyfileobj(source, target, COPIED_AT_ONCE)
+        return _mapped(copy / name)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise OutputError(
+                f"The folder for temporary files has no room for a copy of {path / name}: free some, or name "
+                "another folder in the environment variable TMPDIR."
             ) from error
-    return files
+        if name == VALIDATION and (path / DIGESTED[name]).is_file():
+            raise CheckpointError(
+                f"Checkpoint '{path}' is of an older ofa-export: rename its {DIGESTED[name]} to {name}."
+            ) from error
+        raise CheckpointError(
+            f"Checkpoint '{path}' has no readable {name} ({error.strerror}). Copy the whole folder again."
+        ) from error
 
 
 def _parse_config(data: bytes) -> CheckpointConfig:
     try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        raw = read_json(data)
+    except TextError as error:
         raise CheckpointError(f"{CONFIG} is not JSON ({error}). Copy the checkpoint again.") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise CheckpointError(

@@ -35,6 +35,18 @@ BackboneName = Literal[
 ]
 """Names of backbones, their blocks and how these are fed and read; `model.blocks.backbones` has the parts of each."""
 
+IMPORTED_BACKBONES = (
+    "pmixer-sasrec",
+    "pmixer-sasrec-unmasked",
+    "pmixer-sasrec-norm-first",
+    "pmixer-sasrec-norm-last",
+    "recbole-sasrec",
+)
+"""Backbones of nets that other code trained."""
+
+WITH_PADDING = ("pmixer-sasrec-unmasked", "pmixer-sasrec-norm-first", "pmixer-sasrec-norm-last")
+"""Backbones that look at positions before the history as at any other."""
+
 WITH_INNER_WIDTH = ("recbole-sasrec",)
 """Backbones whose feed-forward network may be wider than d inside."""
 
@@ -54,6 +66,8 @@ class ModelConfig(FrozenModel):
         backbone: what the blocks are.
         inner_width: width inside the feed-forward network of the backbones that have a choice; d when None.
         depth_cap: blocks that a user's network has at most; None for as many as the controller keeps.
+        unpadded_width: dimensions of an imported net whose vectors are padded to `width`; None where nothing is padded.
+        padding_vector: whether positions before the history hold a vector of their own; else they hold zeros.
     """
 
     items: int = Field(ge=2, le=2**24)
@@ -67,6 +81,8 @@ class ModelConfig(FrozenModel):
     backbone: BackboneName = "transformer"
     inner_width: InnerWidth | None = None
     depth_cap: Depth | None = None
+    unpadded_width: Annotated[int, Field(ge=1, le=1024)] | None = None
+    padding_vector: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelConfig:
@@ -78,14 +94,31 @@ class ModelConfig(FrozenModel):
             raise ValueError(f"inner_width is for {', '.join(WITH_INNER_WIDTH)}; leave it out for {self.backbone}")
         if self.depth_cap is not None and self.depth_cap > self.depth:
             raise ValueError(f"depth_cap ({self.depth_cap}) must not exceed depth ({self.depth})")
+        if self.unpadded_width is not None and self.backbone not in IMPORTED_BACKBONES:
+            raise ValueError(f"unpadded_width is for imported nets; leave it out for {self.backbone}")
+        if self.padding_vector and self.backbone not in WITH_PADDING:
+            raise ValueError(f"padding_vector is for {', '.join(WITH_PADDING)}; leave it out for {self.backbone}")
+        if self.unpadded_width is not None and self.unpadded_width >= self.width:
+            raise ValueError(f"unpadded_width ({self.unpadded_width}) must be smaller than width ({self.width})")
         return self
 
     @model_serializer(mode="wrap")
     def _as_short_as_ever(self, serialise: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         # Networks that use none of the later fields are written as they were before these came.
         fields: dict[str, Any] = serialise(self)
-        later = {"backbone": "transformer", "inner_width": None, "depth_cap": None}
+        later = {
+            "backbone": "transformer",
+            "inner_width": None,
+            "depth_cap": None,
+            "unpadded_width": None,
+            "padding_vector": False,
+        }
         return {name: value for name, value in fields.items() if name not in later or later[name] != value}
+
+    @property
+    def normalised_width(self) -> int:
+        """Dimensions that normalisations look at: all but the padded ones."""
+        return self.unpadded_width or self.width
 
     @property
     def embedding_blocks(self) -> int:

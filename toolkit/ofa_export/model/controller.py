@@ -18,13 +18,14 @@ class StructureController(nn.Module):
         width: d.
         depth: L.
         depth_cap: m, blocks that a user's network has at most; L when None.
+        unpadded: dimensions of the history's vectors that count; d when None.
     """
 
-    def __init__(self, *, width: int, depth: int, depth_cap: int | None = None) -> None:
+    def __init__(self, *, width: int, depth: int, depth_cap: int | None = None, unpadded: int | None = None) -> None:
         super().__init__()
         self.depth = depth
         self.depth_cap = depth if depth_cap is None else depth_cap
-        self.extractor = PairExtractor(width)
+        self.extractor = PairExtractor(width, unpadded or width)
         self.query = nn.Parameter(initialised(width, std=width**-0.5))
         self.head_in = nn.Linear(width, width)
         self.head_out = nn.Linear(width, 2 * depth)

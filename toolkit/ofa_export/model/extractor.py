@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ofa_export.model.blocks.masks import MASKED
+from ofa_export.model.blocks.padded_norm import layer_norm
 
 EXPANSION = 4
 """Products per dimension; with fewer, or with ReLU instead of products, transitions between items are learnt slowly."""
@@ -24,11 +25,12 @@ class PairExtractor(nn.Module):
 
     Args:
         width: d.
+        unpadded: dimensions of the history's vectors that count, the first ones; d where nothing is padded.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, unpadded: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
+        self.norm = layer_norm(width, unpadded)
         self.current = nn.Linear(width, EXPANSION * width)
         self.previous = nn.Linear(width, EXPANSION * width, bias=False)
         self.mix = nn.Linear(EXPANSION * width, width)

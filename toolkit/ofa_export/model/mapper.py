@@ -41,13 +41,16 @@ class StructureGuidedMapper(nn.Module):
         width: d.
         theta_sizes: P of each of the L blocks.
         dropout: share of z that is dropped while training.
+        unpadded: dimensions of the history's vectors that count; d when None.
     """
 
-    def __init__(self, *, width: int, theta_sizes: tuple[int, ...], dropout: float = 0.0) -> None:
+    def __init__(
+        self, *, width: int, theta_sizes: tuple[int, ...], dropout: float = 0.0, unpadded: int | None = None
+    ) -> None:
         super().__init__()
         self.structure = nn.Linear(2 * len(theta_sizes), width)
         self.query = nn.Linear(width, width)
-        self.extractor = PairExtractor(width)
+        self.extractor = PairExtractor(width, unpadded or width)
         self.dropout = nn.Dropout(dropout)
         self.generators = nn.ModuleList(Generator(width=width, theta_size=size) for size in theta_sizes)
 

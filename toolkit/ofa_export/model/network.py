@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.backbones import BACKBONES
+from ofa_export.model.blocks.history_embedding import with_padding
 from ofa_export.model.blocks.masks import valid_positions
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.controller import StructureController
@@ -54,12 +55,16 @@ class AdaptiveRecommender(nn.Module):
         d, L, backbone = config.width, config.depth, BACKBONES[config.backbone]
         self.tables = nn.Parameter(initialised(config.user_groups, config.items, d, std=d**-0.5))
         self.position = nn.Parameter(initialised(config.history_length, d, std=0.02))
+        self.padding = nn.Parameter(torch.zeros(d)) if config.padding_vector else None
         self.embedding = backbone.embedding(config)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(backbone.block(config, index, dropout) for index in range(L))
         self.final_norm = backbone.final_norm(config)
-        self.controller = StructureController(width=d, depth=L, depth_cap=config.depth_cap)
-        self.mapper = StructureGuidedMapper(width=d, theta_sizes=(self.theta_size,) * L, dropout=mapper_dropout)
+        unpadded = config.normalised_width
+        self.controller = StructureController(width=d, depth=L, depth_cap=config.depth_cap, unpadded=unpadded)
+        self.mapper = StructureGuidedMapper(
+            width=d, theta_sizes=(self.theta_size,) * L, dropout=mapper_dropout, unpadded=unpadded
+        )
 
     @property
     def theta_size(self) -> int:
@@ -84,14 +89,16 @@ class AdaptiveRecommender(nn.Module):
         return valid_positions(length, self.config.history_length, dtype=self.position.dtype)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
-        """Return the input of the first block: embeddings and positions as the backbone joins them, zero where padded.
+        """Return the input of the first block: embeddings and positions as the backbone joins them.
+
+        Where padded it is zero, or the vector that the network has for padding.
 
         Args:
             history: [B, T, d], item embeddings, left-padded.
             valid: [B, T].
         """
         x: Tensor = self.dropout(self.embedding(history, self.position, valid))
-        return x * valid[:, :, None]
+        return with_padding(x, valid, self.padding)
 
     def embed_rows(
         self, table: Float[Tensor, "V d"], rows: Int[Tensor, "B T"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +15,14 @@ from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.choose import Choice, choose
 from ofa_export.planning.complete_bundle_cache import load_complete_bundle
 from ofa_export.planning.export_source import ExportSource
+from ofa_export.planning.kept_quality import trained_ndcg
 from ofa_export.planning.limits import Limits, check_budget
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.quality_curve import check_group
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import require
 from ofa_export.support.input import read_regular
+from ofa_export.support.plain_values import read_json
 from ofa_export.support.progress_callback import ProgressCallback
 from ofa_export.support.recipes import load_recipe
 
@@ -42,6 +43,7 @@ class Job:
         budget: bytes of the file.
         limits: on memory and time.
         budget_text: the budget as it was written, for the file's name.
+        trained_ndcg: NDCG@10 that the training measured; None where it is not recorded.
     """
 
     checkpoint: Path
@@ -52,6 +54,7 @@ class Job:
     budget: int
     budget_text: str
     limits: Limits
+    trained_ndcg: float | None
 
     def plan(self, *, progress: ProgressCallback) -> tuple[Choice, Plan]:
         """Choose a configuration, convert what is not cached, and spend the budget; see `choose` and `make_plan`.
@@ -70,7 +73,8 @@ class Job:
             store=store,
             progress=progress,
         )
-        return choice, make_plan(choice.contents, recipe=choice.recipe, budget=self.budget)
+        trained = self.trained_ndcg if self.trained_ndcg is not None else choice.considered[0].full_table_ndcg
+        return choice, make_plan(choice.contents, recipe=choice.recipe, budget=self.budget, trained_ndcg=trained)
 
     def complete_bundle(self, recipe: BundleRecipe, *, store: ContentCache) -> BundleContents:
         """Return everything that the bundle is cut from; see `load_complete_bundle`.
@@ -130,7 +134,7 @@ def make_jobs(
     check_folder(checkpoint)
     names = converters_for(runtime, converter)
     require(*names, by=f"The converter{'s' if len(names) > 1 else ''} {' and '.join(names)}")
-    converters, sizes = [get_converter(name) for name in names], _sizes(checkpoint)
+    converters, (sizes, trained) = [get_converter(name) for name in names], _described(checkpoint)
     if group is not None:
         check_group(sizes.user_groups, group)
     return tuple(
@@ -143,6 +147,7 @@ def make_jobs(
             budget=budget,
             budget_text=str(budget) if budget_text is None else budget_text,
             limits=limits,
+            trained_ndcg=trained,
         )
         for chosen in converters
         for number in (range(sizes.user_groups) if group is None else (group,))
@@ -189,11 +194,14 @@ def parse_group(text: str) -> int | None:
     return int(text)
 
 
-def _sizes(checkpoint: Path) -> ModelConfig:
+def _described(checkpoint: Path) -> tuple[ModelConfig, float | None]:
+    """Return the sizes of a checkpoint's network, and the quality that its training measured."""
     try:
-        return ModelConfig.model_validate(json.loads(read_regular(checkpoint / "config.json"))["model"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        config = read_json(read_regular(checkpoint / "config.json"))
+        return ModelConfig.model_validate(config["model"]), trained_ndcg(config)
+    except (OSError, ValueError, KeyError, TypeError):
         # Imported here: only what is wrong needs the whole reader, which says what it is.
         from ofa_export.model.checkpoint_reader import load_checkpoint
 
-        return load_checkpoint(checkpoint).config.model
+        found = load_checkpoint(checkpoint).config
+        return found.model, trained_ndcg(found.model_dump(mode="json"))

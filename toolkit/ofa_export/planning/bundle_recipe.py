@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -19,7 +19,7 @@ class SelfTestRecipe(FrozenModel):
     """Size of the vectors by which a phone checks itself.
 
     Args:
-        cases: real histories; their lengths go from 1 item to a full history.
+        cases: made histories; their lengths go from 1 item to a full history.
         candidates: items that each history scores.
         tile_items: items whose codes are checked.
         min_snr_db: what the scores of every case must reach, in decibels; None for what the precision allows.
@@ -75,6 +75,11 @@ class BundleRecipe(_Common):
         kept = {"adaptation": "required", "rank": None, "depth_cap": None, "items": None}
         fields = self.model_dump(mode="json")
         return {name: value for name, value in fields.items() if name not in kept or kept[name] != value}
+
+    @property
+    def complete(self) -> Self:
+        """The same for the complete bundle: which of its tiles a budget holds is for the plan to say."""
+        return self.model_copy(update={"tiles": None})
 
     def manifest_text(self) -> str:
         """As a manifest has it, JSON with sorted keys: `tiles` only where they are fixed.

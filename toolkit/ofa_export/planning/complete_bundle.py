@@ -130,8 +130,7 @@ def _fields(
             users=curve.users,
         ),
         ranking=Ranking(exclude_history=config.data.exclude_history),
-        # Which tiles a budget holds is for the plan to say; nothing here depends on the budget.
-        recipe=recipe.model_copy(update={"tiles": None}).manifest_text(),
+        recipe=recipe.complete.manifest_text(),
         tools={"ofa-export": __version__, **converter.tool_versions()},
         checkpoint_sha256=checkpoint.sha256,
         data=DataSource(name=config.data.name, licence=config.data.licence or "not stated"),
@@ -162,8 +161,7 @@ item table (after PEEL, arXiv 2306.10532). Made by ofa-export for {runtime}, {pr
 - Checkpoint {checkpoint.sha256[:16]}, recipe: {_recipe(checkpoint)}
 
 ## Quality
-NDCG@10 of the rounded reference on {curve.users} validation histories, leave-one-out, all items ranked, the visible
-history {seen} the ranking. Validation histories chose the epochs, so test users will score somewhat lower.
+{_measured(checkpoint, curve, seen=seen)}
 
 | tiles kept | NDCG@10 |
 | --- | --- |
@@ -174,6 +172,33 @@ history {seen} the ranking. Validation histories chose the epochs, so test users
 
 {markdown_lines(data.attribution)}
 """
+
+
+def _measured(checkpoint: Checkpoint, curve: QualityCurve, *, seen: str) -> str:
+    """Say what the quality was measured on, and what it means."""
+    kept = len(checkpoint.validation.targets)
+    match checkpoint.config.history_kind:
+        case "synthetic":
+            lines: tuple[str, ...] = (
+                f"NDCG@10 of the rounded reference on {kept} synthetic histories, all items ranked, the visible",
+                f"history {seen} the ranking. They are nobody's: walks along transitions that several people share.",
+                "The numbers compare bundles with each other, and do not say how well people are served.",
+            )
+        case "none":
+            lines = (
+                f"Agreement of the rounded reference with the network as it was trained, on {kept} drawn histories,",
+                "which are nobody's: NDCG@10 where the right answer is what the trained network ranks first, the",
+                f"visible history {seen} the ranking. 1 is full agreement; the numbers do not say how well people are "
+                "served.",
+            )
+        case "real":
+            lines = (
+                f"NDCG@10 of the rounded reference on {curve.users} validation histories, leave-one-out, all items "
+                "ranked, the visible",
+                f"history {seen} the ranking. Validation histories chose the epochs, so test users will score somewhat "
+                "lower.",
+            )
+    return "\n".join(lines)
 
 
 def _recipe(checkpoint: Checkpoint) -> str:
@@ -188,7 +213,9 @@ def _baselines(checkpoint: Checkpoint) -> str:
     if not isinstance(measured, dict):
         return ""
     rows = "".join(f"| {markdown(name)} | {float(value):.4f} |\n" for name, value in measured.items())
+    kept = "" if checkpoint.config.history_kind == "real" else ", which were people's and were not kept"
     intro = (
-        "\nThe models of the training run, each with its full table, on the validation histories of all user groups:\n"
+        "\nThe models of the training run, each with its full table, on the validation histories of all user groups"
+        f"{kept}:\n"
     )
     return f"{intro}\n| model | NDCG@10 |\n| --- | --- |\n{rows}"

@@ -1,6 +1,7 @@
 """Complete bundles by content: the second budget of a checkpoint needs neither torch nor a converter.
 
-A complete bundle is stored as any other, so reading it back checks every digest in it.
+A complete bundle is stored as any other, so reading it back checks every digest in it. What it says of its origin is
+compared with what was asked for.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from ofa_export import __version__
 from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, contents_of, write_bundle
 from ofa_export.converters.protocol import Converter
+from ofa_export.errors import BundleError
 from ofa_export.planning.bundle_recipe import BundleRecipe
 from ofa_export.planning.configurations import configuration_of
 from ofa_export.planning.export_source import ExportSource
@@ -48,8 +51,23 @@ def load_complete_bundle(
         source.inputs(described),
         lambda: _make(source, converter=converter, recipe=recipe, store=store),
         made_with=[converter],
+        fits=lambda content: _is_complete_bundle_of(source, content, converter=converter, recipe=recipe),
     )
     return contents_of(Bundle(memoryview(content)))
+
+
+def _is_complete_bundle_of(source: ExportSource, content: bytes, *, converter: Converter, recipe: BundleRecipe) -> bool:
+    """Tell whether a bundle says of itself that it is the one that was asked for."""
+    try:
+        bundle = Bundle(memoryview(content))
+    except BundleError:
+        return False
+    manifest = bundle.manifest
+    says = (manifest.checkpoint_sha256, manifest.group, manifest.recipe, manifest.tools, manifest.entries[0].name)
+    tools = {"ofa-export": __version__, **converter.tool_versions()}
+    text = recipe.complete.manifest_text()
+    asked = (source.checkpoint_sha256, str(source.group), text, tools, converter.entry_name)
+    return says == asked and bundle.table.tile_count == len(bundle.table.order)
 
 
 def _make(source: ExportSource, *, converter: Converter, recipe: BundleRecipe, store: ContentCache) -> bytes:

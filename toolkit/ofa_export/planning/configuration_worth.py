@@ -52,6 +52,8 @@ class WorthSource:
         # What the prefixes are compared with is the table of all items.
         full = FullTable(selection.trained.table(selection.group))
         self.full_scores = ValidationScores(selection.trained, group=selection.group, tables=[full])
+        # Nobody is a user of made histories.
+        self.users = self.scores.users if checkpoint.config.history_kind == "real" else 0
         self._models: dict[Configuration, AdaptiveRecommender] = {}
         self._selftests: dict[tuple[Configuration, float], int] = {}
 
@@ -78,7 +80,7 @@ class WorthSource:
                     for tiles, shared, quality, planned in rows
                 ),
                 full_table_ndcg=full,
-                users=self.scores.users,
+                users=self.users,
             )
 
     def _selftest_bytes(self, configuration: Configuration) -> int:

@@ -176,7 +176,7 @@ class MeasuredConfiguration(FrozenModel):
         macs: multiply-accumulates of `adapt` and the blocks executed on average.
         points: fewest tiles first, at least one.
         full_table_ndcg: NDCG@10 with the unquantised table.
-        users: validation histories that it was measured on.
+        users: people whose validation histories it was measured on; 0 where the checkpoint keeps nobody's.
     """
 
     configuration: Configuration

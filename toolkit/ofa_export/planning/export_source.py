@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofa_export.support.input import open_regular
+from ofa_export.errors import CheckpointError
+from ofa_export.model.checkpoint_folder import folder_digest
 
 if TYPE_CHECKING:
     from ofa_export.model.checkpoint import Checkpoint
     from ofa_export.planning.item_selection import ItemSelection
-
-PIECE = 2**20
-"""Bytes that are read at once; a table can be larger than the memory that there is."""
-
-CHECKPOINT_FILES = ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors")
 
 
 class ExportSource:
@@ -38,21 +32,15 @@ class ExportSource:
         Args:
             others: whatever else decides it, as plain values.
         """
-        return None if self._digest is None else (self._digest, self.group, *others)
+        return None if self.checkpoint_sha256 is None else (self.checkpoint_sha256, self.group, *others)
 
     @cached_property
-    def _digest(self) -> str | None:
-        """Of the checkpoint's files; None when one cannot be read, which loading explains."""
-        digest = hashlib.sha256()
-        for name in CHECKPOINT_FILES:
-            try:
-                with open_regular(self.path / name) as file:
-                    digest.update(f"{name} {os.fstat(file.fileno()).st_size}\n".encode())
-                    while piece := file.read(PIECE):
-                        digest.update(piece)
-            except OSError:
-                return None
-        return digest.hexdigest()
+    def checkpoint_sha256(self) -> str | None:
+        """Digest of the checkpoint, as bundles name it; None when a file cannot be read, which loading explains."""
+        try:
+            return folder_digest(self.path)
+        except OSError:
+            return None
 
     def selection(self, items: int | None) -> ItemSelection:
         """Return the most popular items. One selection is kept: each takes memory, and who needs one needs it often.
@@ -76,9 +64,13 @@ class ExportSource:
         """As it was trained.
 
         Raises:
-            CheckpointError: it is rejected.
+            CheckpointError: it is rejected, or it is no longer the one whose digest was taken.
         """
         # Imported here: what comes from a cache must not cost the import of torch.
         from ofa_export.model.checkpoint_reader import load_checkpoint
 
-        return load_checkpoint(self.path)
+        loaded = load_checkpoint(self.path)
+        # What is made of it is kept under that digest.
+        if self.checkpoint_sha256 not in (None, loaded.sha256):
+            raise CheckpointError(f"The checkpoint '{self.path}' changed while it was read. Run the command again.")
+        return loaded

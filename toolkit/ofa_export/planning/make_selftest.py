@@ -35,6 +35,12 @@ CONTROLLER = "adapt.controller"
 DRAWN = 256
 """Histories of each length among which one is chosen; some random networks turn a gate in one of a hundred."""
 
+FEWEST = 16
+"""Histories that are looked at however large the network is."""
+
+WORK = 2**26
+"""Size, as T d^2 each, of the histories that are looked at: seconds for large networks, all 256 for those of phones."""
+
 SUREST = 10
 """Of those that show as much, this many with the largest margins are compared by their scores."""
 
@@ -149,7 +155,7 @@ class _Choice:
         """
         best, surest = None, -1.0
         for tried in self._lengths(length):
-            drawn = drawn_histories(len(self.table), tried)
+            drawn = drawn_histories(len(self.table), tried)[: self._looked_at]
             gates, surety = self._decisions(drawn)
             sure = np.flatnonzero(surety >= self.margin)
             if len(sure):
@@ -161,6 +167,11 @@ class _Choice:
                 best, surest = (drawn[first], gates[first]), float(surety[first])
         assert best is not None
         return best
+
+    @property
+    def _looked_at(self) -> int:
+        config = self.model.config
+        return max(FEWEST, WORK // (config.history_length * config.width**2))
 
     def _lengths(self, length: int) -> Iterator[int]:
         """From a length to T in steps that double."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from ofa_export.converters.protocol import Converter
 from ofa_export.planning.bundle_recipe import BundleRecipe, OpenRecipe
 from ofa_export.planning.configurations import Configuration, MeasuredConfiguration
@@ -62,6 +64,7 @@ class Measurements:
             self.source.inputs(rounding, self.recipe.selftest.model_dump(), configuration.model_dump_json()),
             lambda: self._worth_source(configuration.items).worth(configuration).model_dump_json().encode(),
             made_with=[self.converter],
+            fits=lambda content: _is_of(configuration, content),
         )
 
     def _worth_source(self, items: int | None) -> WorthSource:
@@ -72,3 +75,11 @@ class Measurements:
         if self._kept is None or self._kept.selection is not selection:
             self._kept = WorthSource(selection, converter=self.converter, recipe=self.recipe)
         return self._kept
+
+
+def _is_of(configuration: Configuration, content: bytes) -> bool:
+    """Tell whether a measurement is one, and of this configuration."""
+    try:
+        return MeasuredConfiguration.model_validate_json(content).configuration == configuration
+    except ValidationError:
+        return False

@@ -11,6 +11,7 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.writer import BundleContents, bundle_bytes, fit_tiles, smallest_budget, write_bundle
 from ofa_export.errors import BudgetError, ConfigError
 from ofa_export.planning.bundle_recipe import BundleRecipe
+from ofa_export.planning.kept_quality import KeptQuality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Plan:
         tiles: embedding tiles that are kept.
         parts: where each byte goes.
         alternatives: measured points, fewest bytes first.
+        trained_ndcg: NDCG@10 of the checkpoint; with its unquantised table where it is not recorded.
     """
 
     contents: BundleContents
@@ -49,6 +51,7 @@ class Plan:
     tiles: int
     parts: tuple[Part, ...]
     alternatives: tuple[Point, ...]
+    trained_ndcg: float
 
     @property
     def bytes(self) -> int:
@@ -81,9 +84,14 @@ class Plan:
         return yaml.safe_dump(self.recipe.plain(), sort_keys=False, width=1000)
 
     @property
-    def reached(self) -> Point:
-        """The largest of the alternatives whose tiles are all kept."""
-        return [point for point in self.alternatives if point.tiles <= self.tiles][-1]
+    def kept(self) -> KeptQuality:
+        """Quality beside the checkpoint's own."""
+        expected = self.ndcg_at_10
+        return KeptQuality(
+            bundle=None if expected is None else float(expected),
+            checkpoint=self.trained_ndcg,
+            exact=any(point.tiles == self.tiles for point in self.alternatives),
+        )
 
     @property
     def ndcg_at_10(self) -> str | None:
@@ -91,13 +99,16 @@ class Plan:
         return self.contents.fields.quality.ndcg_at_10.expected(self.tiles)
 
 
-def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) -> Plan:
+def make_plan(
+    contents: BundleContents, *, recipe: BundleRecipe, budget: int, trained_ndcg: float | None = None
+) -> Plan:
     """Spend a budget: everything but the tiles is given, all other bytes go to tiles in order.
 
     Args:
         contents: the complete bundle of the chosen configuration.
         recipe: its recipe; `tiles` fixes the number of tiles, None keeps as many as fit.
         budget: size of the whole file, in bytes.
+        trained_ndcg: NDCG@10 of the checkpoint; None for that with the unquantised table.
 
     Returns:
         The plan.
@@ -127,6 +138,7 @@ def make_plan(contents: BundleContents, *, recipe: BundleRecipe, budget: int) ->
             Point(tiles=each.tiles, budget_bytes=smallest_budget(contents, each.tiles), ndcg_at_10=each.ndcg_at_10)
             for each in contents.fields.quality.ndcg_at_10.by_tiles
         ),
+        trained_ndcg=float(contents.fields.quality.ndcg_at_10.full_table) if trained_ndcg is None else trained_ndcg,
     )
 
 

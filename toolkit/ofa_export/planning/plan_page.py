@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ofa_export.bundle import embeddings
 from ofa_export.planning.choose import Choice
+from ofa_export.planning.kept_quality import kept_text
 from ofa_export.planning.plan import Plan
 from ofa_export.planning.search import front
 from ofa_export.reporting.byte_map import WIDE, byte_map
@@ -32,6 +33,7 @@ def plan_html(plan: Plan, choice: Choice) -> str:
         plan=plan,
         fields=plan.contents.fields,
         choice=choice,
+        kept=kept_text(plan, choice.considered),
         shares=parts,
         map=byte_map(parts, width=WIDE[0], height=WIDE[1]),
         front=front(choice.considered),

@@ -18,7 +18,8 @@ class QualityCurve:
     Args:
         full_table: with the unquantised table.
         by_tiles: (tiles, NDCG@10) with the first tiles only, ascending.
-        users: histories it was measured on, those whose answer is not among the items included.
+        users: people whose histories it was measured on, those whose answer is not among the items included; 0 where
+            the checkpoint keeps nobody's.
     """
 
     full_table: float

@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from filelock import FileLock
 from ofa_export import __version__
 from ofa_export.errors import OutputError
 from ofa_export.support.atomic import atomic_write
+from ofa_export.support.input import open_regular
 
 ENVIRONMENT_VARIABLE = "OFA_EXPORT_CACHE"
-MAGIC = b"ofa-export cache 1\n"
+MAGIC = b"ofa-export cache 2\n"
 HEADER_SIZE = len(MAGIC) + hashlib.sha256().digest_size
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,9 @@ def default_cache_root() -> Path:
 class ContentCache:
     """A folder of made things; any number of processes may use it, and any of them may be killed.
 
-    An entry is a file: a magic line, the SHA-256 of the content, the content. It appears by a rename, so it is whole
-    or absent; should the disk damage it, its digest tells, and it is made again.
+    An entry is a file: a magic line, the SHA-256 of all that follows, a line of JSON that says what was asked for, the
+    content. It appears by a rename, so it is whole or absent. One that the disk damaged, that lies under the name of
+    another, or that is not what was asked for is dropped, with one line that says so, and made again.
 
     Args:
         root: the folder, created when needed; None is `default_cache_root()`.
@@ -66,6 +68,7 @@ class ContentCache:
         make: Callable[[], bytes],
         *,
         made_with: Iterable[object] = (),
+        fits: Callable[[bytes], bool] = lambda content: True,
     ) -> bytes:
         """Return the content of an entry, made if it is not there; without a usable folder it is made each time.
 
@@ -76,6 +79,7 @@ class ContentCache:
             make: makes the content. The module it is defined in, with what that imports, is part of the key.
             made_with: functions, and objects of classes, that only the run decides on (a converter, say): the modules
                 that they are defined in are part of the key, too.
+            fits: tells whether the content of an entry is what was asked for, as far as the content itself says it.
 
         Returns:
             What `make` returns. Its exceptions pass through.
@@ -83,35 +87,42 @@ class ContentCache:
         if inputs is None:
             return make()
         modules = {make.__module__, *(each.__module__ for each in made_with)}
-        entry = self.root / f"{digest_of([kind, __version__, source_digest(modules), *inputs])}.{kind}"
-        content = self._read(entry)
+        parts = [kind, __version__, source_digest(modules), *inputs]
+        entry, asked = self.root / f"{digest_of(parts)}.{kind}", _described(parts)
+        content = self._read(entry, asked, fits)
         if content is not None:
             return content
         with self._locked(entry) as usable:
             # Another process may have made the same thing while this one waited.
-            content = self._read(entry)
+            content = self._read(entry, asked, fits)
             if content is None:
                 content = make()
                 if usable:
-                    self._write(entry, content)
+                    self._write(entry, asked, content)
             return content
 
-    def _read(self, entry: Path) -> bytes | None:
+    def _read(self, entry: Path, asked: bytes, fits: Callable[[bytes], bool]) -> bytes | None:
         try:
-            with entry.open("rb") as file:
-                header, content = file.read(HEADER_SIZE), file.read()
+            with open_regular(entry) as file:
+                header, found, content = file.read(HEADER_SIZE), file.read(len(asked)), file.read()
         except OSError:
             return None
-        if header == _header(content):
+        if header != _header(found, content):
+            problem = "is damaged"
+        elif found != asked or not fits(content):
+            problem = "holds something else than was asked for"
+        else:
             return content
-        logger.warning("The cached file %s is damaged; it is made again.", entry)
+        logger.warning("The cached file %s %s; it is dropped and made again.", entry, problem)
+        with suppress(OSError):
+            entry.unlink()
         return None
 
-    def _write(self, entry: Path, content: bytes) -> None:
+    def _write(self, entry: Path, asked: bytes, content: bytes) -> None:
         try:
             with atomic_write(entry) as file:
-                file.write(_header(content))
-                file.write(content)
+                for part in (_header(asked, content), asked, content):
+                    file.write(part)
         except OutputError as error:
             logger.warning("The result is not cached: %s", error)
 
@@ -129,8 +140,17 @@ class ContentCache:
             lock.release()
 
 
-def _header(content: bytes) -> bytes:
-    return MAGIC + hashlib.sha256(content).digest()
+def _header(*parts: bytes) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return MAGIC + digest.digest()
+
+
+def _described(parts: Iterable[object]) -> bytes:
+    """Return what decides an entry as one line; bytes by their digest."""
+    plain = [{"sha256": hashlib.sha256(part).hexdigest()} if isinstance(part, bytes) else part for part in parts]
+    return json.dumps(plain, sort_keys=True).encode() + b"\n"
 
 
 def digest_of(parts: Iterable[object]) -> str:

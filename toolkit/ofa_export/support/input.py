@@ -30,11 +30,12 @@ def check_regular(path: Path | str) -> None:
     _require_regular(os.stat(path).st_mode, path)  # noqa: PTH116 - a path that is a text stays as it was given
 
 
-def open_regular(path: Path | str) -> BinaryIO:
+def open_regular(path: Path | str, *, folder: int | None = None) -> BinaryIO:
     """Open a file to read; never waits, as opening a pipe does until somebody writes to it.
 
     Args:
         path: as for `check_regular`.
+        folder: descriptor of the folder that a relative path starts from; None is the current one.
 
     Returns:
         The open file.
@@ -42,8 +43,8 @@ def open_regular(path: Path | str) -> BinaryIO:
     Raises:
         OSError: as `check_regular`, or it cannot be opened.
     """
-    check_regular(path)
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    _require_regular(os.stat(path, dir_fd=folder).st_mode, path)
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder), "rb")
     try:
         # Again, of what was opened: a pipe may have taken its place in between.
         _require_regular(os.fstat(file.fileno()).st_mode, path)

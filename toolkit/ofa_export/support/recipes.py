@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ofa_export.errors import ConfigError, UnknownNameError
 from ofa_export.support.input import read_regular
+from ofa_export.support.plain_values import TextError, read_yaml
 from ofa_export.support.resources import shipped
 
 Kind = Literal["train", "bundle", "tolerance", "fleet"]
@@ -41,7 +41,7 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
 
     Raises:
         UnknownNameError: no shipped recipe has this name.
-        ConfigError: the file cannot be read, is not YAML, or has fields that are unknown, missing or wrong.
+        ConfigError: the file cannot be read (see `read_yaml`), or has fields that are unknown, missing or wrong.
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
@@ -49,11 +49,11 @@ def load_recipe(kind: Kind, name_or_path: str, recipe_class: type[RecipeT]) -> R
         if name_or_path not in recipe_names(kind):
             raise UnknownNameError(f"{kind} recipe", name_or_path, recipe_names(kind))
     try:
-        content = yaml.safe_load(read_regular(path, most=MAX_BYTES).decode())
+        content = read_yaml(read_regular(path, most=MAX_BYTES))
     except OSError as error:
         raise ConfigError(f"Recipe '{path}' cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(*f"Recipe '{path}' is not YAML: {error}.".splitlines()) from error
+    except TextError as error:
+        raise ConfigError(f"Recipe '{path}' cannot be read: {error}.") from error
     try:
         return recipe_class.model_validate(content)
     except ValidationError as error:

@@ -50,7 +50,7 @@ def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
             "--from takes a checkpoint that `ofa-export import` made; this one was trained here and has all of its "
             "stages. Train again without --from."
         )
-    sizes = Sizes(**start.config.model.model_dump(exclude={"items"}))
+    sizes = Sizes(**start.config.model.model_dump(exclude={"items", "unpadded_width", "padding_vector"}))
     return recipe.model_copy(update={"model": sizes})
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from ofa_export import __version__
+from ofa_export.bundle.document import MAX_NAME
+from ofa_export.bundle.items import check_items
 from ofa_export.data.catalogue import known_interactions, over_catalogue
 from ofa_export.data.histories import Histories, build_histories, mapped_rows
 from ofa_export.data.interactions import repetition_warning
@@ -28,15 +30,20 @@ from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
 from ofa_export.training.groups_stage import check_groups, train_groups
 from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
+from ofa_export.training.kept_histories import SAID, kept_histories
 from ofa_export.training.mapper_stage import train_mapper
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
 from ofa_export.training.static_stage import train_static
 from ofa_export.training.tiles_stage import train_tiles
 from ofa_export.training.train_recipe import TrainRecipe
+from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress, Silent
 from ofa_export.training.training_run import TrainingRun, choose_validation, initial_run
 from ofa_export.training.weights_stage import train_weights
+
+MAX_DATA_NAME = MAX_NAME - 13
+"""Characters of the name of the data: bundles are called after it and the first digits of the checkpoint's digest."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,7 @@ def _run(
     resume: bool,
     force: bool,
 ) -> Checkpoint:
+    check_bundles(data, run.histories.item_keys)
     if not len(run.windows):
         raise InteractionsError(
             f"No history has two items left to train on after its last {2 * run.histories.held_out} are held out. "
@@ -268,6 +276,27 @@ def held_output(output: Path, *, force: bool) -> Iterator[None]:
         yield
 
 
+def check_bundles(data: DataSet, item_keys: Sequence[str]) -> None:
+    """Refuse data that no bundle can hold, before anything is trained on them.
+
+    Args:
+        data: what the items are called, and the data.
+        item_keys: of the checkpoint.
+
+    Raises:
+        ConfigError: an item, or the name of the data, cannot be written to a bundle.
+    """
+    check_items(item_keys, (data.titles.get(key, "") for key in item_keys))
+    shown = data.name.encode(errors="backslashreplace").decode()[:80]
+    if len(data.name) > MAX_DATA_NAME:
+        raise ConfigError(
+            f"The data are called '{shown}…', which has {len(data.name)} characters; the name of a bundle has room for "
+            f"{MAX_DATA_NAME}. Give the file of the interactions a shorter name."
+        )
+    if shown != data.name[:80]:
+        raise ConfigError(f"The data are called '{shown}', which is no valid text. Rename the interactions file.")
+
+
 def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> None:
     if folder.exists() and not resume:
         if not force:
@@ -297,6 +326,7 @@ def _make(folder: Path) -> None:
 
 def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
     histories, validation, measured = run.histories, choose_validation(run), run.measured
+    kind = run.recipe.probes.histories
     card = DataCard(
         name=data.name,
         licence=data.licence,
@@ -314,15 +344,22 @@ def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
             "static": measured["static"]["probes"],
             "adapted": measured["mapper"]["probes"],
         },
+        "validation_histories": kind,
         "versions": {"ofa-export": __version__, "torch": torch.__version__.split("+")[0]},
     }
+    model = run.model.eval().requires_grad_(False)
+    kept = kept_histories(
+        kind, validation, histories, model, user_groups=run.user_groups, seed=stage_seed(run.seed, "kept")
+    )
+    if kind != "real":
+        run.progress.note(f"Note: {SAID[kind]}")
     return Checkpoint(
         config=CheckpointConfig(model=run.model.config, data=card, order=run.tile_orders[0].name, training=training),
-        model=run.model.eval().requires_grad_(False),
+        model=model,
         importance=run.importance,
         tile_orders=tuple(run.tile_orders),
         centroids=run.centroids,
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
-        validation=validation,
+        validation=kept,
     )

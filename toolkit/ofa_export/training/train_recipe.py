@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ofa_export.data.data_recipe import DataRecipe, HistoryRecipe, Repeats, Ties
 from ofa_export.errors import ConfigError
+from ofa_export.model.checkpoint_folder import HistoryKind
 from ofa_export.model.config import (
     BackboneName,
     Depth,
@@ -173,9 +174,15 @@ class MapperStage(Optimiser):
 
 
 class ValidationStage(FrozenModel):
-    """Number of validation histories that travel with the checkpoint."""
+    """Validation histories that travel with the checkpoint.
+
+    Args:
+        users: how many people's, or as many as there are.
+        histories: `real`, or what stands for them where no person's may be stored; see `training.kept_histories`.
+    """
 
     users: int = Field(default=1000, ge=1)
+    histories: HistoryKind = "real"
 
 
 class TrainRecipe(FrozenModel):

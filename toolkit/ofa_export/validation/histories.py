@@ -72,7 +72,10 @@ def validation_histories(checkpoint: Checkpoint, *, group: int, maximum: int) ->
         return _without_real_ones(checkpoint.config.model.items, T, maximum)
     chosen = mine[np.unique(np.linspace(0, len(mine) - 1, maximum).round().astype(int))]
     items = [rows[rows >= 0] for rows in validation.histories[chosen]]
-    names = [f"history {number}" for number in chosen]
+    called = {"real": "history", "synthetic": "synthetic history", "none": "drawn history"}[
+        checkpoint.config.history_kind
+    ]
+    names = [f"{called} {number}" for number in chosen]
     longest = sorted(range(len(items)), key=lambda index: -len(items[index]))[:CUT_HISTORIES]
     cuts = [(index, length) for index in longest for length in sorted({1, 2, T // 2}) if length < len(items[index])]
     joined = np.resize(np.concatenate([items[index] for index in reversed(longest)]), T + T // 2)

@@ -90,6 +90,7 @@ CHECKS = (
     Check("gates", gates.gate_findings, needs="sessions"),
     Check("scores", ranking.score_findings, needs="sessions"),
     Check("ranking", ranking.ranking_findings, needs="sessions"),
+    Check("kept quality", ranking.kept_findings, needs="contract"),
     Check("self-test", selftest.run_findings, needs="sessions"),
     Check("self-test answers", selftest.expectation_findings, needs="load"),
 )

@@ -26,7 +26,7 @@ from ofa_export.cli.render.outcome import print_json, reports_errors
 
 EPILOG = examples(
     "ofa-export bundle --budget 4MB",
-    "ofa-export bundle --budget 950KB --runtime litert -o small.ofab",
+    "ofa-export bundle --budget 1MB --runtime litert -o small.ofab",
     "ofa-export bundle --budget 1MiB --group all -o out --force --json",
 )
 
@@ -92,4 +92,4 @@ def bundle(
             [{"path": str(path), **plan_json(plan, choice)} for path, (choice, plan) in zip(paths, plans, strict=True)]
         )
     else:
-        print_bundles([(path, plan) for path, (_, plan) in zip(paths, plans, strict=True)])
+        print_bundles([(path, plan, choice) for path, (choice, plan) in zip(paths, plans, strict=True)])

@@ -66,6 +66,14 @@ def import_state_dict(
     rank: Annotated[
         int, typer.Option("--rank", min=1, max=256, metavar="R", help="Rank of the weights that training adds later.")
     ] = 8,
+    validation_histories: Annotated[
+        str,
+        typer.Option(
+            "--validation-histories",
+            metavar="KIND",
+            help="What the checkpoint keeps of people: real, synthetic or none.",
+        ),
+    ] = "real",
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     force: ForceOption = False,
     json_output: JsonOption = False,
@@ -74,11 +82,12 @@ def import_state_dict(
     from ofa_export.support.extras import require
 
     require("train", by="The command import")
-    from ofa_export.cli.given import check_interactions, check_tensors
+    from ofa_export.cli.given import check_history_kind, check_interactions, check_tensors
     from ofa_export.importing.source import check_format
     from ofa_export.support.output import check_checkpoint_output
 
     check_format(source_format)
+    check_history_kind(validation_histories)
     check_checkpoint_output(output, force=force)
     check_tensors(state_dict)
     check_interactions(interactions, others=[titles, items])
@@ -94,6 +103,7 @@ def import_state_dict(
         columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
         heads=heads,
         rank=rank,
+        validation_histories=validation_histories,
         seed=seed,
         force=force,
         progress=lambda what, done, total: print_err(what),

@@ -26,7 +26,7 @@ from ofa_export.cli.render.outcome import print_json, reports_errors
 EPILOG = examples(
     "ofa-export plan --budget 1MB",
     "ofa-export plan --budget 4MB --runtime executorch --json",
-    "ofa-export plan --budget 950KB -o plan.yaml --html plan.html --force",
+    "ofa-export plan --budget 960KB -o plan.yaml --html plan.html --force",
 )
 
 

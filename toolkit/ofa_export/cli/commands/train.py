@@ -62,6 +62,14 @@ def train(
     item_column: ItemColumnOption = None,
     time_column: TimeColumnOption = None,
     title_column: TitleColumnOption = None,
+    validation_histories: Annotated[
+        str | None,
+        typer.Option(
+            "--validation-histories",
+            metavar="KIND",
+            help="What the checkpoint keeps of people: real, synthetic or none.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped, even by a kill.")
@@ -73,13 +81,14 @@ def train(
     from ofa_export.support.extras import require
 
     require("train", by="The command train")
-    from ofa_export.cli.given import check_checkpoints, check_interactions
+    from ofa_export.cli.given import check_checkpoints, check_history_kind, check_interactions
     from ofa_export.support.output import check_checkpoint_output
     from ofa_export.support.recipes import load_recipe
     from ofa_export.training.train_recipe import TrainRecipe
 
     with _said_once():
         load_recipe("train", recipe, TrainRecipe)
+        check_history_kind(validation_histories)
         check_interactions(interactions, others=[titles])
         check_checkpoints(start)
         check_checkpoint_output(output, force=force)
@@ -98,6 +107,7 @@ def train(
                     titles=titles,
                     columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
                     start=None if start is None else opened(start),
+                    validation_histories=validation_histories,
                     seed=seed,
                     resume=resume,
                     force=force,

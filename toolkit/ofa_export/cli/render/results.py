@@ -27,6 +27,7 @@ def bundle_json(path: Path, bundle: Envelope) -> dict[str, Any]:
 def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
     """Describe what a budget buys."""
     from ofa_export.converters.registry import converter_of
+    from ofa_export.planning.kept_quality import way_out
     from ofa_export.planning.search import front
 
     fields = plan.contents.fields
@@ -58,6 +59,11 @@ def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
             "expected": plan.ndcg_at_10,
             "full_table": fields.quality.ndcg_at_10.full_table,
             "users": fields.quality.users,
+        },
+        "kept_quality": {
+            "share": round(plan.kept.share, 4),
+            "checkpoint_ndcg_at_10": plan.kept.checkpoint,
+            "nearest_budget_bytes": None if plan.kept.enough else way_out(plan, choice.considered)[0],
         },
         "alternatives": [vars(point) for point in plan.alternatives],
         "recipe": plan.recipe.plain(),

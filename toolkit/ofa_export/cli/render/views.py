@@ -12,7 +12,7 @@ from ofa_export.cli.render.console import print_out
 if TYPE_CHECKING:
     from ofa_export.bundle.delta import Delta
     from ofa_export.bundle.items import KnownHistory
-    from ofa_export.bundle.manifest import Manifest
+    from ofa_export.bundle.manifest import Manifest, Quality
     from ofa_export.bundle.session_fields import SessionFields
     from ofa_export.device.loop import Device, Ranking
     from ofa_export.model.checkpoint import CheckpointConfig
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ofa_export.planning.plan import Plan
 
 MODELS = {"popularity": "most popular items", "markov": "first-order Markov", "static": "static net"}
+
+THIS = "<- this plan"
 
 BUNDLE_HEADING = ("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
 
@@ -34,7 +36,7 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
         "items": f"{layout.items:,} x {layout.width} dimensions in {len(layout.group_sizes)} groups",
         "tiles": f"{layout.tiles_kept} of {layout.tiles_total}, order {layout.order}",
         "NDCG@10": f"{quality.expected(layout.tiles_kept)} expected, {quality.full_table} with the unquantised table "
-        f"({manifest.quality.users} validation histories)",
+        f"({manifest.quality.measured_on})",
         "data": f"{manifest.data.name}, {manifest.data.licence}",
         "checkpoint": manifest.checkpoint_sha256,
         "made with": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
@@ -46,6 +48,8 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
 
 def print_plan(plan: Plan, choice: Choice) -> None:
     """Print what was chosen, where the bytes go, and what other budgets would give."""
+    from ofa_export.planning.kept_quality import kept_text
+
     fields = plan.contents.fields
     considered = len(choice.considered)
     if considered > 1:
@@ -54,18 +58,20 @@ def print_plan(plan: Plan, choice: Choice) -> None:
         f"{fields.runtime.name}: {plan.bytes:,} bytes of a budget of {plan.budget:,}, "
         f"{plan.tiles} of {plan.contents.table.tile_count} tiles",
         f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table",
+        kept_text(plan, choice.considered),
+        *_unless_real(fields.quality),
         "",
     )
     print_out(*_parts([(part.name, part.bytes) for part in plan.parts], plan.bytes), "")
-    rows = [
-        (
-            f"{point.budget_bytes:,}",
-            str(point.tiles),
-            point.ndcg_at_10,
-            "<- this plan" if point == plan.reached else "",
-        )
-        for point in plan.alternatives
-    ]
+    rows = [(f"{point.budget_bytes:,}", str(point.tiles), point.ndcg_at_10, "") for point in plan.alternatives]
+    measured = [point.tiles for point in plan.alternatives]
+    if plan.tiles in measured:
+        at = measured.index(plan.tiles)
+        rows[at] = (*rows[at][:3], THIS)
+    else:
+        # Between two measured points it ranks about as the lower one, or better.
+        at = sum(tiles < plan.tiles for tiles in measured)
+        rows.insert(at, (f"{plan.bytes:,}", str(plan.tiles), f"≥ {plan.ndcg_at_10}", THIS))
     print_out(*columns([("budget", "tiles", "NDCG@10", ""), *rows], align=">>><"))
     if considered > 1:
         print_out(
@@ -90,8 +96,10 @@ def _front(choice: Choice) -> list[str]:
     return columns([("weights + tiles", "NDCG@10", "MACs", "tiles", "configuration"), *rows], align=">>>><")
 
 
-def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
-    """Print the bundles that were written."""
+def print_bundles(made: Sequence[tuple[Path, Plan, Choice]]) -> None:
+    """Print the bundles that were written, and what share of the checkpoint's quality each keeps."""
+    from ofa_export.planning.kept_quality import kept_text
+
     rows = [
         (
             str(path),
@@ -101,9 +109,19 @@ def print_bundles(made: Sequence[tuple[Path, Plan]]) -> None:
             str(plan.ndcg_at_10),
             plan.contents.fields.quality.ndcg_at_10.full_table,
         )
-        for path, plan in made
+        for path, plan, _ in made
     ]
-    print_out(*columns([BUNDLE_HEADING, *rows], align="<>>>>>"))
+    print_out(*columns([BUNDLE_HEADING, *rows], align="<>>>>>"), "")
+    texts: dict[str, list[str]] = {}
+    for path, plan, choice in made:
+        texts.setdefault(kept_text(plan, choice.considered), []).append(path.name)
+    for text, names in texts.items():
+        print_out(text if len(texts) == 1 else f"{', '.join(names)}: {text}")
+    print_out(*_unless_real(made[0][1].contents.fields.quality))
+
+
+def _unless_real(quality: Quality) -> list[str]:
+    return [] if quality.users else [f"NDCG@10 is measured on {quality.measured_on}."]
 
 
 def print_made(path: Path, size: int, manifest: Manifest) -> None:
@@ -118,6 +136,7 @@ def print_made(path: Path, size: int, manifest: Manifest) -> None:
         quality.full_table,
     )
     print_out(*columns([BUNDLE_HEADING, row], align="<>>>>>"))
+    print_out(*_unless_real(manifest.quality))
 
 
 def print_delta(path: Path, delta: Delta) -> None:

@@ -23,6 +23,7 @@ class AdaptiveBlock(nn.Module):
         rank: r of the generated weights.
         dropout: share of dropped activations while training.
         epsilon: what each LayerNorm adds to the variance.
+        unpadded: dimensions that each LayerNorm looks at, the first ones; d when None.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class AdaptiveBlock(nn.Module):
         rank: int,
         dropout: float,
         epsilon: float = 1e-5,
+        unpadded: int | None = None,
     ) -> None:
         super().__init__()
         self.layout = ThetaLayout(
@@ -44,7 +46,7 @@ class AdaptiveBlock(nn.Module):
         self.linears = nn.ModuleDict(
             {name: AdaptiveLinear(inputs, outputs, rank) for name, (inputs, outputs) in linears.items()}
         )
-        self.norms = nn.ModuleDict({name: AdaptiveLayerNorm(width, epsilon) for name in norms})
+        self.norms = nn.ModuleDict({name: AdaptiveLayerNorm(width, epsilon, unpadded=unpadded) for name in norms})
         self.dropout = nn.Dropout(dropout)
 
     def linear(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:

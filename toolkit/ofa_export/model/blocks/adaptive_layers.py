@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from ofa_export.model.blocks.padded_norm import normalised
 
 
 class AdaptiveLinear(nn.Module):
@@ -47,11 +48,13 @@ class AdaptiveLayerNorm(nn.Module):
     Args:
         width: d.
         epsilon: added to the variance.
+        unpadded: dimensions that count, the first ones; d where nothing is padded.
     """
 
-    def __init__(self, width: int, epsilon: float = 1e-5) -> None:
+    def __init__(self, width: int, epsilon: float = 1e-5, *, unpadded: int | None = None) -> None:
         super().__init__()
         self.epsilon = epsilon
+        self.unpadded = unpadded or width
         self.gain = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
 
@@ -65,4 +68,4 @@ class AdaptiveLayerNorm(nn.Module):
         Returns:
             [B, T, d].
         """
-        return F.layer_norm(x, (x.shape[-1],), eps=self.epsilon) * (self.gain + gain)[:, None, :] + self.bias
+        return normalised(x, self.unpadded, epsilon=self.epsilon) * (self.gain + gain)[:, None, :] + self.bias

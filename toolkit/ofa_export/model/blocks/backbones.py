@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.gated_convolution_block import GatedConvolutionBlock
 from ofa_export.model.blocks.history_embedding import NormedEmbedding, ScaledEmbedding
+from ofa_export.model.blocks.padded_norm import layer_norm
 from ofa_export.model.blocks.post_norm_block import PostNormBlock
 from ofa_export.model.blocks.query_norm_block import EPSILON, QueryNormBlock
 from ofa_export.model.blocks.transformer_block import TransformerBlock
@@ -81,20 +82,43 @@ def _gated_convolution(config: ModelConfig, index: int, dropout: float) -> Adapt
 
 
 def _query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
-    return QueryNormBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+    return QueryNormBlock(
+        width=config.width,
+        heads=config.heads,
+        rank=config.rank,
+        dropout=dropout,
+        unpadded=config.normalised_width,
+    )
 
 
 def _unmasked_query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
-    return UnmaskedQueryNormBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+    return UnmaskedQueryNormBlock(
+        width=config.width,
+        heads=config.heads,
+        rank=config.rank,
+        dropout=dropout,
+        unpadded=config.normalised_width,
+    )
 
 
 def _norm_first(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
-    return UnmaskedNormFirstBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
+    return UnmaskedNormFirstBlock(
+        width=config.width,
+        heads=config.heads,
+        rank=config.rank,
+        dropout=dropout,
+        unpadded=config.normalised_width,
+    )
 
 
 def _norm_last(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
     return UnmaskedNormLastBlock(
-        width=config.width, inner_width=config.width, heads=config.heads, rank=config.rank, dropout=dropout
+        width=config.width,
+        inner_width=config.width,
+        heads=config.heads,
+        rank=config.rank,
+        dropout=dropout,
+        unpadded=config.normalised_width,
     )
 
 
@@ -105,15 +129,16 @@ def _post_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock
         heads=config.heads,
         rank=config.rank,
         dropout=dropout,
+        unpadded=config.normalised_width,
     )
 
 
 def _scaled(config: ModelConfig) -> nn.Module:
-    return ScaledEmbedding(config.width)
+    return ScaledEmbedding(config.normalised_width)
 
 
 def _pmixer_final_norm(config: ModelConfig) -> nn.Module:
-    return nn.LayerNorm(config.width, eps=EPSILON)
+    return layer_norm(config.width, config.normalised_width, EPSILON)
 
 
 BACKBONES: Mapping[BackboneName, Backbone] = {
@@ -129,7 +154,7 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
     "pmixer-sasrec-norm-last": Backbone(block=_norm_last, embedding=_scaled, final_norm=_pmixer_final_norm),
     "recbole-sasrec": Backbone(
         block=_post_norm,
-        embedding=lambda config: NormedEmbedding(config.width, PostNormBlock.EPSILON),
+        embedding=lambda config: NormedEmbedding(config.width, PostNormBlock.EPSILON, unpadded=config.normalised_width),
         final_norm=lambda config: nn.Identity(),
     ),
 }

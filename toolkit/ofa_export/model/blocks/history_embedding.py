@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ofa_export.model.blocks.padded_norm import layer_norm
+
 
 class ScaledEmbedding(nn.Module):
     """sqrt(d) * embedding + position, the newest item always at the last position (SASRec, section III.A).
 
     Args:
-        width: d.
+        width: d, before any padding.
     """
 
     def __init__(self, width: int) -> None:
@@ -45,11 +47,12 @@ class NormedEmbedding(nn.Module):
     Args:
         width: d.
         epsilon: what the LayerNorm adds to the variance.
+        unpadded: dimensions that the LayerNorm looks at, the first ones.
     """
 
-    def __init__(self, width: int, epsilon: float) -> None:
+    def __init__(self, width: int, epsilon: float, *, unpadded: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width, eps=epsilon)
+        self.norm = layer_norm(width, unpadded, epsilon)
 
     def forward(
         self, history: Float[Tensor, "B T d"], position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]
@@ -66,6 +69,20 @@ class NormedEmbedding(nn.Module):
         """
         result: Tensor = self.norm(history + from_the_oldest(position, valid))
         return result
+
+
+def with_padding(
+    x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], padding: Float[Tensor, " d"] | None
+) -> Float[Tensor, "B T d"]:
+    """Return an embedded history with what stands where it is padded.
+
+    Args:
+        x: [B, T, d], anything where padded.
+        valid: [B, T].
+        padding: [d], the same at every padded position; zeros when None.
+    """
+    x = x * valid[:, :, None]
+    return x if padding is None else x + (1 - valid)[:, :, None] * padding
 
 
 def from_the_oldest(position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:

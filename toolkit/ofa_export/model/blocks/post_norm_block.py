@@ -26,11 +26,14 @@ class PostNormBlock(AdaptiveBlock):
         heads: attention heads.
         rank: r of the generated weights.
         dropout: share of dropped activations while training.
+        unpadded: dimensions that each LayerNorm looks at, the first ones; d when None.
     """
 
     EPSILON: ClassVar[float] = 1e-12
 
-    def __init__(self, *, width: int, inner_width: int, heads: int, rank: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, *, width: int, inner_width: int, heads: int, rank: int, dropout: float = 0.0, unpadded: int | None = None
+    ) -> None:
         square = {name: (width, width) for name in ("query", "key", "value", "out")}
         super().__init__(
             width=width,
@@ -39,6 +42,7 @@ class PostNormBlock(AdaptiveBlock):
             rank=rank,
             dropout=dropout,
             epsilon=self.EPSILON,
+            unpadded=unpadded,
         )
         self.heads = heads
 

@@ -28,9 +28,10 @@ class QueryNormBlock(AdaptiveBlock):
         heads: attention heads.
         rank: r of the generated weights.
         dropout: share of dropped activations while training.
+        unpadded: dimensions that each LayerNorm looks at, the first ones; d when None.
     """
 
-    def __init__(self, *, width: int, heads: int, rank: int, dropout: float = 0.0) -> None:
+    def __init__(self, *, width: int, heads: int, rank: int, dropout: float = 0.0, unpadded: int | None = None) -> None:
         super().__init__(
             width=width,
             linears={name: (width, width) for name in LINEARS},
@@ -38,6 +39,7 @@ class QueryNormBlock(AdaptiveBlock):
             rank=rank,
             dropout=dropout,
             epsilon=EPSILON,
+            unpadded=unpadded,
         )
         self.heads = heads
 

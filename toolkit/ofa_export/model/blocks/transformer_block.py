@@ -24,11 +24,12 @@ class TransformerBlock(AdaptiveBlock):
         heads: attention heads.
         rank: r of the generated weights.
         dropout: share of dropped activations while training.
+        unpadded: dimensions that each LayerNorm looks at, the first ones; d when None.
     """
 
     EPSILON: ClassVar[float] = 1e-5
 
-    def __init__(self, *, width: int, heads: int, rank: int, dropout: float = 0.0) -> None:
+    def __init__(self, *, width: int, heads: int, rank: int, dropout: float = 0.0, unpadded: int | None = None) -> None:
         super().__init__(
             width=width,
             linears={name: (width, width) for name in LINEARS},
@@ -36,6 +37,7 @@ class TransformerBlock(AdaptiveBlock):
             rank=rank,
             dropout=dropout,
             epsilon=self.EPSILON,
+            unpadded=unpadded,
         )
         self.heads = heads
 

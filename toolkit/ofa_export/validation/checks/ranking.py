@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofa_export.errors import NumericsError
+from ofa_export.planning.kept_quality import ENOUGH, KeptQuality, trained_ndcg
 from ofa_export.ranking.metrics import TOP, interval, ndcg
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
@@ -30,6 +31,28 @@ def session_findings(comparison: Comparison) -> Iterator[Finding]:
         _ = comparison.sessions
     except NumericsError as error:
         yield ended_early(error)
+
+
+def kept_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Warn of a bundle that keeps little of its checkpoint's quality, because of its budget or of its recipe.
+
+    Args:
+        comparison: with a bundle of this checkpoint.
+
+    Yields:
+        `ranking.kept_share`, only where it is worth a warning.
+    """
+    quality, tiles = comparison.manifest.quality.ndcg_at_10, comparison.manifest.embeddings.tiles_kept
+    trained = trained_ndcg(comparison.trained.config.model_dump(mode="json"))
+    expected = quality.expected(tiles)
+    kept = KeptQuality(
+        bundle=None if expected is None else float(expected),
+        checkpoint=float(quality.full_table) if trained is None else trained,
+        exact=any(each.tiles == tiles for each in quality.by_tiles),
+    )
+    if not kept.enough:
+        sentence = f"{kept.text} That is what was asked for; `ofa-export plan` says what other budgets give."
+        yield at_least("ranking.kept_share", kept.share, ENOUGH, "share", sentence, otherwise="warn")
 
 
 def ended_early(error: NumericsError) -> Finding:

@@ -8,7 +8,7 @@ best history, which is held to the last digits of float32 (our choice).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ SECOND_LOOK = 24
 
 ENOUGH = 8
 """Histories that must have a combination of gates before it counts that none of them agrees."""
+
+ELSEWHERE = 0.9
+"""Share of all other histories that have to agree before a length, or a combination, is where a defect is."""
 
 NAMED = 8
 """Kinds of histories that a sentence names before it only counts."""
@@ -99,14 +102,15 @@ def _history_finding(comparison: Comparison, output: Output, swept: Swept, floor
         )
     worst = int(swept.snr_db.argmin())
     below = int((~(swept.snr_db >= floor.limit)).sum())
-    lost = "values that are NaN or infinite" if np.isnan(swept.abs_err[worst]) else f"{swept.abs_err[worst]:.2e}"
+    error = swept.abs_err[worst]
+    lost = "values that are NaN or infinite" if np.isnan(error) else f"an absolute error of {error:.2e}"
     return at_least(
         f"sweep.{graph}.{name}.snr_db",
         float(swept.snr_db[worst]),
         floor.limit,
         "dB",
-        f"{subject}, history by history; the worst of {count} is {described(comparison, worst)}, with an absolute "
-        f"error of {lost}; {below or 'none'} of them {'is' if below == 1 else 'are'} below the limit.",
+        f"{subject}, history by history; the worst of {count} is {described(comparison, worst)}, with {lost}; "
+        f"{below or 'none'} of them {'is' if below == 1 else 'are'} below the limit.",
     )
 
 
@@ -117,9 +121,10 @@ def _lengths_finding(comparison: Comparison, outputs: list[Output], floor: Limit
         rows = of_length(length, items=model.items, history_length=model.history_length, count=SECOND_LOOK)
         return comparison.swept(rows, np.resize(sweep.blocks[sweep.lengths == length], (SECOND_LOOK, model.depth)))
 
-    wrong = _wrong_kinds(sweep, sweep.lengths, outputs, floor, again)
+    wrong = wrong_kinds(sweep, sweep.lengths, outputs, floor, again)
     named = {f"{length} items": output for length, output in wrong.items()}
-    return _kinds_finding("sweep.lengths", f"Lengths, of 1 to {model.history_length},", named, floor)
+    elsewhere = agreeing_elsewhere(sweep, sweep.lengths, wrong, floor)
+    return _kinds_finding("sweep.lengths", f"Lengths, of 1 to {model.history_length},", named, floor, elsewhere)
 
 
 def _blocks_finding(comparison: Comparison, outputs: list[Output], floor: Limit) -> Finding:
@@ -130,9 +135,11 @@ def _blocks_finding(comparison: Comparison, outputs: list[Output], floor: Limit)
         rows = made[:: max(1, len(made) // SECOND_LOOK)]
         return comparison.swept(rows, np.resize(combinations[kind], (len(rows), combinations.shape[1])))
 
-    wrong = _wrong_kinds(sweep, kinds.reshape(-1), outputs, floor, again)
+    wrong = wrong_kinds(sweep, kinds.reshape(-1), outputs, floor, again)
     named = {_named(combinations[kind]): output for kind, output in wrong.items()}
-    return _kinds_finding("sweep.blocks", f"Combinations of blocks that ran, of {len(combinations)},", named, floor)
+    elsewhere = agreeing_elsewhere(sweep, kinds.reshape(-1), wrong, floor)
+    subject = f"Combinations of blocks that ran, of {len(combinations)},"
+    return _kinds_finding("sweep.blocks", subject, named, floor, elsewhere)
 
 
 def _gates_finding(comparison: Comparison, outputs: list[Output], floor: Limit) -> Finding:
@@ -140,27 +147,39 @@ def _gates_finding(comparison: Comparison, outputs: list[Output], floor: Limit) 
     sweep = comparison.sweep
     combinations, kinds, counts = np.unique(sweep.gates, axis=0, return_inverse=True, return_counts=True)
     rare = np.flatnonzero(counts < ENOUGH)
-    adapt = [output for output in outputs if output[0] == "adapt"]
-    wrong = _wrong_kinds(sweep, np.where(np.isin(kinds.reshape(-1), rare), -1, kinds.reshape(-1)), adapt, floor)
+    counted = np.where(np.isin(kinds.reshape(-1), rare), -1, kinds.reshape(-1))
+    wrong = wrong_kinds(sweep, counted, [output for output in outputs if output[0] == "adapt"], floor)
     named = {_named(combinations[kind]): output for kind, output in wrong.items()}
-    return _kinds_finding(
-        "sweep.own_gates", f"Combinations of gates, of {len(combinations) - len(rare)} with enough,", named, floor
-    )
+    elsewhere = agreeing_elsewhere(sweep, counted, wrong, floor)
+    subject = f"Combinations of gates, of {len(combinations) - len(rare)} that {ENOUGH} histories and more have,"
+    return _kinds_finding("sweep.own_gates", subject, named, floor, elsewhere)
 
 
-def _wrong_kinds(
+def wrong_kinds(
     sweep: Sweep,
     kinds: NDArray[Any],
     outputs: list[Output],
     floor: Limit,
     again: Callable[[int], Sweep] | None = None,
 ) -> dict[int, Output]:
-    """Find kinds of histories, from 0, of which none agrees, also at a second look, with an output that says so."""
+    """Find kinds of histories of which none agrees, also at a second look.
+
+    Args:
+        sweep: of M histories.
+        kinds: the kind of each, `[M]`; those below 0 are none.
+        outputs: that are compared.
+        floor: from which a history agrees, in decibels.
+        again: runs further histories of a kind; None takes no second look.
+
+    Returns:
+        Kind -> the first output that says so.
+    """
+    agrees = {output: sweep.outputs[output].snr_db >= floor.limit for output in outputs}
     wrong = {}
     for kind in (each for each in np.unique(kinds).tolist() if each >= 0):
-        mine = kinds == kind
-        suspects = [output for output in outputs if not (sweep.outputs[output].snr_db[mine] >= floor.limit).any()]
-        if suspects and again is not None:
+        suspects = [output for output in outputs if not agrees[output][kinds == kind].any()]
+        # Where no history of any kind agrees, a second look would not find one either.
+        if suspects and again is not None and any(agrees[output].any() for output in suspects):
             more = again(kind).outputs
             suspects = [output for output in suspects if not (more[output].snr_db >= floor.limit).any()]
         if suspects:
@@ -168,16 +187,40 @@ def _wrong_kinds(
     return wrong
 
 
-def _kinds_finding(assertion: str, subject: str, wrong: dict[str, Output], floor: Limit) -> Finding:
-    texts = [f"{kind} ({output} of {graph})" for kind, (graph, output) in list(wrong.items())[:NAMED]]
-    more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+def agreeing_elsewhere(sweep: Sweep, kinds: NDArray[Any], wrong: Mapping[int, Output], floor: Limit) -> float:
+    """Tell how many of the histories of other kinds agree in the outputs in which those of these kinds do not.
+
+    Args:
+        sweep: of M histories.
+        kinds: the kind of each, `[M]`.
+        wrong: from `wrong_kinds`.
+        floor: from which a history agrees, in decibels.
+
+    Returns:
+        The share in the output in which it is least; 0 where there is no other kind.
+    """
+    others = ~np.isin(kinds, list(wrong))
+    if not others.any():
+        return 0.0
+    agrees = [(sweep.outputs[output].snr_db[others] >= floor.limit).mean() for output in set(wrong.values())]
+    return float(min(agrees, default=1.0))
+
+
+def _kinds_finding(assertion: str, subject: str, wrong: dict[str, Output], floor: Limit, elsewhere: float) -> Finding:
+    text = ": none"
+    if wrong and elsewhere < ELSEWHERE:
+        text = f"; elsewhere {elsewhere:.0%} agree, too few to say that this is the cause, which was not found"
+    elif wrong:
+        texts = [f"{kind} ({output} of {graph})" for kind, (graph, output) in list(wrong.items())[:NAMED]]
+        more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+        text = f": {', '.join(texts)}{more}; elsewhere {elsewhere:.0%} agree"
     return at_most(
         f"{assertion}.differing_count",
         len(wrong),
         0,
         "count",
-        f"{subject} with which no history agrees with PyTorch that rounds as the runtime does to {floor.limit:g} dB: "
-        f"{', '.join(texts) or 'none'}{more}.",
+        f"{subject} with which no history agrees with PyTorch that rounds as the runtime does to {floor.limit:g} "
+        f"dB{text}.",
     )
 
 

@@ -57,9 +57,9 @@ def as_shipped_findings(comparison: Comparison) -> Iterator[Finding]:
         else:
             sentence += "layers as outputs; without them it differs too: the layers shown are not the bundle's. "
             sentence += (
-                f"It was made with {', '.join(tools)}."
+                f"It was made with {', '.join(tools)}, which may be why."
                 if tools
-                else "The tools are the same, so its graphs were not made from this checkpoint, or changed afterwards."
+                else "The tools are the same, so they are not why; the cause was not found."
             )
             status = "warn" if tools else "fail"
         yield at_most(f"layers.{name}.as_shipped", found, SAME, "abs", sentence, otherwise=status)

@@ -14,8 +14,8 @@ class Coverage:
     """What was tried, of what there is.
 
     Args:
-        real_histories: of the checkpoint, with those cut or joined from them; made ones where it has none.
-        made_histories: beside them.
+        real_histories: of the checkpoint, with those cut or joined from them.
+        made_histories: all others.
         repeats: histories with an item more than once.
         lengths: lengths of a history, counted once each.
         all_lengths: T.
@@ -65,11 +65,12 @@ def coverage(comparison: Comparison) -> Coverage:
     sweep, sessions, shapes = comparison.sweep, comparison.sessions, comparison.manifest.shapes
     held = np.zeros(comparison.checkpoint.config.model.items, bool)
     held[sweep.rows[sweep.rows >= 0]] = True
+    real = len(comparison.histories) if comparison.histories.whole else 0
     ordered = np.sort(sweep.rows, axis=1)
     repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     return Coverage(
-        real_histories=len(comparison.histories),
-        made_histories=len(sweep.rows) - len(comparison.histories),
+        real_histories=real,
+        made_histories=len(sweep.rows) - real,
         repeats=int(repeated.sum()),
         lengths=len(np.unique(sweep.lengths)),
         all_lengths=shapes.history_length,

@@ -31,7 +31,7 @@ class ExpectedQuality:
         points: fewest tiles first.
         expected: of this bundle: the value of the largest measured number of tiles that it keeps; None below the first.
         full_table: with the unquantised item table.
-        users: validation histories that all were measured on.
+        users: people whose validation histories all were measured on; 0 where the checkpoint keeps nobody's.
     """
 
     points: tuple[QualityPoint, ...]

@@ -138,7 +138,7 @@ public data class EntryFields(val bytes: Long, val name: String, val sha256: Str
     }
 }
 
-/** What tiles are worth, measured on the validation histories of [users] users. */
+/** What tiles are worth, measured on the validation histories of [users] users; 0 where those were nobody's. */
 @Serializable
 public data class Quality(@SerialName("ndcg_at_10") val ndcgAt10: NdcgAt10, val users: Long) {
     init {

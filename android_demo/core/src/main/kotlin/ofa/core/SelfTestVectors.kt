@@ -3,7 +3,7 @@ package ofa.core
 import java.nio.ByteBuffer
 
 /**
- * Real histories with the outputs of the reference, by which a phone checks itself; see docs/bundle-format.md.
+ * Made histories with the outputs of the reference, by which a phone checks itself; see docs/bundle-format.md.
  *
  * S cases, K candidates, M tile items; arrays are row by row and not to be written to.
  */
