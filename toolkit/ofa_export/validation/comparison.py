@@ -38,6 +38,7 @@ from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.targets.protocol import Target
+from ofa_export.validation.explained_loss import ModuleRunner
 from ofa_export.validation.histories import (
     PER_LENGTH,
     ValidationHistories,
@@ -45,7 +46,6 @@ from ofa_export.validation.histories import (
     validation_histories,
 )
 from ofa_export.validation.layers.layer_error import LayerRun, run_layers
-from ofa_export.validation.explained_loss import ModuleRunner
 from ofa_export.validation.quantised_reference import known_rounding, quantised_reference
 from ofa_export.validation.reference import Reference, Tensors, run_graphs, run_modules, run_reference
 from ofa_export.validation.sessions import Sessions, run_sessions

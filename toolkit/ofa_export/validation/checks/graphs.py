@@ -16,8 +16,8 @@ from ofa_export.precision import FP32
 from ofa_export.validation.checks.gates import compare_gates
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.deviation import Deviation, deviation
-from ofa_export.validation.finding import Finding, at_least, at_most
 from ofa_export.validation.explained_loss import explained, unless
+from ofa_export.validation.finding import Finding, at_least, at_most
 from ofa_export.validation.reference import GATES, Reference, Tensors
 from ofa_export.validation.tolerance import Limit
 

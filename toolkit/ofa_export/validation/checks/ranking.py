@@ -11,9 +11,9 @@ from ofa_export.errors import NumericsError
 from ofa_export.planning.kept_quality import ENOUGH, KeptQuality, trained_ndcg
 from ofa_export.ranking.metrics import TOP, interval, ndcg
 from ofa_export.validation.comparison import Comparison
+from ofa_export.validation.explained_loss import HEADROOM_SHARE, explained, unless
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.histories import ValidationHistories
-from ofa_export.validation.explained_loss import HEADROOM_SHARE, explained, unless
 from ofa_export.validation.sessions import Sessions
 from ofa_export.validation.tolerance import Limit, PrecisionLimits
 
