@@ -105,7 +105,7 @@ def drawn(seed: int) -> Drawn:
             "rank": one_of(None, None, 1) if adaptation == "required" else None,
             "depth_cap": one_of(None, None, 1) if adaptation == "required" else None,
             "items": one_of(None, None, items // 2),
-            "candidates": one_of(7, 25, 60),
+            "candidates": one_of(16, 25, 60),
             "selftest": SelfTestRecipe(),
         }
     )
