@@ -7,6 +7,7 @@ hand, from the root of the repository: `PYTHONPATH=tests/fuzz python tests/andro
 from __future__ import annotations
 
 import json
+import random
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from files import CORPUS, archive, read_base, repaired
+from hostile import HOSTILE
 from judge import judge
 from numpy.typing import NDArray
 
@@ -27,6 +29,7 @@ from ofa_export.bundle.reader import Bundle
 from ofa_export.bundle.session_pack import SessionPack
 from ofa_export.device.loop import Device, Ranking
 from ofa_export.device.selftest import run_selftest
+from ofa_export.foreign_text import shown
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = {"toy": CORPUS / "toy.ofab", "sample": ROOT / "artifacts" / "golden" / "sample-420KB-litert.ofab"}
@@ -40,6 +43,7 @@ def write_golden(folder: Path) -> None:
     write_selftests(folder)
     write_halves(folder)
     write_mutants(folder)
+    write_shown(folder)
 
 
 def write_lookups(folder: Path) -> None:
@@ -261,6 +265,15 @@ def write_mutants(folder: Path, count: int = MUTANTS, seed: str = "kotlin") -> N
             file.write(data)
             at += len(data)
     (folder / "mutants.json").write_text(json.dumps(verdicts))
+
+
+def write_shown(folder: Path) -> None:
+    """Texts that attack whoever shows them, and titles of every script, each as it is shown."""
+    rng = random.Random(0)
+    alphabet = "aé茶क🎁\n\t\r\x1b\x9b\u202e\u200d\u200c\u0301\u00a0\u2028\ufe0f\u3164\ud800\U000e0041👩می"
+    drawn = ["".join(rng.choices(alphabet, k=rng.randrange(12))) for _ in range(500)]
+    texts = [HOSTILE, "x\n" + "ab" * 5000, "\x1b" * 700, "e" + "\u0301" * 9, "👩\u200d👩\u200d👧 می\u200cخواهم", *drawn]
+    (folder / "shown.json").write_text(json.dumps([{"text": text, "shown": shown(text)} for text in texts]))
 
 
 if __name__ == "__main__":

@@ -217,12 +217,16 @@ def test_a_bundle_that_cannot_be_read(invoke, toy_checkpoint: Path, tmp_path: Pa
     fails(invoke(command, path, *options), 2, "cannot be read")
 
 
-@pytest.mark.parametrize("command", [["train", "nothing.csv"], ["import", "m.pth", "--format", "pmixer"]])
-def test_a_checkpoint_that_another_command_is_making(invoke, tmp_path: Path, command: list[str]) -> None:
+@pytest.mark.parametrize("command", [["train", "a.csv"], ["import", "a.csv", "--format", "pmixer"]])
+def test_a_checkpoint_that_another_command_is_making(
+    invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     output = tmp_path / "checkpoint"
-    options = ["--interactions", "nothing.csv"] if command[0] == "import" else []
+    options = ["--interactions", "a.csv"] if command[0] == "import" else []
+    Path("a.csv").write_text("user_id,item_id,timestamp\n")
     with output_lock(output):
         fails(invoke(*command, *options, "-o", output), 2, "is being made by another ofa-export right now")
-    fails(invoke(*command, *options, "-o", output), 2, "There is no file nothing.csv")
+    fails(invoke(*command, *options, "-o", output), 2, "a.csv")
     fails(invoke(*command, *options, "-o", "-"), 2, "'-' names no file")
-    assert not list(tmp_path.iterdir())
+    assert not output.exists()

@@ -24,6 +24,7 @@ from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
 from ofa_export.errors import OfaExportError
 from ofa_export.fleet.fleet_page import fleet_html
 from ofa_export.fleet.index import FleetIndex
+from ofa_export.fleet.make_fleet import MadeFleet
 
 FREE = ("model_id", "group", "precision", "data.name", "data.licence", "runtime.minimum_version")
 """Fields of a manifest that hold any text."""
@@ -41,6 +42,7 @@ INDEX = {
             "tiles": 3,
             "tiles_total": 4,
             "ndcg_at_10": "0.5000",
+            "manifest_sha256": "0" * 64,
         }
     ],
 }
@@ -54,6 +56,12 @@ def run(*arguments: str | Path, codes: tuple[int, ...] = (0,)) -> Result:
     assert_harmless(result.stderr)
     assert "Traceback" not in result.stderr
     return result
+
+
+def quoted(key: str) -> str:
+    """One key of a list of keys, as in CSV."""
+    doubled = key.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def document(base: Base) -> Any:
@@ -125,6 +133,7 @@ def hostile_bundle(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.integration
 def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path) -> None:
     size = hostile_bundle.stat().st_size
     small, up, session = tmp_path / "small.ofab", tmp_path / f"{NAME}.ofad", tmp_path / f"{NAME}.ofas"
@@ -132,9 +141,9 @@ def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path)
     shown = run("inspect", hostile_bundle).stdout
     assert r"\x1b[2J" in shown and "[red]x[/red] :bomb: <script>" in shown
     run("inspect", hostile_bundle, "--json")
-    ranked = run("run", hostile_bundle, "--history", f"{key},{NAME}")
+    ranked = run("run", hostile_bundle, "--history", f"{quoted(key)},{quoted(NAME)}")
     assert "Left out" in ranked.stdout and r"\x1b[2J" in ranked.stdout
-    run("run", hostile_bundle, "--history", key, "--json")
+    run("run", hostile_bundle, "--history", quoted(key), "--json")
     run("run", hostile_bundle, "--history", NAME, codes=(2,))
     run("resize", hostile_bundle, "--budget", str(size - 8), "-o", small, codes=(0, 3))
     run("resize", hostile_bundle, "--budget", NAME, "-o", small, codes=(2,))
@@ -143,7 +152,7 @@ def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path)
     run("patch", CORPUS / "graphs-litert.ofab", up, "-o", tmp_path / f"new{NAME}")
     run("patch", hostile_bundle, up, "-o", tmp_path / "new", codes=(2, 5))
     session.write_bytes(read_base("toy.ofas").data)
-    run("run", hostile_bundle, "--history", key, "--session", session, codes=(5,))
+    run("run", hostile_bundle, "--history", quoted(key), "--session", session, codes=(5,))
     run("inspect", tmp_path / NAME, codes=(2,))
     run("inspect", hostile_bundle, f"--{NAME}", codes=(2,))
     run(NAME, codes=(2,))
@@ -162,10 +171,11 @@ def test_every_field_of_the_index_of_a_fleet(capsys: pytest.CaptureFixture[str])
             assert_harmless(str(error))
             continue
         texts += 1
-        print_fleet(index, url=NAME, stored=7)
+        made = MadeFleet(index=index, made_again=(NAME,))
+        print_fleet(made, url=NAME, stored=7)
         page = fleet_html(index, stored=7)
         assert_harmless(page)
         assert tags(page) == plain
-        assert_harmless(json.dumps(fleet_json(index, url=NAME, stored=7)))
+        assert_harmless(json.dumps(fleet_json(made, url=NAME, stored=7)))
     assert texts
     assert_harmless(capsys.readouterr().out)

@@ -9,7 +9,7 @@ from ofa_export.model.extractor import PairExtractor
 
 def extractor() -> PairExtractor:
     torch.manual_seed(0)
-    return PairExtractor(8).eval().requires_grad_(False)
+    return PairExtractor(8, 8).eval().requires_grad_(False)
 
 
 def test_it_pools_products_of_an_item_and_the_one_before_it() -> None:

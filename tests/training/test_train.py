@@ -105,6 +105,25 @@ def test_what_train_returns_is_what_it_wrote(data: DataSet, recipe_of: MakeRecip
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
+@pytest.mark.parametrize("kind", ["synthetic", "none"])
+def test_a_checkpoint_can_keep_nobody_s_histories(
+    data: DataSet, recipe_of: MakeRecipe, unbroken: Path, tmp_path: Path, kind: str
+) -> None:
+    """The run is the same, and what it measured on people; only what is kept of them differs."""
+    parts = {"tiles": {"order": "peel"}, "mapper": {"keep_share": 0.7}, "probes": {"histories": kind}}
+    recipe = recipe_of(model={"user_groups": 2}, **parts)
+    make(data, recipe, tmp_path / "made")
+    made, real = contents(tmp_path / "made"), contents(unbroken)
+    assert made["model.safetensors"] == real["model.safetensors"]
+    kept, trained = Checkpoint.open(tmp_path / "made"), Checkpoint.open(unbroken)
+    assert kept.config.history_kind == kind
+    assert kept.config.training["probe_ndcg_at_10"] == trained.config.training["probe_ndcg_at_10"]
+    assert np.array_equal(np.sort(kept.validation.user_groups), np.sort(trained.validation.user_groups))
+    people = {tuple(row) for row in trained.validation.histories.tolist()}
+    if kind == "none":
+        assert not people & {tuple(row) for row in kept.validation.histories.tolist() if row.count(-1) < 4}
+
+
 def test_another_process_makes_the_same_bytes(unbroken: Path, two_groups: TrainRecipe, tmp_path: Path) -> None:
     assert in_another_process(two_groups, tmp_path / "checkpoint") == 0
     assert contents(tmp_path / "checkpoint") == contents(unbroken)

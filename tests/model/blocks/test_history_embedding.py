@@ -22,7 +22,7 @@ def test_the_scaled_embedding_counts_from_the_newest() -> None:
 
 def test_the_normed_embedding_normalises_the_sum() -> None:
     history, position = torch.randn(1, T, 16), torch.randn(T, 16)
-    found = NormedEmbedding(16, 1e-12)(history, position, torch.ones(1, T))
+    found = NormedEmbedding(16, 1e-12, unpadded=16)(history, position, torch.ones(1, T))
     assert torch.allclose(found.mean(dim=-1), torch.zeros(1, T), atol=1e-6)
     total = history + position
     assert torch.allclose(found, (total - total.mean(-1, True)) / total.std(-1, correction=0, keepdim=True), atol=1e-5)

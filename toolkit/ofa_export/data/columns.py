@@ -196,7 +196,9 @@ def _missing(
     if not all(role in OPTIONS for role in missing):
         return f"{path} has no column {lost}; it has {names}{more}. The first line must name the columns {lost}."
     spare = [name for name in found if name not in chosen.values()]
-    hints = [f"{OPTIONS[role]} {quoted(near)}" for role in missing if (near := _nearest(role, spare))]
+    hints = [
+        f"{OPTIONS[role]} {quoted(near)}" for role in missing if (near := _nearest(role, named.get(role, role), spare))
+    ]
     example = f", perhaps {' '.join(hints)}" if hints else ""
     return (
         f"{path} has no column {lost}; it has {names}{more}. Say which column it is with {_options(missing)}{example} "
@@ -228,7 +230,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_.-]", "", name.strip().lower())
 
 
-def _nearest(role: str, found: Sequence[str]) -> str | None:
+def _nearest(role: str, asked: str, found: Sequence[str]) -> str | None:
     plain = {_plain(untyped(name)): name for name in found}
-    near = difflib.get_close_matches(_plain(role), plain, n=1, cutoff=0.75)
-    return plain[near[0]] if near else None
+    near = difflib.get_close_matches(_plain(asked), plain, n=1, cutoff=0.75)
+    return plain[near[0]] if near else next(iter(_recognised(role, found)), None)

@@ -227,6 +227,8 @@ def _cells(content: Content) -> list[list[str]]:
 
 def _table(path: Path, table: pl.LazyFrame, kind: str, chosen: Mapping[str, str], *, headed: bool) -> Table:
     rows = table.select(pl.col(name).alias(role) for role, name in chosen.items())
+    # What is wrong with the first rows shows here, where it becomes a sentence.
+    rows.collect_schema()
     return Table(path=path, rows=rows, kind=kind, chosen=chosen, headed=headed)
 
 
@@ -250,8 +252,11 @@ def _unreadable(path: Path, detail: str) -> str:
     # What follows quotes the file, at any length.
     reason = detail.splitlines()[0][:200].rstrip(".")
     kind, advice = (
-        ("Parquet", "The file is damaged or of another type: write or copy it again.")
-        if path.suffix.lower() == ".parquet"
-        else ("CSV", "Check for lines with more values than the header and for an opening quote that is never closed.")
+        "CSV",
+        "Check for lines with more values than the header and for an opening quote that is never closed.",
     )
+    if path.suffix.lower() == ".parquet" or "parquet" in detail.lower():
+        kind, advice = "Parquet", "The file is damaged or of another type: write or copy it again."
+    elif "parsing line" in detail or "NDJSON" in detail:
+        kind, advice = "JSON lines", "Each line must be one complete JSON object."
     return f"{path} cannot be read as {kind}: {reason}. {advice}"

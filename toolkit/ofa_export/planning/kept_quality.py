@@ -64,11 +64,14 @@ def trained_ndcg(config: Mapping[str, Any]) -> float | None:
     """Return NDCG@10 that training measured on the validation histories; None where that is not known.
 
     Args:
-        config: what a checkpoint's `config.json` holds. With several user groups it has no number for each.
+        config: what a checkpoint's `config.json` holds. With several user groups it has no number for each, and
+            where it keeps nobody's histories, bundles are measured on others than training was.
     """
     try:
         value = config["training"]["probe_ndcg_at_10"]["adapted"]
         groups = config["model"].get("user_groups", 1)
+        if config["training"].get("validation_histories", "real") != "real":
+            return None
     except (KeyError, TypeError, AttributeError):
         return None
     return round(value, 4) if isinstance(value, float) and 0 < value <= 1 and groups == 1 else None

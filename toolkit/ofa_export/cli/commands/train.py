@@ -77,7 +77,11 @@ def train(
     force: ForceOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Train a checkpoint from interactions, in stages."""
+    """Train a checkpoint from interactions, in stages.
+
+    Items of one user with equal times come in an order that the seed draws. The
+    file's order counts with ties: file under data: in the recipe.
+    """
     from ofa_export.support.extras import require
 
     require("train", by="The command train")

@@ -158,7 +158,7 @@ def compare_quality(quality: Quality, measured: QualityCurve, *, limit: Limit) -
         max(errors.values()),
         limit.limit,
         "ndcg",
-        f"NDCG@10 that the manifest promises, measured again on {measured.users:,} histories; the farthest off: "
+        f"NDCG@10 that the manifest promises, measured again on {quality.measured_on}; the farthest off: "
         f"{'; '.join(_promise(name, texts, values) for name in worst)}.",
     )
 

@@ -9,6 +9,7 @@ import android.os.Bundle
 import android.view.View
 import android.view.WindowInsets
 import android.widget.SeekBar
+import ofa.core.shown
 
 /** The one screen: hands every touch to [Demo] and draws what comes back. */
 class MainActivity : Activity() {
@@ -90,7 +91,7 @@ class MainActivity : Activity() {
         }
         AlertDialog.Builder(this)
             .setTitle(R.string.open_description)
-            .setItems(choices.map { it.first }.toTypedArray()) { _, chosen -> choices[chosen].second() }
+            .setItems(choices.map { shown(it.first) }.toTypedArray()) { _, chosen -> choices[chosen].second() }
             .show()
     }
 

@@ -9,6 +9,7 @@ import android.widget.ArrayAdapter
 import android.widget.EditText
 import android.widget.LinearLayout
 import android.widget.ListView
+import ofa.core.shown
 
 /** A dialog that finds products by a part of their name or key, and adds one to the history. */
 internal class ProductSearch(private val activity: Activity, private val demo: Demo) {
@@ -51,7 +52,7 @@ internal class ProductSearch(private val activity: Activity, private val demo: D
         // Answers come in the order of the questions: the last one stays.
         found = products
         names.clear()
-        names.addAll(products.map { "${it.title} · ${it.key}" })
+        names.addAll(products.map { shown("${it.title} · ${it.key}") })
     }
 
     private companion object {

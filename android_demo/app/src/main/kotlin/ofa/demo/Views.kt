@@ -12,6 +12,7 @@ import android.widget.RadioButton
 import android.widget.SeekBar
 import android.widget.Spinner
 import android.widget.TextView
+import ofa.core.shown as harmless
 
 /**
  * The views of the screen, and how a [Screen] is drawn into them. It decides nothing.
@@ -98,7 +99,7 @@ internal class Views(
     private fun showHistory(history: List<Product>) {
         val chosen = shopperOf(history)
         shopper.setSelection(chosen)
-        shopper.contentDescription = activity.getString(R.string.shopper, shopper.getItemAtPosition(chosen))
+        shopper.contentDescription = words.shopper(shopper.getItemAtPosition(chosen).toString())
         val grew = history.size > products.childCount
         fill(products, history.size, first = 0, R.layout.product)
         history.forEachIndexed { place, product ->
@@ -106,7 +107,7 @@ internal class Views(
             card.text(R.id.key, product.key)
             card.text(R.id.title, product.title)
             card.part<View>(R.id.remove).apply {
-                contentDescription = activity.getString(R.string.remove, product.title)
+                contentDescription = words.remove(product)
                 setOnClickListener { remove(place) }
             }
         }
@@ -190,7 +191,7 @@ internal class Views(
 
     private fun <V : View> View.part(id: Int): V = checkNotNull(findViewById(id))
 
-    private fun View.text(id: Int, text: CharSequence): TextView = part<TextView>(id).also { it.text = text }
+    private fun View.text(id: Int, text: String): TextView = part<TextView>(id).also { it.text = harmless(text) }
 
     private companion object {
         const val OFF_ALPHA = 0.35f

@@ -1,8 +1,9 @@
 package ofa.demo
 
 import android.content.Context
+import ofa.core.shown
 
-/** Everything that the screen says, for eyes and for screen readers. */
+/** Everything that the screen says, for eyes and for screen readers; what it quotes can do nothing to either. */
 internal class Words(private val context: Context) {
     fun bundle(screen: Screen): String {
         val line = screen.bundle ?: return text(if (screen.busy) R.string.opening else R.string.no_bundle)
@@ -21,7 +22,7 @@ internal class Words(private val context: Context) {
         is Notice.Damaged -> text(R.string.damaged, notice.reason)
         is Notice.Session -> notice.items?.let { text(R.string.session, it) } ?: text(R.string.session_ended)
         is Notice.Unknown -> text(R.string.unknown, notice.keys.joinToString())
-        is Notice.Failed -> notice.reason
+        is Notice.Failed -> shown(notice.reason)
     }
 
     fun time(answer: Answer?): String = answer?.timing?.let {
@@ -69,5 +70,10 @@ internal class Words(private val context: Context) {
 
     fun tiles(memory: Memory): String = text(R.string.tiles_description, memory.tiles, memory.tilesAtMost)
 
-    private fun text(id: Int, vararg values: Any): String = context.getString(id, *values)
+    fun shopper(name: String): String = text(R.string.shopper, name)
+
+    fun remove(product: Product): String = text(R.string.remove, product.title)
+
+    private fun text(id: Int, vararg values: Any): String =
+        context.getString(id, *values.map { if (it is String) shown(it) else it }.toTypedArray())
 }

@@ -5,6 +5,8 @@ public sealed interface Outcome<out T> {
     /** It worked. */
     public data class Ready<T>(val value: T) : Outcome<T>
 
-    /** It did not; [reason] is a sentence that can be shown. */
-    public data class Failed(val reason: String) : Outcome<Nothing>
+    /** It did not; whatever the sentence [reason] quotes, it can be shown. */
+    public class Failed(reason: String) : Outcome<Nothing> {
+        public val reason: String = shown(reason)
+    }
 }

@@ -1,8 +1,18 @@
 package ofa.core
 
-private const val MAX_QUOTED = 1000
+/** Characters of a text that are shown, the words that say how long it was included. */
+private const val MAX_SHOWN = 1000
 
-private val UNPRINTABLE =
+/** Combining marks on one letter: no language writes more, and a pile of them hides the lines above and below. */
+private const val MAX_MARKS = 4
+
+private const val JOINER = 0x200d
+private const val NON_JOINER = 0x200c
+
+/** What Unicode calls letters, marks and symbols, and nobody sees. */
+private val BLANK = setOf(0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2800, 0x3164, 0xffa0)
+
+private val UNSEEN =
     setOf(
         Character.CONTROL,
         Character.FORMAT,
@@ -11,22 +21,67 @@ private val UNPRINTABLE =
         Character.UNASSIGNED,
         Character.LINE_SEPARATOR,
         Character.PARAGRAPH_SEPARATOR,
-        Character.SPACE_SEPARATOR,
     )
+private val MARKS = setOf(Character.NON_SPACING_MARK, Character.ENCLOSING_MARK)
+private val BEFORE_IN_EMOJI =
+    setOf(Character.OTHER_SYMBOL, Character.MODIFIER_SYMBOL, Character.NON_SPACING_MARK)
+private val BEFORE_IN_WORD =
+    setOf(Character.OTHER_LETTER, Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK)
 
-/** A text that may quote a hostile file, as it can be shown: no control character of it, and not without an end. */
-internal fun shown(text: String): String {
-    val points = text.codePoints().limit(MAX_QUOTED + 1L).toArray()
-    val shown = StringBuilder()
-    points.take(MAX_QUOTED).forEach { shown.append(shownCharacter(it)) }
-    return if (points.size > MAX_QUOTED) shown.append('…').toString() else shown.toString()
+/**
+ * Text that others wrote, as it may be shown: on one line, bounded, and unable to do anything.
+ *
+ * Titles, keys and names out of files and the words of other programs can hold controls that turn the direction of what
+ * follows, letters that nobody sees, and no end. Letters of all scripts, accents and emoji stay; the rest is written as
+ * Python writes it in a literal, for ofa_export/foreign_text.py has the same rules. Shown twice, a text is the same as
+ * shown once.
+ */
+public fun shown(text: String): String {
+    val count = text.codePointCount(0, text.length)
+    // An escape is never shorter than its character: no more than this can be left of either end.
+    val whole = if (count <= 2 * MAX_SHOWN) {
+        escaped(text)
+    } else {
+        escaped(text.substring(0, text.offsetByCodePoints(0, MAX_SHOWN))) +
+            escaped(text.substring(text.offsetByCodePoints(text.length, -MAX_SHOWN)))
+    }
+    if (count <= 2 * MAX_SHOWN && whole.codePointCount(0, whole.length) <= MAX_SHOWN) return whole
+    val note = " … [cut: ${grouped(count)} characters] … "
+    val last = (MAX_SHOWN - note.length) / 3
+    val start = whole.substring(0, whole.offsetByCodePoints(0, MAX_SHOWN - note.length - last))
+    return start + note + whole.substring(whole.offsetByCodePoints(whole.length, -last))
 }
 
-private fun shownCharacter(point: Int): String =
+private fun escaped(text: String): String {
+    val points = text.codePoints().toArray()
+    val parts = StringBuilder()
+    var marks = 0
+    points.forEachIndexed { at, point ->
+        val kind = typeOf(point)
+        marks = if (kind in MARKS) marks + 1 else 0
+        when {
+            point == '\n'.code || kind == Character.SPACE_SEPARATOR -> parts.append(' ')
+            kind !in UNSEEN && point !in BLANK && marks <= MAX_MARKS -> parts.appendCodePoint(point)
+            joins(points, at) -> parts.appendCodePoint(point)
+            else -> parts.append(escape(point))
+        }
+    }
+    return parts.toString()
+}
+
+/** Whether a joiner is where a script needs it: inside an emoji, or between letters that have no case. */
+private fun joins(points: IntArray, at: Int): Boolean {
+    if (points[at] != JOINER && points[at] != NON_JOINER) return false
+    val before = typeOf(points.getOrNull(at - 1) ?: return false)
+    val after = typeOf(points.getOrNull(at + 1) ?: return false)
+    val isEmoji = points[at] == JOINER && before in BEFORE_IN_EMOJI && after == Character.OTHER_SYMBOL
+    return isEmoji || (before in BEFORE_IN_WORD && after == Character.OTHER_LETTER)
+}
+
+private fun typeOf(point: Int): Byte = Character.getType(point).toByte()
+
+private fun escape(point: Int): String =
     when {
-        point == '\n'.code -> " "
-        point == ' '.code -> " "
-        Character.getType(point).toByte() !in UNPRINTABLE -> String(Character.toChars(point))
         point == '\r'.code -> "\\r"
         point == '\t'.code -> "\\t"
         point < 0x100 -> "\\x" + hex(point, 2)
