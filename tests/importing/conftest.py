@@ -35,12 +35,14 @@ class PointWise(nn.Module):
 class Pmixer(nn.Module):
     """SASRec.pytorch; `form` says which of its four forwards."""
 
-    def __init__(self, form: str, *, heads: int = HEADS, width: int = WIDTH) -> None:
+    def __init__(
+        self, form: str, *, heads: int = HEADS, width: int = WIDTH, items: int = ITEMS, positions: int = T
+    ) -> None:
         super().__init__()
-        self.form, self.width = form, width
-        self.item_emb = nn.Embedding(ITEMS + 1, width, padding_idx=0)
+        self.form, self.width, self.positions = form, width, positions
+        self.item_emb = nn.Embedding(items + 1, width, padding_idx=0)
         late = form != "pmixer"
-        self.pos_emb = nn.Embedding(T + late, width, padding_idx=0 if late else None)
+        self.pos_emb = nn.Embedding(positions + late, width, padding_idx=0 if late else None)
         norm = lambda: nn.LayerNorm(width, eps=1e-8)  # noqa: E731
         self.attention_layernorms = nn.ModuleList(norm() for _ in range(DEPTH))
         self.attention_layers = nn.ModuleList(nn.MultiheadAttention(width, heads) for _ in range(DEPTH))
@@ -50,13 +52,13 @@ class Pmixer(nn.Module):
 
     def score(self, history: list[int]) -> Tensor:
         """Scores of items 1 … n after a history of item ids, padded with 0 on the left."""
-        ids = torch.tensor([[0] * (T - len(history)) + history])
+        ids = torch.tensor([[0] * (self.positions - len(history)) + history])
         real = (ids != 0)[:, :, None]
         x = self.item_emb(ids) * self.width**0.5
         if self.form == "pmixer":
-            x = (x + self.pos_emb(torch.arange(T))) * real
+            x = (x + self.pos_emb(torch.arange(self.positions))) * real
         else:
-            x = x + self.pos_emb(torch.arange(1, T + 1) * (ids != 0))
+            x = x + self.pos_emb(torch.arange(1, self.positions + 1) * (ids != 0))
         for number in range(DEPTH):
             x = self._block(number, x)
             if self.form == "pmixer":
@@ -78,7 +80,7 @@ class Pmixer(nn.Module):
         return x + ffn(x)
 
     def _attend(self, number: int, query: Tensor, key: Tensor) -> Tensor:
-        future = ~torch.tril(torch.ones(T, T, dtype=torch.bool))
+        future = ~torch.tril(torch.ones(self.positions, self.positions, dtype=torch.bool))
         query, key = query.transpose(0, 1), key.transpose(0, 1)
         mixed, _ = self.attention_layers[number](query, key, key, attn_mask=future)
         return mixed.transpose(0, 1)
@@ -141,15 +143,11 @@ class Recbole(nn.Module):
 SourceModel = Pmixer | Recbole
 
 
-def source_model(name: str, *, heads: int = HEADS, inner: int = 40, width: int = WIDTH) -> SourceModel:
+def source_model(name: str, *, inner: int = 40, **sizes: int) -> SourceModel:
     """A source with random weights of every kind; embeddings small, as RecBole starts them."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(11)
-        made = (
-            Recbole(heads=heads, inner=inner, width=width)
-            if name == "recbole"
-            else Pmixer(name, heads=heads, width=width)
-        )
+        made = Recbole(inner=inner, **sizes) if name == "recbole" else Pmixer(name, **sizes)
         for parameter in made.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
         for module in made.modules():
@@ -190,6 +188,15 @@ def saved_as(tmp_path: Path) -> Callable[..., Saved]:
         return Saved(model, tmp_path / f"{name}.pth")
 
     return save
+
+
+@pytest.fixture
+def published() -> Saved:
+    """A checkpoint as pmixer/SASRec.pytorch publishes it (Apache-2.0): MovieLens 1M, 50 dimensions, 200 positions."""
+    path = Path(__file__).with_name("published-50-dimensions.pth")
+    model = source_model("pmixer", heads=1, width=50, items=3416, positions=200)
+    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return Saved(model, path)
 
 
 @pytest.fixture(scope="session")

@@ -98,11 +98,13 @@ def test_a_checkpoint_that_was_trained_here_is_refused(toy_checkpoint: Path, dat
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("converter", ["litert", "executorch"])
+@pytest.mark.parametrize(
+    ("converter", "name", "width"), [("litert", "pmixer", 50), ("executorch", "pmixer-norm-last", 50)]
+)
 def test_an_imported_checkpoint_can_be_bundled_as_it_is(
-    saved_as: Callable[..., Any], data: DataSet, tmp_path: Path, converter: str
+    saved_as: Callable[..., Any], data: DataSet, tmp_path: Path, converter: str, name: str, width: int
 ) -> None:
-    source = Source(state_dict=saved_as("recbole").path, format="recbole", heads=2)
+    source = Source(state_dict=saved_as(name, width=width).path, format=name, heads=2)
     import_checkpoint(source, data, tmp_path / "imported", rank=3)
     checkpoint = load_checkpoint(tmp_path / "imported")
     recipe = load_recipe("bundle", "int8", BundleRecipe)

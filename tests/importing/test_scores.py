@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 from torch import Tensor
 
+from ofa_export.data.catalogue import SOURCE_HISTORIES
 from ofa_export.data.sample import DataSet
 from ofa_export.importing.importer import import_checkpoint
 from ofa_export.importing.source import Source
@@ -28,6 +30,7 @@ def imported(saved, name: str, data: DataSet, folder: Path, *, heads: int = 2) -
 def our_scores(checkpoint: Checkpoint, history: list[int]) -> Tensor:
     """Scores of the source's items 1 … n, from the rows of the checkpoint."""
     row_of = {key: row for row, key in enumerate(checkpoint.item_keys)}
+    T = checkpoint.config.model.history_length
     rows = torch.full((1, T), -1)
     rows[0, T - len(history) :] = torch.tensor([row_of[str(item)] for item in history])
     table = checkpoint.table(0)
@@ -69,6 +72,21 @@ def test_padding_that_is_not_zero_is_looked_at_as_in_the_source(
     saved.model.item_emb.weight[0] = 0
     saved.model.pos_emb.weight[0] = 0
     assert not torch.allclose(without[0], saved.model.score([3, 4]), atol=0.01)
+
+
+def test_a_published_checkpoint_of_50_dimensions(published, tmp_path: Path) -> None:
+    rows = [(f"u{user}", str(1 + (7 * user + step) % 3416), step) for user in range(20) for step in range(3 + user)]
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    shop = DataSet(name="ml", interactions=frame, recipe=SOURCE_HISTORIES.histories)
+    import_checkpoint(Source(state_dict=published.path, format="pmixer", heads=1), shop, tmp_path / "checkpoint")
+    checkpoint = load_checkpoint(tmp_path / "checkpoint")
+    assert (checkpoint.config.model.width, checkpoint.config.model.normalised_width) == (56, 50)
+    generator = torch.Generator().manual_seed(0)
+    for length in (1, 2, 50, 199, 200):
+        history = (1 + torch.randperm(3416, generator=generator)[:length]).tolist()
+        expected = published.model.score(history)
+        # Trained scores reach 60; float32 keeps seven digits of them.
+        assert torch.allclose(our_scores(checkpoint, history), expected, atol=5e-5, rtol=1e-6)
 
 
 def test_another_format_of_the_same_tensors_gives_other_scores(

@@ -264,3 +264,6 @@ def test_progress_is_told_every_step_of_this_run_and_those_before(
     assert told[0] == ("walk", 12, 5)
     assert sum(entry for entry in told if isinstance(entry, int)) == 7
     assert "walk, epoch 2: validation NDCG@10 0.2500" in told
+    # Before the first silence: what there is to do, and as soon as it is known, how long it takes.
+    assert told[1] == "walk: 3 epochs of 4 steps, of which 5 steps are done"
+    assert any(isinstance(entry, str) and "an epoch" in entry and "left" in entry for entry in told)

@@ -220,6 +220,7 @@ def _run(
         )
     if is_first():
         _enter(run.folder, job, resume=resume, force=force)
+        run.progress.note(_announcement(run, stages, output))
     wait()
     with one_torch_thread():
         _run_stages(run, stages)
@@ -231,6 +232,17 @@ def _run(
     if is_first():
         shutil.rmtree(run.folder)
     return checkpoint
+
+
+def _announcement(run: TrainingRun, stages: Sequence[Stage], output: Path) -> str:
+    """Say what is about to happen, before the first long silence."""
+    histories, model = run.histories, run.model.config
+    names = " -> ".join(stage.name for stage in stages)
+    return (
+        f"Training {names} on {histories.users:,} users, {histories.items:,} items and {len(histories.rows):,} "
+        f"interactions; {model.backbone}, width {model.width}, {model.depth} blocks. The checkpoint appears as "
+        f"'{output}' when all is done; until then the state is in '{run.folder}', from which --resume goes on."
+    )
 
 
 def _run_stages(run: TrainingRun, stages: Sequence[Stage]) -> None:

@@ -27,6 +27,9 @@ from ofa_export.training.windows import Batch
 
 SNAPSHOT_SECONDS = 20.0
 
+TIMED_STEPS = 20
+"""First steps of a stage, by which it is told how long an epoch takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -104,9 +107,11 @@ def optimise(
     run = _resume(task, optimiser, snapshot) if snapshot.exists() else _Run()
     forward = replicated(_Step(task))
     progress.start(task.stage, steps=total, done=run.step)
+    progress.note(_announcement(task, epochs, done=run.step))
     if run.step == 0:
         _validate(task, run, epoch=0, progress=progress)
-    saved = time.monotonic()
+    saved = started = time.monotonic()
+    first = run.step
     for epoch in range(run.step // max(task.steps_per_epoch, 1), epochs):
         for index, batch in enumerate(task.batches(epoch)):
             step = epoch * task.steps_per_epoch + index
@@ -121,6 +126,9 @@ def optimise(
                 raise _diverged(task, optimiser, run, snapshot, str(diverged), total=total) from None
             run.step = step + 1
             progress.advance(steps=1)
+            if run.step - first == min(TIMED_STEPS, task.steps_per_epoch):
+                each = (time.monotonic() - started) / (run.step - first)
+                progress.note(_duration(task, each, left=total - run.step))
             if index + 1 == task.steps_per_epoch:
                 _validate(task, run, epoch=epoch + 1, progress=progress)
             if is_first() and time.monotonic() - saved > SNAPSHOT_SECONDS:
@@ -130,6 +138,24 @@ def optimise(
         task.model.load_state_dict(run.best_state)
     task.model.eval()
     return {"best": run.best, "best_epoch": run.best_epoch, "history": run.history}
+
+
+def _announcement(task: Task, epochs: int, *, done: int) -> str:
+    """Say what a stage is about to do."""
+    steps = f"{epochs} epochs of {task.steps_per_epoch:,} steps"
+    return f"{task.stage}: {steps}" + (f", of which {done:,} steps are done" if done else "")
+
+
+def _duration(task: Task, seconds: float, *, left: int) -> str:
+    """Say how long a stage takes, by its first steps; validations come on top."""
+    epoch, rest = seconds * task.steps_per_epoch, seconds * left
+    return f"{task.stage}: about {_time(epoch)} an epoch, {_time(rest)} left, and the validations"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def stage_seed(seed: int, stage: str) -> tuple[int, int]:
