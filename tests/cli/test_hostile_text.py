@@ -47,12 +47,13 @@ def hostile_checkpoint(toy_checkpoint: Path, tmp_path_factory: pytest.TempPathFa
     config["data"] |= dict.fromkeys(("licence", "attribution"), HOSTILE) | {"name": f"toy{WITHOUT_SURROGATE}"}
     config["training"] = {"recipe": {"description": HOSTILE}, "probe_ndcg_at_10": {HOSTILE: 0.5}}
     (folder / CONFIG).write_text(json.dumps(config))
-    rows = pl.read_parquet(folder / ITEMS).height
+    rows = pl.read_parquet((folder / ITEMS).read_bytes()).height
     named = {
         "item_id": [f"{row}{WITHOUT_SURROGATE}!" for row in range(rows)],
         "title": [f"{WITHOUT_SURROGATE}{row}" for row in range(rows)],
     }
-    pl.DataFrame(named).write_parquet(folder / ITEMS)
+    with (folder / ITEMS).open("wb") as file:
+        pl.DataFrame(named).write_parquet(file)
     return folder
 
 

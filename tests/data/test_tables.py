@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hostile import HOSTILE, NAME, assert_harmless
 
 from ofa_export.data.tables import open_table, read_columns
 from ofa_export.errors import InteractionsError
@@ -212,3 +213,19 @@ def test_every_truncation_of_a_parquet_file_is_refused(tmp_path: Path) -> None:
     for length in range(0, len(whole), 13):
         path.write_bytes(whole[:length])
         assert "cannot be read as Parquet" in refusal(path)
+
+
+def test_a_name_that_is_no_utf_8_is_told_and_shown(tmp_path: Path) -> None:
+    path = tmp_path / f"x{NAME}.csv"
+    path.write_text("user_id,item_id\nu,i\n")
+    with pytest.raises(InteractionsError, match="is not UTF-8, and no table is read under such a name") as caught:
+        read_columns(path, ("user_id", "item_id"))
+    assert_harmless(str(caught.value))
+
+
+def test_hostile_names_of_columns_can_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(",".join(f'"{text}"' for text in (HOSTILE.replace('"', '""'), "b", "c")) + "\n1,2,3\n")
+    with pytest.raises(InteractionsError) as caught:
+        read_columns(path, ("user_id", "item_id"))
+    assert_harmless(str(caught.value))

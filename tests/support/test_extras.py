@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -61,3 +62,10 @@ def test_what_is_not_needed_may_be_missing(without: Without) -> None:
     require("train", by="The command session", only=CHECKPOINT)
     with pytest.raises(MissingToolError, match="scikit-learn"):
         require("train", by="The command train")
+
+
+def test_what_writes_html_is_imported_before_the_work_and_not_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "squarify", None)
+    require("train", by="The command evaluate")
+    with pytest.raises(MissingToolError, match=r"evaluate cannot write HTML: squarify .*ofa-export\[report\]"):
+        require("train", "report", by="The command evaluate")

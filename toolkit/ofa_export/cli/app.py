@@ -59,7 +59,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Turn a trained recommender into files of any byte budget for a phone that adapts to its user in one forward "
     "pass.",
-    epilog="Exit codes: 0 done, 2 wrong usage, 3 budget cannot be met, 4 numbers out of tolerance, 5 bundle, "
+    epilog="Exit codes: 0 done, 2 wrong usage, 3 budget or limit cannot be met, 4 numbers out of tolerance, 5 bundle, "
     "delta, session pack, fleet or checkpoint rejected, 6 a tool is missing, 1 a defect of ours.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

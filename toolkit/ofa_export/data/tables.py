@@ -84,6 +84,8 @@ def open_table(
         raise InteractionsError(f"{path} is a folder. Name one file.")
     if not path.exists():
         raise InteractionsError(f"There is no file {path}. Check the path.")
+    if any("\ud800" <= char <= "\udfff" for char in str(path)):
+        raise InteractionsError(f"The name of {path} is not UTF-8, and no table is read under such a name. Rename it.")
     with sentences(path):
         check_regular(path)
     content, named = look_at(path), named or {}

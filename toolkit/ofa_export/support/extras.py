@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from importlib import metadata
@@ -13,12 +14,15 @@ DISTRIBUTION = "ofa-export"
 REPORT = "report"
 """The extra of everything that writes HTML."""
 
+REPORT_MODULES = ("jinja2", "matplotlib", "squarify")
+"""What writing HTML imports in the end, when the work is done; all three are quick to import."""
+
 CHECKPOINT = ("torch", "polars", "jaxtyping")
 """Packages that opening a checkpoint needs, which several extras bring."""
 
 
 def require(*extras: str, by: str, only: Collection[str] | None = None) -> None:
-    """Refuse to start without the packages of some extras; nothing is imported to find out.
+    """Refuse to start without the packages of some extras; only those of `report` are imported to find out.
 
     Args:
         extras: names under `optional-dependencies` of pyproject.toml.
@@ -37,6 +41,20 @@ def require(*extras: str, by: str, only: Collection[str] | None = None) -> None:
             f"{by} cannot run without {_listed(names)}, which {'is' if len(names) == 1 else 'are'} not installed. "
             f'Run: pip install "{DISTRIBUTION}[{wanted}]"'
         )
+    if REPORT in extras:
+        _import_report_modules(by)
+
+
+def _import_report_modules(by: str) -> None:
+    """Import what a page is written with: a broken installation must not cost the results of half an hour."""
+    for name in REPORT_MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise MissingToolError(
+                f"{by} cannot write HTML: {name} cannot be imported ({error}). "
+                f'Run: pip install --force-reinstall "{DISTRIBUTION}[{REPORT}]"'
+            ) from error
 
 
 def extra_packages(extra: str) -> tuple[str, ...]:

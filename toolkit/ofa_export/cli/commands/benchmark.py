@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 @reports_errors
 def benchmark(
-    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundle files, NAME.ofab.")],
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundle files, or patterns in quotes.")],
     checkpoint: Annotated[
         Path,
         typer.Option(
@@ -41,9 +41,11 @@ def benchmark(
 ) -> None:
     """Measure latency and memory beside the plain static net."""
     from ofa_export.api import converter_extras
+    from ofa_export.cli.render.bundle_paths import bundle_paths
     from ofa_export.support.extras import CHECKPOINT, require
 
-    require(*converter_extras(bundles), by="The command benchmark")
+    paths = bundle_paths(bundles)
+    require(*converter_extras(paths), by="The command benchmark")
     require("train", by="The command benchmark", only=CHECKPOINT)
     from ofa_export.benchmark.latency import check_repeats
     from ofa_export.benchmark.protocol import check_target
@@ -58,7 +60,7 @@ def benchmark(
     from ofa_export.support.content_cache import ContentCache
 
     with spinner("Converting the static net and measuring"):
-        found = measure(bundles, checkpoint, target=target, repeats=repeats, store=ContentCache())
+        found = measure(paths, checkpoint, target=target, repeats=repeats, store=ContentCache())
     if json_output:
         print_json(benchmark_json(found))
     else:

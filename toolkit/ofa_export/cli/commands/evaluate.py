@@ -95,10 +95,11 @@ def evaluate(
             )
             for path in checkpoints or [SAMPLE_CHECKPOINT]
         ]
+    if not json_output:
+        # Before the page: whatever becomes of that, half an hour of measuring is not lost.
+        print_out(*evaluation_lines(evaluations))
     if html is not None:
         with atomic_write(html, replace=force) as file:
             file.write(evaluation_html(evaluations).encode())
     if json_output:
         print_json(evaluation_json(evaluations))
-    else:
-        print_out(*evaluation_lines(evaluations))

@@ -35,7 +35,10 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def import_state_dict(
     state_dict: Annotated[
-        Path, typer.Argument(metavar="STATE_DICT", help="Tensors by name: safetensors, or torch.save of a state dict.")
+        Path,
+        typer.Argument(
+            metavar="STATE_DICT", help="File of its tensors: safetensors, or torch.save, as trainers write it."
+        ),
     ],
     source_format: Annotated[
         str,

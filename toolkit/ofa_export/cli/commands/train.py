@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from ofa_export.cli.render.options import (
-    ForceOption,
     ItemColumnOption,
     JsonOption,
     TimeColumnOption,
@@ -74,7 +73,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped, even by a kill.")
     ] = False,
-    force: ForceOption = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing checkpoint, and throw an unfinished run away.")
+    ] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Train a checkpoint from interactions, in stages.

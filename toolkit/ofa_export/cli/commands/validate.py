@@ -52,7 +52,10 @@ def validate(
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page, with plots.")
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write the report as one page; with --layers also the errors of these."
+        ),
     ] = None,
     force: ForceOption = False,
     json_output: JsonOption = False,

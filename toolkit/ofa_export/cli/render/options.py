@@ -29,7 +29,7 @@ RuntimeOption = Annotated[
 ]
 ConverterOption = Annotated[
     str | None,
-    typer.Option("--converter", metavar="NAME", help="Not the runtime's first converter: onnx2tf, for litert."),
+    typer.Option("--converter", metavar="NAME", help="Another than the runtime's first: onnx2tf, for litert."),
 ]
 GroupOption = Annotated[str, typer.Option("--group", metavar="G", help="User group: a number from 0, or all.")]
 RecipeOption = Annotated[
@@ -38,7 +38,11 @@ RecipeOption = Annotated[
 ]
 ItemsOption = Annotated[
     str | None,
-    typer.Option("--items", metavar="all|prune-tail", help="prune-tail keeps the items that are worth most."),
+    typer.Option(
+        "--items",
+        metavar="all|prune-tail",
+        help="prune-tail keeps the items that are worth most; default: the recipe's.",
+    ),
 ]
 RamOption = Annotated[
     str | None, typer.Option("--ram-budget", metavar="SIZE", help="Most memory of a session, measured here: 16MB.")

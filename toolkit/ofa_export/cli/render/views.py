@@ -23,6 +23,9 @@ MODELS = {"popularity": "most popular items", "markov": "first-order Markov", "s
 
 THIS = "<- this plan"
 
+ON_PHONES = {"litert": "TensorFlow Lite (now LiteRT) for Android", "executorch": "ExecuTorch for Android"}
+"""Products whose versions a manifest names; Python packages of the same runtime count theirs apart."""
+
 BUNDLE_HEADING = ("bundle", "bytes", "budget", "tiles", "NDCG@10", "full table")
 
 
@@ -31,7 +34,9 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
     layout, quality = manifest.embeddings, manifest.quality.ndcg_at_10
     facts = {
         "model": f"{manifest.model_id}, user group {manifest.group}",
-        "runtime": f"{manifest.runtime.name} {manifest.runtime.minimum_version} or newer, {manifest.precision} graphs",
+        "runtime": f"{manifest.runtime.name}, {manifest.precision} graphs",
+        "on a phone": f"{ON_PHONES.get(manifest.runtime.name, manifest.runtime.name)} "
+        f"{manifest.runtime.minimum_version} or newer",
         "graphs": ", ".join(graph.name for graph in manifest.graphs),
         "items": f"{layout.items:,} x {layout.width} dimensions in {len(layout.group_sizes)} groups",
         "tiles": f"{layout.tiles_kept} of {layout.tiles_total}, order {layout.order}",
@@ -39,7 +44,7 @@ def print_bundle(path: str, size: int, manifest: Manifest) -> None:
         f"({manifest.quality.measured_on})",
         "data": f"{manifest.data.name}, {manifest.data.licence}",
         "checkpoint": manifest.checkpoint_sha256,
-        "made with": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
+        "made with": f"Python packages {', '.join(map(' '.join, sorted(manifest.tools.items())))}",
     }
     print_out(f"{path}: {size:,} bytes of a budget of {manifest.budget_bytes:,}", "")
     print_out(*_parts(manifest.parts(size), size), "")
@@ -213,8 +218,9 @@ def print_imported(path: str, config: CheckpointConfig) -> None:
         (MODELS[name], f"{value:.4f}") for name, value in config.training["probe_ndcg_at_10"].items() if name in MODELS
     ]
     model = config.model
+    width = f"{model.normalised_width} (padded to {model.width})" if model.unpadded_width else str(model.width)
     print_out(
-        f"{path}: {model.backbone}, {model.items:,} items x {model.width}, depth {model.depth}, heads {model.heads}", ""
+        f"{path}: {model.backbone}, {model.items:,} items x {width}, depth {model.depth}, heads {model.heads}", ""
     )
     print_out(*columns([("validation", "NDCG@10"), *rows], align="<>"))
 

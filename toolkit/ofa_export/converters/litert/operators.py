@@ -64,6 +64,9 @@ LATER: Mapping[tuple[str, int], str] = {
 }
 """Operator and version -> first release that loads it (LiteRT, tflite/tools/versioning/runtime_version.cc)."""
 
+SHOWN = 80
+"""Characters of a custom operator's name, which can be anything, that are shown."""
+
 NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
 
 
@@ -82,7 +85,7 @@ def _name_and_version(code: schema.OperatorCode) -> tuple[str, int]:
     # Files from before there were more than 127 operators have the number in the older field only.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == schema.BuiltinOperator.CUSTOM:
-        return f"custom operator {(code.CustomCode() or b'').decode(errors='replace')}", 0
+        return f"custom operator {(code.CustomCode() or b'')[:SHOWN].decode(errors='replace')!r}", 0
     return NAMES.get(number, f"operator number {number}"), int(code.Version())
 
 
