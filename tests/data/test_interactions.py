@@ -194,6 +194,22 @@ def test_times_that_were_rounded_are_recognised(name: str, first: tuple[str, str
     assert (file.rows.head(1).collect().row(0), file.coarse_times) == (first, why)
 
 
+@pytest.mark.parametrize(
+    ("times", "why"),
+    [
+        (("978304156", "978304156"), "All times are equal"),
+        (("978307200000", "978220800000"), "Times are whole days"),
+        (("2026-11-30T00:00:00Z", "2026-11-29T00:00:00Z"), "Times are whole days"),
+        (("978307200", "978307201"), ""),
+        (("20261130", "20261301"), ""),
+        (("1", "2"), ""),
+    ],
+)
+def test_why_many_times_are_equal(tmp_path: Path, times: tuple[str, str], why: str) -> None:
+    path = write_csv(tmp_path, f"a,x,{times[0]}\nb,y,{times[1]}\n")
+    assert scan_interactions(path).coarse_times == why
+
+
 def test_yoochoose_sessions_are_users() -> None:
     file = scan_interactions(CASES / "yoochoose-clicks.csv")
     assert "user from column 1, item from column 3, time from column 2" in file.reading

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hostile import HOSTILE, NAME, assert_harmless
 
 from ofa_export.data.tables import open_table, read_columns
 from ofa_export.errors import InteractionsError
@@ -73,6 +74,8 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08 broken", "damaged gzip"),
         (gzip.compress(b"PAR1"), "gunzip"),
         (b"user_id,item_id\0,timestamp\n", "zero bytes"),
+        (b'{"user_id": 1, "item_id": 2, "timestamp": 3}\n' * 300 + b'{"user_id": }\n', "one complete JSON object"),
+        (b"1::7\x1f::3::978300760\n2::8::3::978300761\n", "cannot be read as CSV"),
     ],
 )
 def test_another_kind_of_file_is_refused_with_the_way_out(csv: Path, content: bytes, says: str) -> None:
@@ -85,11 +88,21 @@ def test_another_kind_of_file_is_refused_with_the_way_out(csv: Path, content: by
     [
         (",".join(f"c{number}" for number in range(10**6)).encode() + b"\n1\n", "first line of more than"),
         (b",".join([b"c"] * 20_000) + b"\n1\n", "20,000 columns, and at most 10,000"),
-        (gzip.compress(b"a" * 10**8), "first line of more than"),
+        (gzip.compress(b"a" * 10**7), "first line of more than"),
+        (HEADER.encode() + b"a" * 10**7, "a line of more than 1,048,576 bytes"),
+        (gzip.compress(b'{"user_id": 1}\n' + b"a" * 10**7), "a line of more than 1,048,576 bytes"),
         (b'"' * (10**6 + 1) + b"\na,b,c\n", "cannot be read as CSV"),
         (HEADER.encode() + b'"' * (10**6 + 1) + b"\na,b,c\n", "cannot be read as CSV"),
     ],
-    ids=["a million columns", "20,000 columns", "a long line", "quotes in the header", "quotes in a row"],
+    ids=[
+        "a million columns",
+        "20,000 columns",
+        "a long line",
+        "a long row",
+        "a long object",
+        "quotes in the header",
+        "quotes in a row",
+    ],
 )
 def test_absurd_sizes_are_refused_at_once_and_in_few_words(csv: Path, content: bytes, says: str) -> None:
     csv.write_bytes(content)
@@ -97,6 +110,12 @@ def test_absurd_sizes_are_refused_at_once_and_in_few_words(csv: Path, content: b
     message = refusal(csv)
     assert says in message and len(message) < 1000
     assert time.monotonic() - begun < 5
+
+
+def test_parquet_of_a_million_columns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wide.parquet"
+    path.write_bytes(b"PAR1" + bytes(4 * 10**7 + 1) + (4 * 10**7).to_bytes(4, "little") + b"PAR1")
+    assert "40,000,000 bytes of description" in refusal(path)
 
 
 def test_old_line_ends_give_a_short_sentence() -> None:
@@ -194,3 +213,19 @@ def test_every_truncation_of_a_parquet_file_is_refused(tmp_path: Path) -> None:
     for length in range(0, len(whole), 13):
         path.write_bytes(whole[:length])
         assert "cannot be read as Parquet" in refusal(path)
+
+
+def test_a_name_that_is_no_utf_8_is_told_and_shown(tmp_path: Path) -> None:
+    path = tmp_path / f"x{NAME}.csv"
+    path.write_text("user_id,item_id\nu,i\n")
+    with pytest.raises(InteractionsError, match="is not UTF-8, and no table is read under such a name") as caught:
+        read_columns(path, ("user_id", "item_id"))
+    assert_harmless(str(caught.value))
+
+
+def test_hostile_names_of_columns_can_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(",".join(f'"{text}"' for text in (HOSTILE.replace('"', '""'), "b", "c")) + "\n1,2,3\n")
+    with pytest.raises(InteractionsError) as caught:
+        read_columns(path, ("user_id", "item_id"))
+    assert_harmless(str(caught.value))

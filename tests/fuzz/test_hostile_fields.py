@@ -24,6 +24,7 @@ from ofa_export.cli.render.fleet_view import fleet_json, print_fleet
 from ofa_export.errors import OfaExportError
 from ofa_export.fleet.fleet_page import fleet_html
 from ofa_export.fleet.index import FleetIndex
+from ofa_export.fleet.make_fleet import MadeFleet
 
 FREE = ("model_id", "group", "precision", "data.name", "data.licence", "runtime.minimum_version")
 """Fields of a manifest that hold any text."""
@@ -132,6 +133,7 @@ def hostile_bundle(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.integration
 def test_every_command_that_reads_a_bundle(tmp_path: Path, hostile_bundle: Path) -> None:
     size = hostile_bundle.stat().st_size
     small, up, session = tmp_path / "small.ofab", tmp_path / f"{NAME}.ofad", tmp_path / f"{NAME}.ofas"
@@ -169,10 +171,11 @@ def test_every_field_of_the_index_of_a_fleet(capsys: pytest.CaptureFixture[str])
             assert_harmless(str(error))
             continue
         texts += 1
-        print_fleet(index, url=NAME, stored=7)
+        made = MadeFleet(index=index, made_again=(NAME,))
+        print_fleet(made, url=NAME, stored=7)
         page = fleet_html(index, stored=7)
         assert_harmless(page)
         assert tags(page) == plain
-        assert_harmless(json.dumps(fleet_json(index, url=NAME, stored=7)))
+        assert_harmless(json.dumps(fleet_json(made, url=NAME, stored=7)))
     assert texts
     assert_harmless(capsys.readouterr().out)

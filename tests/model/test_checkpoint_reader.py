@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from hostile import ENDLESS, HOSTILE, NAME, assert_harmless, leaves, with_key, with_value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -370,3 +371,27 @@ def test_any_value_in_place_of_one_of_the_config_is_rejected_or_read(
     part = config[data.draw(st.sampled_from(["model", "data"]))] if data.draw(st.booleans()) else config
     part[data.draw(st.sampled_from(sorted(part)))] = value
     damaged(folder, CONFIG, json.dumps(config).encode())
+
+
+class TestHostileText:
+    def test_in_every_field_and_key_of_the_configuration(self, folder: Path) -> None:
+        config, refused = json.loads((folder / CONFIG).read_text()), set()
+        for place in leaves(config):
+            for change in (with_value, with_key) if len(place) == 1 else (with_value,):
+                (folder / CONFIG).write_text(json.dumps(change(config, place, HOSTILE)))
+                try:
+                    load_checkpoint(folder)
+                except CheckpointError as error:
+                    refused.add(place[0])
+                    assert_harmless(str(error))
+        assert refused >= {"format", "schema_version", "model", "order"}
+
+    @pytest.mark.parametrize("name", [HOSTILE, ENDLESS], ids=["hostile", "endless"])
+    def test_in_names_of_tensors_and_columns(self, folder: Path, name: str) -> None:
+        change_arrays(folder, WEIGHTS, lambda arrays: arrays.update({name: np.zeros(1, np.float32)}))
+        assert_harmless(rejection(folder))
+        write_items(folder, {name: ["a"], "title": ["b"]})
+        assert_harmless(rejection(folder))
+
+    def test_in_the_name_of_a_folder(self, tmp_path: Path) -> None:
+        assert_harmless(rejection(tmp_path / NAME))

@@ -13,6 +13,7 @@ from ofa_export.planning.choose import Choice
 from ofa_export.planning.configurations import Configuration, MeasuredConfiguration, MeasuredPoint
 from ofa_export.planning.plan import Plan, make_plan
 from ofa_export.planning.plan_page import byte_shares, plan_html
+from ofa_export.planning.precision_cost import PrecisionCost
 from ofa_export.precision import INT8
 
 WEIGHTS = {"adapt.controller": 700, "adapt.mapper.generators.0": 900, "block_0": 300}
@@ -21,6 +22,9 @@ WEIGHTS = {"adapt.controller": 700, "adapt.mapper.generators.0": 900, "block_0":
 @pytest.fixture
 def plan(complete: BundleContents, recipe: BundleRecipe) -> Plan:
     return make_plan(complete, recipe=recipe, budget=smallest_budget(complete, 20))
+
+
+SOUND = PrecisionCost(session_snr_db=40, histories=24, flipped=0, selftest_snr_db=40, selftest_flipped=0)
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def choice(recipe: BundleRecipe, complete: BundleContents) -> Choice:
         )
 
     whole, small = measured(None, 0.4), measured(1, 0.3)
-    return Choice(recipe=recipe, chosen=whole, considered=(whole, small), contents=complete)
+    return Choice(recipe=recipe, chosen=whole, considered=(whole, small), contents=complete, cost=SOUND)
 
 
 def test_shares_add_up_at_every_level(plan: Plan) -> None:

@@ -22,8 +22,8 @@ HOSTILE = f"{WITHOUT_SURROGATE}\n{FAKE}\n# {FAKE}"
 NAME = f"{WITHOUT_SURROGATE.replace('/', '')}\udc80\n{FAKE}"
 """What a file name and an argument can hold."""
 
-ENDLESS = "x\n" + f"{FAKE}\n" * 400_000
-"""10 MB."""
+ENDLESS = "x\n" + f"{FAKE}\n" * 40_000
+"""1 MB."""
 
 PILE = re.compile("\u0301{5}")
 

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import json
+from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
+from hostile import ENDLESS, HOSTILE, NAME, assert_harmless, leaves, with_key, with_value
+from pydantic import BaseModel
 
 from ofa_export.errors import ConfigError, UnknownNameError
+from ofa_export.fleet.fleet_recipe import FleetRecipe
 from ofa_export.planning.bundle_recipe import OpenRecipe
-from ofa_export.support.recipes import load_recipe, recipe_names
+from ofa_export.support.recipes import Kind, load_recipe, recipe_names
 from ofa_export.support.resources import shipped
 from ofa_export.training.train_recipe import Sizes, TrainRecipe
 from ofa_export.validation.tolerance import TolerancePolicy
@@ -156,3 +161,36 @@ def test_all_mistakes_of_a_bundle_recipe_are_told_at_once(tmp_path: Path) -> Non
     assert first == f"Recipe '{path}' has 8 mistakes:"
     names = ["candidates", "selftest.cases", "tiles", "precision.default", "adaptation", "rank", "depth_cap", "quality"]
     assert [line.split(":")[0].strip() for line in lines] == names
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "recipe_class"),
+    [
+        ("train", "base", TrainRecipe),
+        ("bundle", "auto", OpenRecipe),
+        ("tolerance", "strict", TolerancePolicy),
+        ("fleet", "phones", FleetRecipe),
+    ],
+)
+def test_hostile_text_in_any_field_or_key_can_be_shown(
+    tmp_path: Path, kind: Kind, name: str, recipe_class: type[BaseModel]
+) -> None:
+    fields = yaml.safe_load(shipped("export_recipes", kind, f"{name}.yaml").read_text(encoding="utf-8"))
+    path, places = tmp_path / f"{NAME}.yaml", [place for place in leaves(fields) if isinstance(place[-1], str)]
+    # Several mistakes are told at once, and reading YAML takes its time.
+    for change, start in product((with_value, with_key), range(0, len(places), 30)):
+        changed = fields
+        for place in reversed(places[start : start + 30]):
+            changed = change(changed, place, HOSTILE)
+        path.write_text(json.dumps(changed))
+        with pytest.raises(ConfigError) as caught:
+            load_recipe(kind, str(path), recipe_class)
+        assert_harmless(str(caught.value))
+        assert r"\x1b[2J" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [f"a: [{HOSTILE}", f"{HOSTILE}: 1\n{HOSTILE}: 2", ENDLESS, NAME.replace("\udc80", "")])
+def test_a_file_that_is_no_recipe_is_quoted_harmlessly(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("bundle", recipe_file(tmp_path, text), OpenRecipe)
+    assert_harmless(str(caught.value))

@@ -43,19 +43,19 @@ def _adapt(model: AdaptiveRecommender) -> None:
         generator.out.weight.normal_(0, 0.05)
         generator.out.bias.normal_(0, 0.05)
     model.controller.head_out.weight.normal_(0, 1.5)
-    model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5, 0.0, 0.5]))
+    model.controller.head_out.bias.copy_(torch.tensor([0.0, 0.5]).repeat(model.config.depth))
 
 
 def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
     """Write a checkpoint with random validation histories."""
-    rng = np.random.default_rng(3)
-    histories = np.full((VALIDATION, CONFIG.history_length), -1, np.int32)
+    config, rng = model.config, np.random.default_rng(3)
+    histories = np.full((VALIDATION, config.history_length), -1, np.int32)
     targets = np.empty(VALIDATION, np.int32)
     for number in range(VALIDATION):
-        length = 1 + number % CONFIG.history_length
-        *history, targets[number] = rng.permutation(CONFIG.items)[: length + 1]
+        length = 1 + number % config.history_length
+        *history, targets[number] = rng.permutation(config.items)[: length + 1]
         histories[number, -length:] = history
-    user_groups, groups, blocks = model.config.user_groups, CONFIG.item_groups, CONFIG.embedding_blocks
+    user_groups, groups, blocks = config.user_groups, config.item_groups, config.embedding_blocks
     files = checkpoint_files(
         Checkpoint(
             config=CheckpointConfig(
@@ -66,9 +66,9 @@ def save_checkpoint(folder: Path, model: AdaptiveRecommender) -> Path:
             model=model,
             importance=np.ones((user_groups, groups, blocks), np.float32),
             tile_orders=(plane_order(groups, blocks),) * user_groups,
-            centroids=np.zeros((user_groups, CONFIG.width), np.float32),
-            item_keys=tuple(f"K{row}" for row in range(CONFIG.items)),
-            item_titles=tuple(f"Title {row}" for row in range(CONFIG.items)),
+            centroids=np.zeros((user_groups, config.width), np.float32),
+            item_keys=tuple(f"K{row}" for row in range(config.items)),
+            item_titles=tuple(f"Title {row}" for row in range(config.items)),
             validation=ValidationSet(
                 histories=histories, targets=targets, user_groups=np.arange(VALIDATION, dtype=np.int32) % user_groups
             ),

@@ -114,3 +114,13 @@ def test_a_checkpoint_without_histories_is_compared_on_made_ones(checkpoint: Che
     lengths = {len(items) for items in histories.items}
     assert histories.whole == 0
     assert lengths >= set(range(1, CONFIG.history_length + 1)) and max(lengths) > CONFIG.history_length
+
+
+@pytest.mark.parametrize(("kind", "called"), [("synthetic", "synthetic history 0"), ("none", "drawn history 0")])
+def test_a_report_does_not_call_histories_people_s_that_are_nobody_s(
+    checkpoint: Checkpoint, kind: str, called: str
+) -> None:
+    config = checkpoint.config.model_copy(update={"training": {"validation_histories": kind}})
+    histories = validation_histories(replace(checkpoint, config=config), group=0, maximum=1000)
+    assert histories.names[0] == called
+    assert not any(name.startswith("history ") for name in histories.names)

@@ -17,6 +17,7 @@ from ofa_export.bundle.envelope import read_bundle, read_envelope
 from ofa_export.bundle.reader import Bundle
 from ofa_export.converters.registry import converter_of, other_converter
 from ofa_export.errors import BundleError, ConfigError
+from ofa_export.foreign_text import shown
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.extras import CHECKPOINT, require
 from ofa_export.support.progress_callback import ProgressCallback, no_progress
@@ -378,7 +379,7 @@ def _folder_of(checkpoint: Checkpoint | Path | str) -> Path:
 def _warn(what: str, done: int, total: int) -> None:
     """Warn of what must not be overlooked where nobody watches."""
     if what.startswith(NOTE):
-        warnings.warn(what, stacklevel=2)
+        warnings.warn(shown(what), stacklevel=2)
 
 
 class _Stages:

@@ -29,8 +29,13 @@ def minimum_runtime(converter: Converter, precision: Precision) -> str:
         UnknownNameError: a scheme is none of `converter.schemes`.
     """
     check_schemes(converter, precision)
-    return max((converter.schemes[scheme] for scheme in precision.schemes), key=_version)
+    return newest(*(converter.schemes[scheme] for scheme in precision.schemes))
 
 
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
+def newest(*versions: str) -> str:
+    """Return the largest of some versions, such as 2.16.1.
+
+    Args:
+        versions: at least one.
+    """
+    return max(versions, key=lambda text: tuple(int(part) for part in text.split(".")))

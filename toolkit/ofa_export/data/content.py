@@ -6,6 +6,8 @@ import gzip
 import json
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,10 +15,13 @@ from typing import Literal
 from ofa_export.errors import InteractionsError
 
 HEAD = 2**20
-"""Bytes at the start of a file that are looked at; a first line is shorter than this."""
+"""Bytes at the start of a file that are looked at; a line is not much longer than this."""
 
 MAX_COLUMNS = 10_000
 """Columns of a table; what has more is no list of interactions."""
+
+_FOOTER = 2**25
+"""Bytes of the description at the end of a Parquet file; a hundred for each column of each part of the rows."""
 
 _SHOWN_LINES = 200
 _GZIP = b"\x1f\x8b"
@@ -69,6 +74,7 @@ def look_at(path: Path) -> Content:
     """
     head, gzipped = _head(path)
     if head.startswith(_PARQUET) and not gzipped:
+        _check_footer(path)
         return Content(kind="parquet")
     if head.startswith(_PARQUET):
         raise InteractionsError(f"{path} is Parquet inside gzip. Unpack it with gunzip: Parquet is compressed already.")
@@ -78,6 +84,7 @@ def look_at(path: Path) -> Content:
         if head.lstrip().startswith(magic):
             raise InteractionsError(f"{path} is {what}. {advice}. CSV, JSON lines, Parquet are read, also with gzip.")
     lines = _lines(path, head)
+    _check_lines(path, gzipped=gzipped)
     if lines[0].lstrip().startswith("{"):
         return Content(kind="json", gzipped=gzipped, lines=lines, keys=_keys(path, lines))
     return Content(kind="text", gzipped=gzipped, lines=lines, separator=_separator(path, lines[0]))
@@ -85,12 +92,42 @@ def look_at(path: Path) -> Content:
 
 def _head(path: Path) -> tuple[bytes, bool]:
     """Return up to `HEAD` bytes and one more, unpacked, and whether they were packed."""
+    with _sentences(path), path.open("rb") as file:
+        if not file.peek(2).startswith(_GZIP):
+            return file.read(HEAD + 1), False
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            return unpacked.read(HEAD + 1), True
+
+
+def _check_footer(path: Path) -> None:
+    """Refuse what takes minutes only to list its columns."""
+    with _sentences(path), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8))
+        size = int.from_bytes(file.read(4), "little")
+    if _FOOTER < size < path.stat().st_size:
+        raise InteractionsError(
+            f"{path} is Parquet with {size:,} bytes of description, as of very many columns. "
+            "Write user, item and time alone."
+        )
+
+
+def _check_lines(path: Path, *, gzipped: bool) -> None:
+    """Refuse a line that a reader would hold in memory as a whole, however long; a pass at the speed of the disk."""
+    with _sentences(path), gzip.open(path) if gzipped else path.open("rb") as file:
+        # The last piece is shorter, and what is shorter than a piece is no long line.
+        while len(piece := file.read(HEAD)) == HEAD:
+            if b"\n" not in piece:
+                raise InteractionsError(
+                    f"{path} has a line of more than {HEAD:,} bytes. "
+                    "Write a line per interaction, and close each quote."
+                )
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """Say what is wrong with reading or unpacking."""
     try:
-        with path.open("rb") as file:
-            if not file.peek(2).startswith(_GZIP):
-                return file.read(HEAD + 1), False
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return unpacked.read(HEAD + 1), True
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InteractionsError(f"{path} is a damaged gzip file. Copy or compress it again.") from error
     except OSError as error:

@@ -84,6 +84,8 @@ def open_table(
         raise InteractionsError(f"{path} is a folder. Name one file.")
     if not path.exists():
         raise InteractionsError(f"There is no file {path}. Check the path.")
+    if any("\ud800" <= char <= "\udfff" for char in str(path)):
+        raise InteractionsError(f"The name of {path} is not UTF-8, and no table is read under such a name. Rename it.")
     with sentences(path):
         check_regular(path)
     content, named = look_at(path), named or {}
@@ -227,6 +229,8 @@ def _cells(content: Content) -> list[list[str]]:
 
 def _table(path: Path, table: pl.LazyFrame, kind: str, chosen: Mapping[str, str], *, headed: bool) -> Table:
     rows = table.select(pl.col(name).alias(role) for role, name in chosen.items())
+    # What is wrong with the first rows shows here, where it becomes a sentence.
+    rows.collect_schema()
     return Table(path=path, rows=rows, kind=kind, chosen=chosen, headed=headed)
 
 
@@ -250,8 +254,11 @@ def _unreadable(path: Path, detail: str) -> str:
     # What follows quotes the file, at any length.
     reason = detail.splitlines()[0][:200].rstrip(".")
     kind, advice = (
-        ("Parquet", "The file is damaged or of another type: write or copy it again.")
-        if path.suffix.lower() == ".parquet"
-        else ("CSV", "Check for lines with more values than the header and for an opening quote that is never closed.")
+        "CSV",
+        "Check for lines with more values than the header and for an opening quote that is never closed.",
     )
+    if path.suffix.lower() == ".parquet" or "parquet" in detail.lower():
+        kind, advice = "Parquet", "The file is damaged or of another type: write or copy it again."
+    elif "parsing line" in detail or "NDJSON" in detail:
+        kind, advice = "JSON lines", "Each line must be one complete JSON object."
     return f"{path} cannot be read as {kind}: {reason}. {advice}"

@@ -14,6 +14,7 @@ from ofa_export.planning.export_source import ExportSource
 from ofa_export.planning.limits import UNBOUNDED, Limits
 from ofa_export.planning.measurements import Measurements
 from ofa_export.planning.nothing_fits import nothing_fits
+from ofa_export.planning.precision_cost import PrecisionCost, load_precision_cost
 from ofa_export.planning.search import search
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.support.progress_callback import ProgressCallback
@@ -28,12 +29,19 @@ class Choice:
         chosen: the configuration in it.
         considered: every configuration, the one nearest to the trained network first.
         contents: the complete bundle of the chosen one.
+        cost: what its precision costs the model.
     """
 
     recipe: BundleRecipe
     chosen: MeasuredConfiguration
     considered: tuple[MeasuredConfiguration, ...]
     contents: BundleContents
+    cost: PrecisionCost
+
+    @property
+    def beyond_promise(self) -> str | None:
+        """What the precision costs beyond its promise, in one line; None where it keeps it."""
+        return self.cost.text(self.recipe)
 
 
 def choose(
@@ -88,11 +96,13 @@ def choose(
             least_weights=least_weights,
             fewest_items=item_counts("prune-tail", sizes)[-1] or sizes.items,
         )
+    resolved = found.measured.configuration.resolved(recipe)
     return Choice(
-        recipe=found.measured.configuration.resolved(recipe),
+        recipe=resolved,
         chosen=found.measured,
         considered=considered,
         contents=bundles.contents(found.measured),
+        cost=load_precision_cost(source, converter=converter, recipe=resolved, store=store),
     )
 
 

@@ -15,6 +15,7 @@ from ofa_export.bundle.manifest import (
 )
 from ofa_export.bundle.writer import BundleContents
 from ofa_export.converters.conversion import convert_cached
+from ofa_export.converters.operators import minimum_version
 from ofa_export.converters.protocol import Converter
 from ofa_export.converters.registry import runtime_of
 from ofa_export.converters.schemes import minimum_runtime
@@ -70,7 +71,16 @@ def make_complete_bundle(
         model_card=model_card(
             checkpoint, group=group, runtime=runtime_of(converter.name), precision=recipe.precision.name, curve=curve
         ),
-        fields=_fields(checkpoint, converter=converter, group=group, recipe=recipe, curve=curve),
+        fields=_fields(
+            checkpoint,
+            converter=converter,
+            group=group,
+            recipe=recipe,
+            curve=curve,
+            minimum=minimum_version(
+                runtime_of(converter.name), graphs, of_schemes=minimum_runtime(converter, recipe.precision)
+            ),
+        ),
     )
 
 
@@ -96,14 +106,20 @@ def measured_complete_bundle(
 
 
 def _fields(
-    checkpoint: Checkpoint, *, converter: Converter, group: int, recipe: BundleRecipe, curve: QualityCurve
+    checkpoint: Checkpoint,
+    *,
+    converter: Converter,
+    group: int,
+    recipe: BundleRecipe,
+    curve: QualityCurve,
+    minimum: str,
 ) -> ManifestFields:
     config = checkpoint.config
     shapes = config.model.shapes(theta_size=checkpoint.model.theta_size, candidates=recipe.candidates)
     return ManifestFields(
         model_id=f"{config.data.name}-{checkpoint.sha256[:12]}",
         group=str(group),
-        runtime=Runtime(name=runtime_of(converter.name), minimum_version=minimum_runtime(converter, recipe.precision)),
+        runtime=Runtime(name=runtime_of(converter.name), minimum_version=minimum),
         precision=recipe.precision.name,
         shapes=Shapes(**vars(shapes)),
         quality=Quality(

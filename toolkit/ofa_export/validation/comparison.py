@@ -38,6 +38,7 @@ from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache
 from ofa_export.targets.protocol import Target
+from ofa_export.validation.explained_loss import ModuleRunner
 from ofa_export.validation.histories import (
     PER_LENGTH,
     ValidationHistories,
@@ -180,12 +181,26 @@ class Comparison:
         return fake_quantised(self.checkpoint.model, self.recipe.precision, converter=self.converter)
 
     @cached_property
-    def quantised_graphs(self) -> tuple[DeviceGraph, ...]:
-        """The quantised reference: graphs that round as the bundle's do on the target, where that is known."""
+    def predicted_graphs(self) -> tuple[DeviceGraph, ...]:
+        """Graphs that round as the bundle's do on the target: exactly where that is known, nearly elsewhere."""
         converter, activations = self.converter.name, self.target.activations(self.converter)
         model = quantised_reference(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
-        graphs = device_graphs(model, candidates=self.manifest.shapes.candidates)
-        return known_rounding(graphs, converter=converter)
+        return device_graphs(model, candidates=self.manifest.shapes.candidates)
+
+    @cached_property
+    def quantised_graphs(self) -> tuple[DeviceGraph, ...]:
+        """The quantised reference: graphs that round as the bundle's do on the target, where that is known."""
+        return known_rounding(self.predicted_graphs, converter=self.converter.name)
+
+    @cached_property
+    def predicted_outputs(self) -> Mapping[str, Tensors]:
+        """Outputs that the precision alone would give on the reference's inputs, of all graphs."""
+        return run_modules(self.predicted_graphs, self.reference.inputs)
+
+    @cached_property
+    def predicted_sessions(self) -> Sessions:
+        """Whole sessions with the predicted graphs in place of the bundle's."""
+        return self._sessions(Device(self.bundle, ModuleRunner(self.predicted_graphs)))
 
     @cached_property
     def rebuilt(self) -> BundleContents:
@@ -273,8 +288,11 @@ class Comparison:
         Raises:
             NumericsError: a graph returned values that are not finite.
         """
+        return self._sessions(self.device)
+
+    def _sessions(self, device: Device) -> Sessions:
         return run_sessions(
-            self.device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
+            device, self.checkpoint, self.histories, group=self.group, table=self.table, trained=self.trained
         )
 
     @cached_property

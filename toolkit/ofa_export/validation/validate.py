@@ -71,6 +71,7 @@ CHECKS = (
     Check("items", claims.item_findings, needs="contract"),
     Check("tiles", rebuilt.tile_findings, needs="contract"),
     Check("load", runtime.load_findings, needs="contract"),
+    Check("operators", runtime.operator_findings, needs="load"),
     Check("table", table.table_findings, needs="load"),
     Check("quality", claims.quality_findings, needs="load"),
     Check("manifest", rebuilt.manifest_findings, needs="load"),

@@ -65,6 +65,7 @@ def plan_json(plan: Plan, choice: Choice) -> dict[str, Any]:
             "checkpoint_ndcg_at_10": plan.kept.checkpoint,
             "nearest_budget_bytes": None if plan.kept.enough else way_out(plan, choice.considered)[0],
         },
+        "precision_cost": {**choice.cost.model_dump(), "beyond_promise": choice.beyond_promise},
         "alternatives": [vars(point) for point in plan.alternatives],
         "recipe": plan.recipe.plain(),
     }

@@ -64,6 +64,7 @@ def print_plan(plan: Plan, choice: Choice) -> None:
         f"{plan.tiles} of {plan.contents.table.tile_count} tiles",
         f"NDCG@10 {plan.ndcg_at_10} expected, {fields.quality.ndcg_at_10.full_table} with the unquantised table",
         kept_text(plan, choice.considered),
+        *([choice.beyond_promise] if choice.beyond_promise else []),
         *_unless_real(fields.quality),
         "",
     )
@@ -119,9 +120,11 @@ def print_bundles(made: Sequence[tuple[Path, Plan, Choice]]) -> None:
     print_out(*columns([BUNDLE_HEADING, *rows], align="<>>>>>"), "")
     texts: dict[str, list[str]] = {}
     for path, plan, choice in made:
-        texts.setdefault(kept_text(plan, choice.considered), []).append(path.name)
+        for text in (kept_text(plan, choice.considered), choice.beyond_promise):
+            if text is not None:
+                texts.setdefault(text, []).append(path.name)
     for text, names in texts.items():
-        print_out(text if len(texts) == 1 else f"{', '.join(names)}: {text}")
+        print_out(text if len(names) == len(made) else f"{', '.join(names)}: {text}")
     print_out(*_unless_real(made[0][1].contents.fields.quality))
 
 

@@ -37,7 +37,15 @@ def gate_findings(comparison: Comparison) -> Iterator[Finding]:
     """
     margin = comparison.limits.gate_margin.limit
     gates = comparison.sessions.gates
-    yield from compare_gates("gates", gates, comparison.reference, comparison.histories, margin=margin)
+    flipped = not np.array_equal(gates, comparison.reference.gates)
+    yield from compare_gates(
+        "gates",
+        gates,
+        comparison.reference,
+        comparison.histories,
+        margin=margin,
+        predicted=comparison.predicted_outputs["adapt"]["gates"] if flipped else None,
+    )
 
 
 def decision_findings(comparison: Comparison) -> Iterator[Finding]:
@@ -66,6 +74,7 @@ def compare_gates(
     *,
     margin: float,
     other: str = "PyTorch",
+    predicted: NDArray[np.float32] | None = None,
 ) -> Iterator[Finding]:
     """Count flipped gates, apart for decisions that were clear and decisions that could fall either way.
 
@@ -79,6 +88,8 @@ def compare_gates(
         histories: names of the histories.
         margin: difference of the two logits below which a decision is open.
         other: what the reference is.
+        predicted: what PyTorch decides that rounds as the runtime does, `[H, L]`; flips that it has as well are what
+            the precision costs, and count as open. None has none.
 
     Yields:
         `GROUP.flipped_count`, which fails, and `GROUP.undecided_flipped_count`, which warns.
@@ -86,6 +97,11 @@ def compare_gates(
     flipped = gates != reference.gates
     # NaN is not a decision, however close the reference's was.
     undecided = (np.abs(reference.gate_margins) < margin) & np.isfinite(gates)
+    costly = np.zeros_like(undecided) if predicted is None else flipped & ~undecided & (gates == predicted)
+    undecided |= costly
+    rounded = (
+        f", {int(costly.sum())} of which PyTorch that rounds as the runtime does flips, too" if costly.any() else ""
+    )
     decisions = f"{flipped.shape[0]} histories x {flipped.shape[1]} blocks"
     clear = np.argwhere(flipped & ~undecided)
     yield at_most(
@@ -102,7 +118,7 @@ def compare_gates(
         0,
         "count",
         f"Gates whose logits differ by less than {margin:g} in the reference, "
-        f"{int(undecided.sum())} of {decisions}{_named(close, reference, histories)}.",
+        f"{int(undecided.sum())} of {decisions}{_named(close, reference, histories)}{rounded}.",
         otherwise="warn",
     )
 

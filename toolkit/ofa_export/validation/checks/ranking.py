@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from ofa_export.errors import NumericsError
 from ofa_export.planning.kept_quality import ENOUGH, KeptQuality, trained_ndcg
 from ofa_export.ranking.metrics import TOP, interval, ndcg
 from ofa_export.validation.comparison import Comparison
+from ofa_export.validation.explained_loss import HEADROOM_SHARE, explained, unless
 from ofa_export.validation.finding import Finding, at_least, at_most, reported
 from ofa_export.validation.histories import ValidationHistories
 from ofa_export.validation.sessions import Sessions
@@ -80,7 +81,9 @@ def score_findings(comparison: Comparison) -> Iterator[Finding]:
         places=comparison.manifest.shapes.candidates,
         limit=comparison.policy.normalised_max_abs_err,
     )
-    yield from compare_scores(comparison.sessions, comparison.histories, floor=floor)
+    yield from compare_scores(
+        comparison.sessions, comparison.histories, floor=floor, predicted=lambda: comparison.predicted_sessions
+    )
 
 
 def ranking_findings(comparison: Comparison) -> Iterator[Finding]:
@@ -93,16 +96,28 @@ def ranking_findings(comparison: Comparison) -> Iterator[Finding]:
         `ranking.*`.
     """
     budget = comparison.policy.budget_ndcg_drop
-    yield from compare_rankings(comparison.sessions, limits=comparison.limits, budget=budget)
+    yield from compare_rankings(
+        comparison.sessions,
+        limits=comparison.limits,
+        budget=budget,
+        predicted=lambda: comparison.predicted_sessions,
+    )
 
 
-def compare_scores(sessions: Sessions, histories: ValidationHistories, *, floor: Limit) -> Iterator[Finding]:
+def compare_scores(
+    sessions: Sessions,
+    histories: ValidationHistories,
+    *,
+    floor: Limit,
+    predicted: Callable[[], Sessions] | None = None,
+) -> Iterator[Finding]:
     """Compare scores after adapt and all blocks, where errors of the graphs add up.
 
     Args:
         sessions: from `run_sessions`.
         histories: names for what stands out.
         floor: of the signal-to-noise ratio, in decibels.
+        predicted: the sessions of the quantised reference, asked for where the floor is missed; None explains nothing.
 
     Yields:
         `session.scores.snr_db` over the histories whose gates agree (the others are the gates' own finding).
@@ -117,14 +132,20 @@ def compare_scores(sessions: Sessions, histories: ValidationHistories, *, floor:
             "Histories for which the device assembled other blocks than the reference: all, so no scores compare.",
         )
         return
-    worst = same[sessions.snr_db[same].argmin()]
+    worst, found = same[sessions.snr_db[same].argmin()], sessions.snr_db[same]
+    missed = predicted is not None and not (found >= floor.limit).all()
+    status, reason = unless(
+        missed and predicted is not None and explained(found, predicted().snr_db[same], floor=floor.limit)
+    )
     yield at_least(
         "session.scores.snr_db",
         float(sessions.snr_db[worst]),
         floor.limit,
         "dB",
         f"Scores of all items against the reference with the same tiles; the worst of {len(same)} histories with the "
-        f"same gates is {histories.names[worst]}, with an absolute error of up to {sessions.abs_err[worst]:.2e}.",
+        f"same gates is {histories.names[worst]}, with an absolute error of up to {sessions.abs_err[worst]:.2e}."
+        f"{reason}",
+        otherwise=status,
     )
 
 
@@ -153,13 +174,20 @@ def compare_candidates(sessions: Sessions, histories: ValidationHistories, *, pl
     )
 
 
-def compare_rankings(sessions: Sessions, *, limits: PrecisionLimits, budget: Limit | None) -> Iterator[Finding]:
+def compare_rankings(
+    sessions: Sessions,
+    *,
+    limits: PrecisionLimits,
+    budget: Limit | None,
+    predicted: Callable[[], Sessions] | None = None,
+) -> Iterator[Finding]:
     """Compare full rankings of all items for whole histories, whose next item is known.
 
     Args:
         sessions: from `run_sessions`.
         limits: of the bundle's precision.
         budget: what the tiles may cost; None only reports it.
+        predicted: the sessions of the quantised reference, asked for where a limit is missed; None explains nothing.
 
     Yields:
         `ranking.top10.overlap_share`, `ranking.ndcg10.drop` (device against the reference with the same tiles),
@@ -172,21 +200,34 @@ def compare_rankings(sessions: Sessions, *, limits: PrecisionLimits, budget: Lim
         ndcg(ranks, TOP) for ranks in (sessions.device_ranks, sessions.reference_ranks, sessions.full_ranks)
     )
     overlap, users = sessions.top10_overlap, len(device)
+    status, reason = unless(
+        predicted is not None
+        and not overlap.mean() >= limits.top10_overlap_share.limit
+        and bool(overlap.mean() >= predicted().top10_overlap.mean() - HEADROOM_SHARE)
+    )
     yield at_least(
         "ranking.top10.overlap_share",
         float(overlap.mean()),
         limits.top10_overlap_share.limit,
         "share",
         f"Items that the ten best of the device and of the reference with the same tiles have in common, mean over "
-        f"{users} histories; the least is {overlap.min():.1f}.",
+        f"{users} histories; the least is {overlap.min():.1f}.{reason}",
+        otherwise=status,
+    )
+    drop = float((reference - device).mean())
+    status, reason = unless(
+        predicted is not None
+        and not drop <= limits.ndcg_drop.limit
+        and bool(drop <= (reference - ndcg(predicted().device_ranks, TOP)).mean() + limits.ndcg_drop.limit)
     )
     yield at_most(
         "ranking.ndcg10.drop",
-        float((reference - device).mean()),
+        drop,
         limits.ndcg_drop.limit,
         "ndcg",
         f"NDCG@10 of the reference with the same tiles ({reference.mean():.4f}) less that of the device "
-        f"({device.mean():.4f}), {_paired(reference - device)}.",
+        f"({device.mean():.4f}), {_paired(reference - device)}.{reason}",
+        otherwise=status,
     )
     drop = float((full - reference).mean())
     sentence = (

@@ -18,6 +18,7 @@ import numpy as np
 
 from ofa_export.bundle.manifest import Shapes
 from ofa_export.bundle.reader import Bundle
+from ofa_export.converters.operators import unloadable_operators
 from ofa_export.converters.registry import get_converter
 from ofa_export.errors import BundleError, RejectionCode, RuntimeFailedError
 from ofa_export.targets.host import HOST
@@ -26,6 +27,9 @@ from ofa_export.validation.finding import Finding, at_most
 if TYPE_CHECKING:
     # The process of the trial imports this module, and must not wait for torch.
     from ofa_export.validation.comparison import Comparison
+
+NAMED = 4
+"""Operators that a sentence names before it only counts."""
 
 TIME_LIMIT_S = 120
 """The graphs take milliseconds; importing a runtime on a busy computer takes some ten seconds."""
@@ -53,6 +57,28 @@ def load_findings(comparison: Comparison) -> Iterator[Finding]:
         sentence, failures = str(error), 1
     if name != HOST:
         yield at_most("runtime.loads", failures, 0, "count", sentence)
+
+
+def operator_findings(comparison: Comparison) -> Iterator[Finding]:
+    """Look for operators that the phone's release of the runtime does not load, whatever the target loads.
+
+    Args:
+        comparison: with a bundle that the target loads.
+
+    Yields:
+        `bundle.operators.unloadable_count`.
+    """
+    runtime, entry = comparison.manifest.runtime, comparison.converter.entry_name
+    unloadable = unloadable_operators(runtime.name, comparison.bundle.graphs)
+    more = f" and {len(unloadable) - NAMED} more" if len(unloadable) > NAMED else ""
+    yield at_most(
+        "bundle.operators.unloadable_count",
+        len(unloadable),
+        0,
+        "count",
+        f"Operators of {entry} that {runtime.name} {runtime.minimum_version}, which the bundle names, does not load on "
+        f"a phone: {'; '.join(unloadable[:NAMED]) or 'none is known'}{more}.",
+    )
 
 
 def run_findings(comparison: Comparison, failure: RuntimeFailedError | None) -> Iterator[Finding]:
