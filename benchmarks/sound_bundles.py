@@ -32,7 +32,9 @@ from ofa_export.model.config import ModelConfig  # noqa: E402
 from ofa_export.model.network import AdaptiveRecommender  # noqa: E402
 from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.planning.complete_bundle import measured_complete_bundle  # noqa: E402
+from ofa_export.planning.item_selection import ItemSelection  # noqa: E402
 from ofa_export.planning.plan import make_plan  # noqa: E402
+from ofa_export.planning.precision_cost import measure_precision_cost  # noqa: E402
 from ofa_export.precision import INT4, Precision, parse_precision  # noqa: E402
 from ofa_export.support.content_cache import ContentCache  # noqa: E402
 from ofa_export.support.processes import one_torch_thread  # noqa: E402
@@ -128,8 +130,8 @@ def network(seed: int, case: Drawn) -> AdaptiveRecommender:
     return model
 
 
-def findings_of(seed: int, case: Drawn, *, store: ContentCache) -> tuple[Finding, ...]:
-    """Bundle and validate one network."""
+def findings_of(seed: int, case: Drawn, *, store: ContentCache) -> tuple[tuple[Finding, ...], str | None]:
+    """Bundle and validate one network; also what `plan` says that its precision costs beyond its promise."""
     with tempfile.TemporaryDirectory() as folder, one_torch_thread():
         checkpoint = load_checkpoint(save_checkpoint(Path(folder) / "toy", network(seed, case)))
         contents = measured_complete_bundle(
@@ -142,7 +144,20 @@ def findings_of(seed: int, case: Drawn, *, store: ContentCache) -> tuple[Finding
         tiles = max(contents.floor_tiles, round(case.tiles * contents.table.tile_count))
         plan = make_plan(contents, recipe=case.recipe, budget=smallest_budget(contents, tiles))
         plan.write(Path(folder) / "toy.ofab").close()
-        return validate(Path(folder) / "toy.ofab", checkpoint, store=store).findings
+        cost = measure_precision_cost(
+            ItemSelection(checkpoint, group=case.config.user_groups - 1, items=case.recipe.items),
+            converter=get_converter(case.runtime),
+            recipe=case.recipe,
+        )
+        return validate(Path(folder) / "toy.ofab", checkpoint, store=store).findings, cost.text(case.recipe)
+
+
+def false_alarms(findings: tuple[Finding, ...], cost: str | None) -> list[str]:
+    """Name what failed, but for a self-test of which `plan` says beforehand that phones will refuse it."""
+    foretold = cost is not None and "phones will refuse" in cost
+    return [
+        each.assertion for each in findings if each.status == "fail" and not (foretold and each.group == "selftest")
+    ]
 
 
 def line(seed: int, case: Drawn, findings: tuple[Finding, ...]) -> str:
@@ -178,15 +193,14 @@ def main() -> None:
     for seed in seeds(parser.parse_args().seeds):
         case = drawn(seed)
         try:
-            findings = findings_of(seed, case, store=store)
+            findings, cost = findings_of(seed, case, store=store)
         except OfaExportError as error:
             failed.append(seed)
             print(f"{seed:3} {case.runtime} {text(case.recipe.precision)} {case.mapper}: {error}", flush=True)
             continue
-        statuses = {each.status for each in findings}
-        if "fail" in statuses:
+        if false_alarms(findings, cost):
             failed.append(seed)
-        elif "warn" in statuses:
+        elif any(each.status != "pass" for each in findings):
             warned.append(seed)
         print(line(seed, case, findings), flush=True)
     print(f"failed: {failed}; warned: {warned}")

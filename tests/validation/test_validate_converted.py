@@ -76,7 +76,7 @@ report = validate(
     tolerance=load_recipe("tolerance", "default", TolerancePolicy),
     store=ContentCache(Path({str(workshop.store.root)!r})),
 )
-assert report.status == "pass", report.status
+assert report.passed, report.status
 loaded = {{"litert_torch", "litert_quantizer", "executorch", "torchao", "tensorflow"}} & set(sys.modules)
 assert not loaded, loaded
 """
