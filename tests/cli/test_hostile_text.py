@@ -66,15 +66,10 @@ def test_from_a_checkpoint_to_its_reports(script: Path, hostile_checkpoint: Path
     commands: list[tuple[tuple[int, ...], list[str | Path]]] = [
         ((0,), ["bundle", hostile_checkpoint, "--budget", "1MB", "--runtime", "litert", "-o", bundle, "--force"]),
         ((0,), ["plan", hostile_checkpoint, "--budget", "1MB", "--html", plan, "--force"]),
-        ((0,), ["inspect", bundle]),
-        ((0,), ["run", bundle, "--history", key]),
         ((0, 4), ["validate", bundle, *options, "--junit", junit, "--html", page, "--force"]),
-        ((0, 4), ["validate", bundle, *options, "--json"]),
         ((0, 2), ["session", *options, "--items", "items.txt", "-o", f"{odd}.ofas", "--force"]),
-        ((0,), ["fleet", hostile_checkpoint, "--budgets", "1MB", "--runtime", "litert", "-o", odd, "--force"]),
-        ((0,), ["collect", odd, "-o", f"{odd}-out", "--force"]),
+        ((2,), ["fleet", hostile_checkpoint, "--budgets", "1MB", "-o", odd]),
         ((2,), ["train", f"{odd}.csv", "-o", odd]),
-        ((5,), ["validate", bundle]),
         ((2,), [odd]),
     ]
     for codes, command in commands:
@@ -85,7 +80,8 @@ def test_from_a_checkpoint_to_its_reports(script: Path, hostile_checkpoint: Path
         assert_harmless(done.stdout, longest=200_000)
         assert_harmless(done.stderr)
         assert "Traceback" not in done.stderr
-    for codes, command in commands:
+    watched = [*commands[::2], ((0,), ["inspect", bundle]), ((0,), ["run", bundle, "--history", key])]
+    for codes, command in watched:
         code, written = with_terminal([script, *command], tmp_path)
         assert code in codes, written
         assert not [attack for attack in ATTACKS if attack in written], command
