@@ -73,11 +73,15 @@ def test_yaml_as_people_write_it() -> None:
         (b'{"a": 1e999}', "'1e999' is not finite"),
         (b'{"a":\n 1,}', "line 2"),
         (b'{"a": "\xff"}', "byte 7 is not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "byte 0 is not UTF-8"),
+        (b'{%s"b": 1, "b": 2}' % b"".join(b'"%d": 0,' % key for key in range(100_000)), "it has 'b' twice"),
     ],
 )
 def test_json_that_nobody_writes(text: bytes, sentence: str) -> None:
+    start = time.perf_counter()
     with pytest.raises(TextError, match=re.escape(sentence)):
         read_json(text)
+    assert time.perf_counter() - start < 5
 
 
 def test_json_as_programs_write_it() -> None:

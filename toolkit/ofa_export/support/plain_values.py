@@ -78,7 +78,8 @@ def read_json(data: bytes) -> Any:
         TextError: it is not JSON, has a key twice or a number that is not finite, or is nested too deeply.
     """
     try:
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        # Given bytes, Python would take UTF-16 and UTF-32 as well, which others that read the same text do not.
+        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
     except TextError:
         raise
     except json.JSONDecodeError as error:
@@ -184,8 +185,9 @@ def _is_text(text: str) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen = set[str]()
+        # `add` returns None: the first name that was there before.
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise TextError(f"it has {_quoted(twice)} twice in one object")
     return found
 
