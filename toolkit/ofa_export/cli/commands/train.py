@@ -93,10 +93,11 @@ def train(
 
     with _said_once():
         data = load_recipe("train", recipe, TrainRecipe).data
+        of_recipe = data.resolved().columns if data else {}
         columns = named_columns(user=user_column, item=item_column, time=time_column, title=title_column)
         check_history_kind(validation_histories)
         check_titles(titles, columns)
-        check_interactions(interactions, columns={**(data.columns if data else {}), **columns}, others=[titles])
+        check_interactions(interactions, columns={**of_recipe, **columns}, others=[titles])
         check_checkpoints(start)
         check_checkpoint_output(output, force=force)
     from ofa_export.api import opened
