@@ -125,6 +125,16 @@ def import_checkpoint(
     net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
+    if net.backbone == "recbole-sasrec":
+        notes.append(
+            "The tensors do not tell hidden_act and layer_norm_eps; RecBole's defaults, gelu and 1e-12, were assumed. "
+            "With others the source's scores differ."
+        )
+    if source.items is None:
+        notes.append(
+            f"Without --items, item keys are the source's own numbers, 1 to {len(net.table):,}. If it numbered the "
+            "items itself, as most code does, the interactions need these numbers, or --items the keys."
+        )
     if PADDING in net.tensors:
         notes.append(
             "Row 0 of the embeddings, which stands for padding, is not zero; it is kept, because the source looks at "
