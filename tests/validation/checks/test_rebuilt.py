@@ -197,6 +197,17 @@ def failing(workshop: Any, path: Path) -> dict[str, str]:
     return {each.assertion: each.sentence for each in found if each.status == "fail"}
 
 
+@pytest.mark.parametrize("weak", [{"cases": 1}, {"candidates": 1}, {"tile_items": 1}, {"min_snr_db": 1.0}])
+def test_a_recipe_that_asks_for_a_weaker_selftest_than_is_usual_warns(workshop: Any, weak: dict[str, Any]) -> None:
+    contents, name = workshop.complete(), "bundle.selftest_settings.weak_count"
+    assert promise(workshop, workshop.write(contents), name).status == "pass"
+    recipe = BundleRecipe.model_validate_json(contents.fields.recipe)
+    asked = recipe.model_copy(update={"selftest": recipe.selftest.model_copy(update=weak)})
+    fields = contents.fields.model_copy(update={"recipe": asked.manifest_text()})
+    found = promise(workshop, workshop.write(replace(contents, fields=fields)), name)
+    assert (found.status, found.measured) == ("warn", 1)
+
+
 def test_other_graphs_fail_unless_another_version_of_a_tool_may_have_made_them(workshop: Any) -> None:
     sound, name = workshop.complete(), "bundle.graphs.differing_bytes"
     other = replace(sound, graphs=workshop.complete(precision="fp32").graphs)

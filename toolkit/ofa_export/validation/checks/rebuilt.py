@@ -135,13 +135,17 @@ def selftest_findings(comparison: Comparison) -> Iterator[Finding]:
     Yields:
         `bundle.selftest_settings.weak_count`.
     """
-    recipe = comparison.recipe
-    floor, cases = SELFTEST_SNR_DB[recipe.precision.schemes[-1]], SelfTestRecipe().cases
+    recipe, usual = comparison.recipe, SelfTestRecipe()
+    floor = SELFTEST_SNR_DB[recipe.precision.schemes[-1]]
+    sizes = {"cases": "cases", "candidates": "scored candidates", "tile_items": "items whose codes are checked"}
     weak = []
     if recipe.selftest_snr_db < floor:
         weak.append(f"scores may be {recipe.selftest_snr_db:g} dB from the reference's, {floor:g} dB are usual")
-    if recipe.selftest.cases < cases:
-        weak.append(f"it has {recipe.selftest.cases} of the usual {cases} cases")
+    weak += [
+        f"it has {getattr(recipe.selftest, name)} of the usual {getattr(usual, name)} {words}"
+        for name, words in sizes.items()
+        if getattr(recipe.selftest, name) < getattr(usual, name)
+    ]
     yield at_most(
         "bundle.selftest_settings.weak_count",
         len(weak),
