@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.numpy
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
@@ -17,6 +18,7 @@ from ofa_export.bundle.delta import Delta, apply_delta, make_delta
 from ofa_export.bundle.document import canonical_json
 from ofa_export.bundle.manifest import ENTRY, Manifest
 from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.writer import BundleContents, smallest_budget, write_bundle
 from ofa_export.errors import BundleError, UnknownNameError
 from ofa_export.planning.bundle_recipe import BundleRecipe
@@ -206,6 +208,16 @@ def test_a_recipe_that_asks_for_a_weaker_selftest_than_is_usual_warns(workshop: 
     fields = contents.fields.model_copy(update={"recipe": asked.manifest_text()})
     found = promise(workshop, workshop.write(replace(contents, fields=fields)), name)
     assert (found.status, found.measured) == ("warn", 1)
+
+
+def test_passengers_beside_the_tensors_of_the_selftest_are_found(workshop: Any) -> None:
+    contents, name = workshop.complete(), "bundle.selftest_inputs.differing_count"
+    tensors = safetensors.numpy.load(contents.selftest.to_bytes())
+    content = safetensors.numpy.save(tensors, metadata={"customers": "4711 " * 2000})
+    passenger = SelfTest.from_bytes(content, contents.fields.shapes, items=contents.table.items)
+    found = promise(workshop, workshop.write(replace(contents, selftest=passenger)), name)
+    assert found.status == "fail"
+    assert "what is beside the tensors" in found.sentence
 
 
 def test_other_graphs_fail_unless_another_version_of_a_tool_may_have_made_them(workshop: Any) -> None:
