@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -208,6 +209,15 @@ def test_a_recipe_that_asks_for_a_weaker_selftest_than_is_usual_warns(workshop: 
     fields = contents.fields.model_copy(update={"recipe": asked.manifest_text()})
     found = promise(workshop, workshop.write(replace(contents, fields=fields)), name)
     assert (found.status, found.measured) == ("warn", 1)
+
+
+def test_items_packed_by_another_zlib_warn(workshop: Any) -> None:
+    contents, name = workshop.complete(), "bundle.items.differing_bytes"
+    head, packed = contents.items_entry[:16], zlib.compress(zlib.decompress(contents.items_entry[16:]), 1)
+    path = workshop.write(replace(contents, items_entry=bytes(head) + packed))
+    found = promise(workshop, path, name)
+    assert (found.status, failing(workshop, path)) == ("warn", {})
+    assert "the same keys and titles" in found.sentence
 
 
 def test_passengers_beside_the_tensors_of_the_selftest_are_found(workshop: Any) -> None:
