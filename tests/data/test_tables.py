@@ -139,6 +139,15 @@ def test_missing_columns_list_what_was_found_and_name_the_options(csv: Path) -> 
     assert "--user-column and --item-column, perhaps --user-column 'usr_id'" in message
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("1 2 3\n", "write tabs"), ("sep=;\nuser_id;item_id\n", "remove it"), ("# mine\nuser_id,item_id\n", "remove it")],
+)
+def test_a_first_line_that_names_no_columns_is_told_as_such(csv: Path, content: str, says: str) -> None:
+    csv.write_text(content)
+    assert says in refusal(csv)
+
+
 def test_unrelated_columns_are_not_suggested(csv: Path) -> None:
     csv.write_text("alpha,beta\nx,y\n")
     assert "perhaps" not in refusal(csv)

@@ -41,13 +41,18 @@ def check_history_kind(kind: str | None) -> None:
 
 
 def check_interactions(
-    name_or_path: str | None, *, columns: Mapping[str, str], others: Sequence[Path | None] = ()
+    name_or_path: str | None,
+    *,
+    columns: Mapping[str, str],
+    others: Sequence[Path | None] = (),
+    wanted: Sequence[str] | None = None,
 ) -> None:
     """Refuse interactions that are no sample and no table with such columns, and tables beside them that are not there.
 
     Args:
         name_or_path: a packaged sample, or a file; None where the option was left out.
         columns: our name of a column -> its name in the file, where that differs.
+        wanted: our names of the columns to look for; all by default. A recipe that is read later may name others.
         others: files of titles and items; None where the option was left out.
 
     Raises:
@@ -67,7 +72,8 @@ def check_interactions(
         from ofa_export.data.tables import open_table
 
         named = {role: name for role, name in columns.items() if role in COLUMNS}
-        open_table(Path(name_or_path), COLUMNS, named=named)
+        if wanted is None or wanted:
+            open_table(Path(name_or_path), COLUMNS if wanted is None else wanted, named=named)
 
 
 def check_titles(titles: Path | None, columns: Mapping[str, str]) -> None:

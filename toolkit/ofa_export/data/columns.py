@@ -205,8 +205,17 @@ def _missing(
     example = f", perhaps {' '.join(hints)}" if hints else ""
     return (
         f"{path} has no column {lost}; it has {names}{more}. Say which column it is with {_options(missing)}{example} "
-        "(in a recipe: data.columns)."
+        f"(in a recipe: data.columns).{_misread(found)}"
     )
+
+
+def _misread(found: Sequence[str]) -> str:
+    """Say what may be wrong with the first line itself, where no column can be named."""
+    if found and found[0].lower().startswith(("sep=", "#")):
+        return " The first line is no header: remove it."
+    if len(found) == 1 and len(found[0].split()) > 1:
+        return " Values with blanks between them are not told apart: write tabs, with tr -s ' ' '\\t' < OLD > NEW."
+    return ""
 
 
 def without_header(path: Path, first_line: str, count: int, wanted: Sequence[str]) -> str:

@@ -61,4 +61,6 @@ def open_subject(
             f"'{interactions or name}' is not what the checkpoint was trained on: it gives {histories.items:,} items, "
             f"the checkpoint has {len(checkpoint.item_keys):,}, or they are in another order."
         )
-    return Subject(checkpoint=checkpoint, histories=histories, recipe=recipe, seed=seed, reading=data.reading)
+    # What is left out of a sample is known, and the same every time.
+    reading = (*data.reading, *data.warnings) if data.reading else ()
+    return Subject(checkpoint=checkpoint, histories=histories, recipe=recipe, seed=seed, reading=reading)

@@ -76,7 +76,7 @@ def evaluate(
     check_split(split)
     check_checkpoints(*checkpoints or ())
     columns = named_columns(user=user_column, item=item_column, time=time_column)
-    check_interactions(interactions, columns=columns)
+    check_interactions(interactions, columns=columns, wanted=tuple(columns))
     from ofa_export.api import evaluate as evaluate_one
     from ofa_export.cli.render.console import print_out
     from ofa_export.cli.render.evaluation_view import evaluation_lines

@@ -97,9 +97,9 @@ def train(
         columns = named_columns(user=user_column, item=item_column, time=time_column, title=title_column)
         check_history_kind(validation_histories)
         check_titles(titles, columns)
-        check_interactions(interactions, columns={**of_recipe, **columns}, others=[titles])
         check_checkpoints(start)
         check_checkpoint_output(output, force=force)
+        check_interactions(interactions, columns={**of_recipe, **columns}, others=[titles])
     from ofa_export.api import opened
     from ofa_export.api import train as train_checkpoint
     from ofa_export.cli.render.progress import TrainingBars
