@@ -10,7 +10,7 @@ import torch
 from ofa_export.data.histories import left_pad
 from ofa_export.errors import ConfigError, MissingToolError
 from ofa_export.model.network import lookup
-from ofa_export.training.groups_stage import train_groups, user_vectors
+from ofa_export.training.groups_stage import cluster_users, train_groups, user_vectors
 from ofa_export.training.static_stage import train_static
 from ofa_export.training.training_run import TrainingRun
 
@@ -43,10 +43,10 @@ def test_a_users_vector_is_the_static_nets_state_after_the_training_part(run_of:
 
 @pytest.mark.integration
 def test_groups_of_few_people_are_named(run_of: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = run_of(model={"user_groups": 15}, groups={"epochs": 1})
+    run = run_of(model={"user_groups": 15})
     said: list[str] = []
     monkeypatch.setattr(run.progress, "note", said.append)
-    train_groups(run)
+    cluster_users(run)
     few = [f"{group} ({size})" for group, size in enumerate(np.bincount(run.user_groups, minlength=15)) if size < 5]
     assert any(", ".join(few) in line and "fewer than 5 people" in line for line in said)
 

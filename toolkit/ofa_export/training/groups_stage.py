@@ -37,18 +37,12 @@ def train_groups(run: TrainingRun) -> None:
         run.centroids[0] = user_vectors(run).mean(axis=0)
         return
     cluster_users(run)
-    sizes = np.bincount(run.user_groups, minlength=groups)
-    if few := [f"{group} ({size})" for group, size in enumerate(sizes) if size < SHARED]:
-        run.progress.note(
-            f"Note: these user groups have fewer than {SHARED} people, and the item table of each, which its bundles "
-            f"give away, is fitted to what these did: {', '.join(few)}. Lower model.user_groups in the recipe."
-        )
     run.measured["groups"] = refine_tables(run, run.recipe.groups, stage="groups")
-    run.measured["groups"]["sizes"] = sizes.tolist()
+    run.measured["groups"]["sizes"] = np.bincount(run.user_groups, minlength=groups).tolist()
 
 
 def cluster_users(run: TrainingRun) -> None:
-    """K-means on the static net's user states.
+    """K-means on the static net's user states; groups of few people are named.
 
     Args:
         run: its user groups and centroids are replaced.
@@ -58,6 +52,12 @@ def cluster_users(run: TrainingRun) -> None:
     """
     vectors, groups = user_vectors(run), run.model.config.user_groups
     run.user_groups, run.centroids = from_first(lambda: _cluster(vectors, groups, run.seed))
+    sizes = np.bincount(run.user_groups, minlength=groups)
+    if few := [f"{group} ({size})" for group, size in enumerate(sizes) if size < SHARED]:
+        run.progress.note(
+            f"Note: these user groups have fewer than {SHARED} people, and the item table of each, which its bundles "
+            f"give away, is fitted to what these did: {', '.join(few)}. Lower model.user_groups in the recipe."
+        )
 
 
 def refine_tables(run: TrainingRun, settings: Optimiser, *, stage: str) -> dict[str, Any]:
