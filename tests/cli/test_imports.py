@@ -11,6 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
+CASES = Path(__file__).parents[1] / "data" / "cases"
 FRAMEWORKS = {"torch", "tensorflow", "jax"}
 LIGHT = {"ofa_export.errors", "ofa_export.foreign_text", "ofa_export.support", "ofa_export.support.resources"}
 SCRIPT = """
@@ -141,6 +142,8 @@ def test_running_an_executorch_bundle_loads_torch_only_because_executorch_does(e
         (5, "fleet nothing -o {}/new"),
         (2, "session --items nothing.csv -o {}/new"),
         (2, "benchmark nothing.ofab"),
+        (2, f"train {CASES}/u.data -o {{}}/new --user-column 9"),
+        (2, f"evaluate --interactions {CASES}/u.data --user-column 9"),
     ],
 )
 def test_a_mistyped_path_is_told_before_pytorch_is_loaded(tmp_path: Path, code: int, arguments: str) -> None:

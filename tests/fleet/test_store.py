@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -204,9 +205,38 @@ def test_a_worker_with_another_version_is_told_of(store: FleetStore, parts) -> N
     assert names(store) == set()
 
 
-def test_a_store_that_ends_with_the_process_is_refused() -> None:
+@pytest.mark.parametrize("url", ["memory://fleet", "dir::memory://fleet", "simplecache::memory://fleet"])
+def test_a_store_that_ends_with_the_process_is_refused(url: str) -> None:
     with pytest.raises(OutputError, match="only as long as this command runs"):
-        FleetStore("memory://fleet").check_lasts()
+        FleetStore(url).check_lasts()
+
+
+def test_a_store_that_is_read_from_copies_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="copies, which do not tell what has arrived"):
+        FleetStore(f"simplecache::file://{tmp_path}").check_lasts()
+
+
+@pytest.mark.parametrize("part", ["fleet.json", "bundles", "entries"])
+def test_a_pipe_or_a_file_without_end_in_a_fleet_is_not_waited_for(
+    tmp_path: Path, golden_index: FleetIndex, parts, store_all: Make, part: str
+) -> None:
+    store = FleetStore(str(tmp_path / "fleet"))
+    store_all(store)
+    path = tmp_path / "fleet" / part
+    path = path if path.is_file() else min(path.iterdir())
+
+    def read() -> None:
+        for one in store.index().bundles:
+            for entry in store.manifest(one).entries:
+                store.read_entry(entry)
+
+    os.truncate(path, 2**40)
+    with pytest.raises(FleetError, match="is damaged"):
+        read()
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(StoreError, match="it is a pipe, and a file is needed"):
+        read()
 
 
 def test_a_file_or_other_files_are_no_place_for_a_fleet(tmp_path: Path) -> None:

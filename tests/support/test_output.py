@@ -10,6 +10,7 @@ import pytest
 
 from ofa_export.errors import OutputError
 from ofa_export.support.output import (
+    check_checkpoint_output,
     check_output,
     check_outputs,
     make_folder,
@@ -163,3 +164,14 @@ def test_a_folder_that_turned_into_a_file_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(OutputError, match="cannot be made: File exists"):
         make_folder(tmp_path / "out")
+
+
+def test_a_folder_with_more_than_a_checkpoint_in_it_is_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors", "items.parquet", "validation_histories.safetensors"):
+        (folder / name).touch()
+    check_checkpoint_output(folder, force=True)
+    (folder / "thesis.tex").touch()
+    with pytest.raises(OutputError, match=r"no part of a checkpoint, 'thesis.tex', which --force would remove"):
+        check_checkpoint_output(folder, force=True)

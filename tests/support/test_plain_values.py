@@ -35,6 +35,15 @@ BOMB = b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"".join(
         (b"? [a]\n: 1", "line 1: found unhashable key"),
         (b"!!python/object:os.system {}", "line 1: could not determine a constructor for the tag"),
         (b"- 1\n" * 20_000, "has more than 10,000 values"),
+        (b"\na: !!timestamp x", "line 2: 'x' is no timestamp"),
+        (b"a: !!bool x", "line 1: 'x' is no bool"),
+        (b"a: !!int ''", "line 1: '' is no int"),
+        (b"a: !!float ''", "line 1: '' is no float"),
+        (rb'a: "\U00110000"', "an escape or a version that stands for nothing"),
+        (rb'a: "\UFFFFFFFF"', "an escape or a version that stands for nothing"),
+        (b"%YAML " + b"1" * 5_000 + b".1\n---\na: 1", "an escape or a version that stands for nothing"),
+        (b'\na: "\\uD800"', "line 2: '\\ud800' has characters that no text has"),
+        (rb'a: "\0.yaml"', "has characters that no text has"),
     ],
 )
 def test_yaml_that_no_recipe_is_made_of(text: bytes, sentence: str) -> None:
@@ -64,11 +73,15 @@ def test_yaml_as_people_write_it() -> None:
         (b'{"a": 1e999}', "'1e999' is not finite"),
         (b'{"a":\n 1,}', "line 2"),
         (b'{"a": "\xff"}', "byte 7 is not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "byte 0 is not UTF-8"),
+        (b'{%s"b": 1, "b": 2}' % b"".join(b'"%d": 0,' % key for key in range(100_000)), "it has 'b' twice"),
     ],
 )
 def test_json_that_nobody_writes(text: bytes, sentence: str) -> None:
+    start = time.perf_counter()
     with pytest.raises(TextError, match=re.escape(sentence)):
         read_json(text)
+    assert time.perf_counter() - start < 5
 
 
 def test_json_as_programs_write_it() -> None:

@@ -70,7 +70,7 @@ class FleetStore:
         return any(self._folder.size(name) is not None for name in (INDEX, PLAN))
 
     def check_lasts(self) -> None:
-        """Refuse a store that ends with this process.
+        """Refuse a store that ends with this process, or from which nothing that was written can be read back.
 
         Raises:
             OutputError: it does.
@@ -79,6 +79,11 @@ class FleetStore:
             raise OutputError(
                 f"'{self.shown}' keeps what it holds only as long as this command runs, and workers do not see it. "
                 "Name a folder or a bucket."
+            )
+        if self._folder.is_read_from_copies:
+            raise OutputError(
+                f"'{self.shown}' is read from copies, which do not tell what has arrived. Leave out what stands before "
+                "the last '::'; `collect` may have it."
             )
 
     def check_free(self, *, resume: bool, force: bool) -> None:
@@ -280,7 +285,7 @@ class FleetStore:
             FleetError: it is missing or damaged.
         """
         name = f"{BUNDLES}/{bundle.name}.json"
-        content = self._folder.read(name)
+        content = self._folder.read(name, small=True)
         if content is None:
             raise FleetError(
                 f"'{self.shown}' lacks {name}. Run the same `fleet` command with --resume, which makes it."
@@ -295,7 +300,7 @@ class FleetStore:
         Raises:
             FleetError: it is missing or damaged.
         """
-        content = self._folder.read(f"{ENTRIES}/{entry.sha256}")
+        content = self._folder.read(f"{ENTRIES}/{entry.sha256}", at_most=entry.bytes)
         if content is None or len(content) != entry.bytes or _sha256(content) != entry.sha256:
             state = "missing" if content is None else "damaged"
             raise FleetError(

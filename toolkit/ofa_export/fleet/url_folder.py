@@ -14,16 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+from fsspec.implementations.cached import CachingFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from ofa_export.bundle.archive import Buffer
+from ofa_export.bundle.archive import MAX_BYTES, Buffer
 from ofa_export.errors import ConfigError, MissingToolError, OfaExportError, StoreError
 from ofa_export.support.atomic import atomic_write
+from ofa_export.support.input import open_regular
 from ofa_export.support.output import output_lock
 
 ANSWER_S = 60.0
 """Seconds that a store may take for a small answer, where its package can be told so (S3, HTTP, Google, Azure)."""
+
+MAX_SMALL = 2**26
+"""Bytes of a small local file that are read; an index of the most bundles that there may be has 40 million."""
 
 MAX_REASON = 300
 """Characters that are quoted of what another package says."""
@@ -60,20 +65,36 @@ class UrlFolder:
     @property
     def is_of_this_process(self) -> bool:
         """Whether the content ends with this process."""
-        return isinstance(self._files, MemoryFileSystem)
+        return any(isinstance(layer, MemoryFileSystem) for layer in self._layers())
 
-    def read(self, name: str, *, small: bool = False) -> bytes | None:
+    @property
+    def is_read_from_copies(self) -> bool:
+        """Whether a copy of what was read before stands for what is there."""
+        return any(isinstance(layer, CachingFileSystem) for layer in self._layers())
+
+    def _layers(self) -> Iterator[Any]:
+        """Yield what stands behind the URL, outermost first, such as the two of `simplecache::memory://`."""
+        files = self._files
+        while files is not None:
+            yield files
+            files = getattr(files, "fs", None)
+
+    def read(self, name: str, *, small: bool = False, at_most: int = MAX_BYTES) -> bytes | None:
         """Return the content of a file, or None where there is none.
 
         Args:
             name: relative to the folder.
-            small: whether it should be there within `ANSWER_S`.
+            small: whether it should be there within `ANSWER_S`, and has no more than `MAX_SMALL` bytes.
+            at_most: bytes that it should have; of a local file that has more, one more is read.
 
         Raises:
             StoreError: the store does not answer, or refuses.
         """
         with self._refusals("read"):
             try:
+                if self.is_local:
+                    with open_regular(self._path(name)) as file:
+                        return file.read(1 + min(at_most, MAX_SMALL if small else MAX_BYTES))
                 return bytes(self._files.cat_file(self._path(name), **(self._soon if small else {})))
             except FileNotFoundError as error:
                 if "NoSuchBucket" in _kinds(error):

@@ -18,6 +18,11 @@ from filelock import FileLock, Timeout
 from ofa_export.errors import OutputError
 from ofa_export.support.input import KINDS
 
+CHECKPOINT_FILES = {"config.json", "model.safetensors", "items.parquet"} | {
+    f"{name}.safetensors" for name in ("validation_histories", "probes")
+}
+"""What may lie in the folder of a checkpoint that --force replaces; the last name is that of before 1.0."""
+
 STREAMS = (1, 2)
 """Descriptors of stdout and stderr."""
 
@@ -79,6 +84,12 @@ def check_checkpoint_output(path: Path, *, force: bool) -> None:
         raise OutputError(
             f"The output '{path}' exists and is not a checkpoint; --force replaces only checkpoints. "
             "Choose another name, or remove it yourself."
+        )
+    foreign = sorted({file.name for file in path.iterdir()} - CHECKPOINT_FILES) if path.exists() else []
+    if foreign:
+        raise OutputError(
+            f"The output '{path}' holds something that is no part of a checkpoint, '{foreign[0]}', which --force would "
+            "remove. Choose another name, or move it elsewhere."
         )
     folder = final_path(path).parent
     if not folder.is_dir():

@@ -60,6 +60,9 @@ def read_yaml(data: bytes) -> Any:
         raise TextError(f"line {line}: the character {error.character:#x} is not allowed in YAML") from error
     except yaml.YAMLError as error:
         raise TextError(str(error)) from error
+    except (ValueError, OverflowError) as error:
+        # PyYAML turns escapes and versions into characters and numbers without asking whether there are such.
+        raise TextError(f"it has an escape or a version that stands for nothing ({error})") from error
 
 
 def read_json(data: bytes) -> Any:
@@ -75,7 +78,8 @@ def read_json(data: bytes) -> Any:
         TextError: it is not JSON, has a key twice or a number that is not finite, or is nested too deeply.
     """
     try:
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        # Given bytes, Python would take UTF-16 and UTF-32 as well, which others that read the same text do not.
+        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
     except TextError:
         raise
     except json.JSONDecodeError as error:
@@ -160,18 +164,30 @@ class _StrictLoader(yaml.SafeLoader):
                 value = super().construct_object(node, deep)
             except (ValueError, OverflowError) as error:
                 problem = f"{_quoted(node.value)} is no value that can be read ({error})"
+            except (LookupError, AttributeError):
+                # What PyYAML raises where a tag such as `!!bool` stands before something else.
+                problem = f"{_quoted(node.value)} is no {node.tag.rpartition(':')[2]}"
             else:
-                if not isinstance(value, float) or math.isfinite(value):
+                if isinstance(value, float) and not math.isfinite(value):
+                    problem = f"{_quoted(node.value)} is not finite"
+                elif isinstance(value, str) and not _is_text(value):
+                    problem = f"{_quoted(node.value)} has characters that no text has"
+                else:
                     return value
-                problem = f"{_quoted(node.value)} is not finite"
         raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether a text can be written to a file, and used as the name of one."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen = set[str]()
+        # `add` returns None: the first name that was there before.
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise TextError(f"it has {_quoted(twice)} twice in one object")
     return found
 
