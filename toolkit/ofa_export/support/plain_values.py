@@ -79,7 +79,9 @@ def read_json(data: bytes) -> Any:
     """
     try:
         # Given bytes, Python would take UTF-16 and UTF-32 as well, which others that read the same text do not.
-        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(
+            data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except TextError:
         raise
     except json.JSONDecodeError as error:
@@ -186,9 +188,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen = set[str]()
-        # `add` returns None: the first name that was there before.
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise TextError(f"it has {_quoted(twice)} twice in one object")
+        for name, _ in pairs:
+            if name in seen:
+                raise TextError(f"it has {_quoted(name)} twice in one object")
+            seen.add(name)
     return found
 
 
