@@ -220,6 +220,15 @@ def test_items_packed_by_another_zlib_warn(workshop: Any) -> None:
     assert "the same keys and titles" in found.sentence
 
 
+def test_a_precision_that_there_is_not_is_a_finding_of_its_bundle(workshop: Any) -> None:
+    def change(fields: dict[str, Any]) -> None:
+        fields["precision"] = "int2"
+
+    assert verdict(workshop, with_manifest(workshop.write(workshop.complete()).read_bytes(), change)) == (
+        "bundle.contract",
+    )
+
+
 def test_passengers_beside_the_tensors_of_the_selftest_are_found(workshop: Any) -> None:
     contents, name = workshop.complete(), "bundle.selftest_inputs.differing_count"
     tensors = safetensors.numpy.load(contents.selftest.to_bytes())

@@ -67,7 +67,7 @@ class Comparison:
         converter: what made them.
         other: the runtime's other converter, to compare with; None where nobody asked.
         policy: the limits.
-        limits: those of the bundle's precision.
+        limits: those of the precision that the bundle's recipe asks for.
         store: keeps conversions and attributions.
     """
 
@@ -114,7 +114,7 @@ class Comparison:
             converter=get_converter(name),
             other=get_converter(other_converter(name)) if cross else None,
             policy=policy,
-            limits=policy.of_precision(bundle.manifest.precision),
+            limits=policy.of_precision(_limited_precision(bundle.manifest)),
             store=store,
         )
 
@@ -393,3 +393,11 @@ def user_group(manifest: Manifest, checkpoint: Checkpoint) -> int | None:
     if not (name.isascii() and name.isdigit() and int(name) < checkpoint.config.model.user_groups):
         return None
     return int(name)
+
+
+def _limited_precision(manifest: Manifest) -> str:
+    """Name the recipe's precision: another name in the manifest is a finding of its own, and may be any text."""
+    try:
+        return BundleRecipe.model_validate_json(manifest.recipe).precision.name
+    except ValidationError:
+        return manifest.precision
