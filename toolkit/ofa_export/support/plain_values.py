@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +80,9 @@ def read_json(data: bytes) -> Any:
     """
     try:
         # Given bytes, Python would take UTF-16 and UTF-32 as well, which others that read the same text do not.
-        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(
+            data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except TextError:
         raise
     except json.JSONDecodeError as error:
@@ -185,9 +188,7 @@ def _is_text(text: str) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen = set[str]()
-        # `add` returns None: the first name that was there before.
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise TextError(f"it has {_quoted(twice)} twice in one object")
     return found
 
