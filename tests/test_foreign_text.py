@@ -40,6 +40,7 @@ def test_titles_of_every_script_stay_as_they_are(text: str) -> None:
         ("a\tb\rc\nd\u00a0e\u3000f", r"a\tb\rc d e f"),
         ("\x7f\x85\x9b", r"\x7f\x85\x9b"),
         ("\u202etxt\u2069", r"\u202etxt\u2069"),
+        ("م\u200d\u3164ی a\u200d", "م\\u200d\\u3164ی a\\u200d"),
         ("PA\u200dSS PA\u200bSS \u200d", r"PA\u200dSS PA\u200bSS \u200d"),
         ("x\u2028y\udcffz\U000e0041", r"x\u2028y\udcffz\U000e0041"),
         ("a\u0301\u0301\u0301\u0301\u0301", "a\u0301\u0301\u0301\u0301\\u0301"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,7 +16,7 @@ from hostile import FAKE, HOSTILE, NAME, WITHOUT_SURROGATE, assert_harmless, tag
 
 from ofa_export.model.checkpoint_folder import CONFIG, ITEMS
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.slow
 
 ATTACKS = ("\x1b[2J", "\x1b]0;", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\u2028", "\x85", f"\n{FAKE}")
 
@@ -61,37 +60,33 @@ def test_from_a_checkpoint_to_its_reports(script: Path, hostile_checkpoint: Path
     odd = f"x{NAME}"
     bundle, key = tmp_path / f"{odd}.ofab", '"' + f"3{WITHOUT_SURROGATE}!".replace('"', '""') + '"'
     (tmp_path / "items.txt").write_text(f"3{WITHOUT_SURROGATE}!".replace("\r", ""))
-    junit, page, plan = tmp_path / "r.xml", tmp_path / "r.html", tmp_path / "p.html"
+    junit, page = tmp_path / "r.xml", tmp_path / "r.html"
     options = ("--checkpoint", hostile_checkpoint)
-    commands: list[tuple[tuple[int, ...], list[str | Path]]] = [
-        ((0,), ["bundle", hostile_checkpoint, "--budget", "1MB", "--runtime", "litert", "-o", bundle, "--force"]),
-        ((0,), ["plan", hostile_checkpoint, "--budget", "1MB", "--html", plan, "--force"]),
-        ((0,), ["inspect", bundle]),
-        ((0,), ["run", bundle, "--history", key]),
-        ((0, 4), ["validate", bundle, *options, "--junit", junit, "--html", page, "--force"]),
-        ((0, 4), ["validate", bundle, *options, "--json"]),
-        ((0, 2), ["session", *options, "--items", "items.txt", "-o", f"{odd}.ofas", "--force"]),
-        ((0,), ["fleet", hostile_checkpoint, "--budgets", "1MB", "--runtime", "litert", "-o", odd, "--force"]),
-        ((0,), ["collect", odd, "-o", f"{odd}-out", "--force"]),
+    for codes, command in (
+        ((0,), ["bundle", hostile_checkpoint, "--budget", "1MB", "--runtime", "litert", "-o", bundle]),
+        ((2,), ["fleet", hostile_checkpoint, "--budgets", "1MB", "-o", odd]),
         ((2,), ["train", f"{odd}.csv", "-o", odd]),
-        ((5,), ["validate", bundle]),
         ((2,), [odd]),
-    ]
-    for codes, command in commands:
+    ):
         done = subprocess.run(
             [script, *command], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False
         )
         assert done.returncode in codes, done.stderr
-        assert_harmless(done.stdout, longest=200_000)
+        assert_harmless(done.stdout)
         assert_harmless(done.stderr)
         assert "Traceback" not in done.stderr
-    for codes, command in commands:
+    for codes, command in (
+        ((0, 4), ["validate", bundle, *options, "--junit", junit, "--html", page]),
+        ((0, 2), ["session", *options, "--items", "items.txt", "-o", f"{odd}.ofas"]),
+        ((0,), ["inspect", bundle]),
+        ((0,), ["run", bundle, "--history", key]),
+        ((2,), [odd]),
+    ):
         code, written = with_terminal([script, *command], tmp_path)
         assert code in codes, written
         assert not [attack for attack in ATTACKS if attack in written], command
     assert_harmless(junit.read_text(encoding="utf-8"))
     ElementTree.parse(junit)
-    for path in (page, plan):
-        text = path.read_text(encoding="utf-8")
-        assert_harmless(text, longest=2_000_000)
-        assert "script" not in tags(text) and not [tag for tag in tags(text) if re.match("on", tag)]
+    text = page.read_text(encoding="utf-8")
+    assert_harmless(text, longest=2_000_000)
+    assert "script" not in tags(text) and not [tag for tag in tags(text) if tag.startswith("on")]

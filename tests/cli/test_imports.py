@@ -11,6 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
+CASES = Path(__file__).parents[1] / "data" / "cases"
 FRAMEWORKS = {"torch", "tensorflow", "jax"}
 LIGHT = {"ofa_export.errors", "ofa_export.foreign_text", "ofa_export.support", "ofa_export.support.resources"}
 SCRIPT = """
@@ -39,12 +40,12 @@ print(json.dumps({"code": code, "loaded": sorted(sys.modules), "importer": watch
 """
 
 
-def loaded_by(*arguments: str | Path) -> tuple[set[str], str | None]:
-    """Modules that are loaded when a command ends, and the one that imported torch first."""
+def loaded_by(*arguments: str | Path, code: int = 0) -> tuple[set[str], str | None]:
+    """Modules that are loaded when a command ends with a code, and the one that imported torch first."""
     command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     said = json.loads(finished.stderr.splitlines()[-1])
-    assert said["code"] == 0, finished.stderr
+    assert said["code"] == code, finished.stderr
     return set(said["loaded"]), said["importer"]
 
 
@@ -121,3 +122,31 @@ def test_running_an_executorch_bundle_loads_torch_only_because_executorch_does(e
     loaded, importer = loaded_by("run", executorch, "--history", "K1")
     assert importer == "ofa_export.converters.executorch.converter"
     assert not loaded & {"tensorflow", "jax", "polars", "executorch.exir", "ofa_export.model", "ofa_export.graphs"}
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (2, "train nothing.csv -o {}/new"),
+        (2, "train planted -o {}/new --recipe nothing"),
+        (2, "train planted -o {}/nothing/new"),
+        (5, "train planted -o {}/new --from nothing"),
+        (5, "import nothing.pth --format pmixer --interactions planted -o {}/new"),
+        (2, "import {0}/toy --format pmixr --interactions planted -o {0}/new"),
+        (5, "evaluate nothing"),
+        (2, "evaluate --split validaton"),
+        (2, "evaluate --interactions nothing.csv"),
+        (5, "plan nothing --budget 1MB"),
+        (2, "plan --budget 1MB --group 7"),
+        (5, "bundle nothing --budget 1MB"),
+        (5, "fleet nothing -o {}/new"),
+        (2, "session --items nothing.csv -o {}/new"),
+        (2, "benchmark nothing.ofab"),
+        (2, f"train {CASES}/u.data -o {{}}/new --user-column 9"),
+        (2, f"evaluate --interactions {CASES}/u.data --user-column 9"),
+    ],
+)
+def test_a_mistyped_path_is_told_before_pytorch_is_loaded(tmp_path: Path, code: int, arguments: str) -> None:
+    loaded, _ = loaded_by(*arguments.format(tmp_path).split(), code=code)
+    assert not loaded & FRAMEWORKS
+    assert not list(tmp_path.iterdir())

@@ -250,3 +250,25 @@ def test_ids_that_floats_have_rounded_are_refused(tmp_path: Path) -> None:
     assert "have lost digits" in refusal(path)
     path = write_parquet(tmp_path, item_id=pl.Series([2.0**25, 1.0], dtype=pl.Float32))
     assert "numbers above 16,777,216 have lost digits" in refusal(path)
+
+
+def test_times_that_are_not_like_the_others_are_counted(tmp_path: Path) -> None:
+    times = ("0", "20261130", "1577836800", "1577836801.5", "99999999999")
+    rows = "".join(f"u{number},i{number},{time}\n" for number, time in enumerate(times))
+    assert (
+        "not seconds from 1973 to 2286, as the others are: 3 of 5."
+        in scan_interactions(write_csv(tmp_path, rows)).odd_times
+    )
+    assert not scan_interactions(write_csv(tmp_path, "a,x,1577836800\nb,y,1577836801\n")).odd_times
+    assert not scan_interactions(write_csv(tmp_path, "a,x,2\nb,y,1\n")).odd_times
+
+
+@pytest.mark.parametrize("times", [("31122020", "01012021"), ("12312020", "02012021")])
+def test_numbers_with_the_day_or_month_first_are_refused(tmp_path: Path, times: tuple[str, str]) -> None:
+    message = refusal(write_csv(tmp_path, f"a,x,{times[0]}\nb,y,{times[1]}\n"))
+    assert "day and month before the year" in message
+
+
+def test_hours_apart_are_not_called_whole_days(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, "a,x,2020-12-31 06:00\nb,y,2020-12-31 12:00\n")
+    assert scan_interactions(path).coarse_times == ""

@@ -75,6 +75,10 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         (gzip.compress(b"PAR1"), "gunzip"),
         (b"user_id,item_id\0,timestamp\n", "zero bytes"),
         (b'{"user_id": 1, "item_id": 2, "timestamp": 3}\n' * 300 + b'{"user_id": }\n', "one complete JSON object"),
+        (gzip.compress(gzip.compress(HEADER.encode() + b"a,x,1\n")), "gzip inside gzip"),
+        (b"\xff\xfe" + HEADER.encode("utf-16-le"), "iconv -f utf-16"),
+        (b'\xef\xbb\xbf{"user_id": 1, "item_id": 2, "timestamp": 3}\n', "byte order mark"),
+        (b'{"user_id": {"id": 1}, "item_id": 2, "timestamp": 3}\n', "is an object or a list in row 1"),
         (b"1::7\x1f::3::978300760\n2::8::3::978300761\n", "cannot be read as CSV"),
     ],
 )
@@ -141,6 +145,8 @@ def test_unrelated_columns_are_not_suggested(csv: Path) -> None:
 
 
 def test_two_columns_that_may_be_the_user_are_a_question(csv: Path) -> None:
+    csv.write_text("User ID,userId,item_id,timestamp\n1,2,3,4\n")
+    assert "'User ID' or 'userId'" in refusal(csv)
     csv.write_text("customer,visitorid,item_id,timestamp\n1,2,3,4\n")
     message = refusal(csv)
     assert "'customer' or 'visitorid'" in message and "--user-column" in message
@@ -168,6 +174,44 @@ def test_amazon_files_of_2018_have_the_item_first(csv: Path) -> None:
     table = open_table(csv, ("user_id", "item_id", "timestamp"))
     assert table.rows.collect().rows()[0] == ("A3NHUQ33CFH3VM", "0449819906", "1405814400")
     assert "user from column 2, item from column 1" in table.sentence()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "user_id,item_id,price,timestamp\na,x,1,1600000000\nb,y,1,234,1600000001\n",
+        "1,2,3,1600000000\n" * 300 + "1,1,234,3,1600000001\n",
+        'user_id,item_id,timestamp,title\na,x,1,5" nail\nb,y,2,6" nail\nc,z,3,ok\n',
+    ],
+    ids=["a comma in a price", "the same without a header", "inches"],
+)
+def test_columns_that_nobody_asked_for_shift_or_take_no_rows_unseen(csv: Path, content: str) -> None:
+    csv.write_text(content)
+    assert "cannot be read as CSV" in refusal(csv)
+
+
+def test_values_in_quotes_that_go_over_lines_are_counted(csv: Path) -> None:
+    rows = 'a,x,1,"5 nail"\n\n' + "c,x,2,t\n" * 200_000 + 'b,y,3,"6\n7\nnail"\n'
+    csv.write_text("\n\nuser_id,item_id,timestamp,title\n" + rows)
+    assert "inside a value in quotes: 2." in open_table(csv, ("user_id",)).sentence()
+    csv.write_text(csv.read_text().replace("\n7\n", ""))
+    assert "quotes" not in open_table(csv, ("user_id",)).sentence()
+
+
+@pytest.mark.parametrize(
+    ("line", "user", "item"),
+    [
+        ("1000000001,11,4,978300760\n1000000002,12,4,978300761\n", "1", "2"),
+        ("0\t2010-10-19T23:55:27Z\t30.2\t-97.7\t22\n", "", ""),
+    ],
+    ids=["user numbers as long as an ASIN", "check-ins with coordinates"],
+)
+def test_what_only_resembles_a_published_layout_is_not_taken_for_it(csv: Path, line: str, user: str, item: str) -> None:
+    csv.write_text(line)
+    if not user:
+        assert "no header line" in refusal(csv)
+        return
+    assert f"user from column {user}, item from column {item}" in open_table(csv, ("user_id", "item_id")).sentence()
 
 
 def test_a_column_that_is_there_twice_is_refused(csv: Path) -> None:

@@ -150,7 +150,7 @@ def test_nothing_is_written_when_one_bundle_cannot_be_made(toy_checkpoint: Path,
         made(fleet_jobs(toy_checkpoint, recipe), url, inline)
     assert caught.value.exit_code == 3
     assert str(caught.value).startswith(
-        "2 of 4 bundles cannot be made; nothing was written.\ntoy-100KB-litert.ofab: The budget cannot be met: needed "
+        "2 of 4 bundles cannot be made; nothing was written.\n  toy-100KB-litert.ofab: The budget cannot be met: "
     )
     assert "1. Use --budget" in str(caught.value)
     assert not Path(url).exists()

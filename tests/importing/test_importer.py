@@ -134,3 +134,9 @@ def test_keys_come_in_the_order_of_the_source(tmp_path: Path) -> None:
 def test_files_that_do_not_fit(tmp_path: Path, rows: list[str], sentence: str) -> None:
     with pytest.raises(InteractionsError, match=sentence):
         keys(tmp_path, *rows)
+
+
+def test_a_table_that_is_turned_is_told_by_its_shape(tensors: Tensors, name: str) -> None:
+    table = "item_embedding.weight" if name == "recbole" else "item_emb.weight"
+    message = rejection(name, {**tensors, table: tensors[table].T})
+    assert "expected float" in message and "two explanations" not in message

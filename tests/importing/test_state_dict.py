@@ -85,6 +85,31 @@ def test_of_two_sets_of_the_same_tensors_none_is_chosen(tmp_path: Path) -> None:
     assert "saved['model']" in message
 
 
+def test_of_two_models_none_is_chosen_whatever_their_prefixes(tmp_path: Path) -> None:
+    averaged = below("module.") | {"n_averaged": torch.tensor(3)}
+    torch.save({"model": MODEL, "swa": averaged}, tmp_path / "x.pth")
+    assert "2 sets of tensors of the same names: 'model', 'swa'" in rejection(tmp_path / "x.pth")
+    torch.save(averaged, tmp_path / "x.pth")
+    assert read_state_dict(tmp_path / "x.pth").keys() == MODEL.keys()
+    whole = {"item_emb.weight": torch.ones(2, 2), "pos_emb.weight": torch.ones(2, 2)}
+    both = {f"{prefix}.{name}": value for prefix in ("model", "ema") for name, value in whole.items()}
+    torch.save(both, tmp_path / "x.pth")
+    assert "2 models together, named 'ema.…' and 'model.…'" in rejection(tmp_path / "x.pth")
+    del both["ema.pos_emb.weight"]
+    torch.save(both, tmp_path / "x.pth")
+    found = read_state_dict(tmp_path / "x.pth")
+    assert found.keys() == whole.keys() and found.left_out == ("ema.item_emb.weight",)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensors_without_float_values(tmp_path: Path) -> None:
+    table = MODEL["item_emb.weight"]
+    torch.save({**MODEL, "a": torch.quantize_per_tensor(table, 0.1, 0, torch.qint8)}, tmp_path / "x.pth")
+    assert "'a' quantised. Save the float tensors" in rejection(tmp_path / "x.pth")
+    torch.save({**MODEL, "a": table.to("meta")}, tmp_path / "x.pth")
+    assert "'a' on the device meta" in rejection(tmp_path / "x.pth")
+
+
 def test_a_shape_without_the_data_for_it(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1).expand(10**12)}, tmp_path / "x.pth")
     assert "less data for the tensor 'a' than its shape needs" in rejection(tmp_path / "x.pth")

@@ -107,5 +107,5 @@ def test_a_time_is_positive(milliseconds: float) -> None:
 
 @pytest.mark.parametrize("size", ["", "0", "-5", "lots", "1mb"])
 def test_memory_is_a_size(size: str) -> None:
-    with pytest.raises(ConfigError, match="The budget"):
+    with pytest.raises(ConfigError, match="--ram-budget"):
         parse_limits(ram_budget=size, max_latency_ms=None)

@@ -42,6 +42,16 @@ def test_a_users_vector_is_the_static_nets_state_after_the_training_part(run_of:
 
 
 @pytest.mark.integration
+def test_groups_of_few_people_are_named(run_of: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(model={"user_groups": 15}, groups={"epochs": 1})
+    said: list[str] = []
+    monkeypatch.setattr(run.progress, "note", said.append)
+    train_groups(run)
+    few = [f"{group} ({size})" for group, size in enumerate(np.bincount(run.user_groups, minlength=15)) if size < 5]
+    assert any(", ".join(few) in line and "fewer than 5 people" in line for line in said)
+
+
+@pytest.mark.integration
 def test_two_groups_share_out_all_users_and_get_tables_of_their_own(run_of: MakeRun) -> None:
     run = run_of(model={"user_groups": 2}, static={"epochs": 3}, groups={"epochs": 6})
     train_static(run)

@@ -11,10 +11,10 @@ from ofa_export.data.data_recipe import HistoryRecipe
 from ofa_export.data.histories import Histories, build_histories
 from ofa_export.errors import InteractionsError, UnknownNameError
 from ofa_export.model.checkpoint import ValidationSet
-from ofa_export.model.checkpoint_folder import check_kind
+from ofa_export.model.checkpoint_folder import HistoryKind, check_kind
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.training.kept_histories import SHARED, kept_histories
+from ofa_export.training.kept_histories import SHARED, kept_centroids, kept_histories
 
 SHARED_WALK = "abcdef"
 TEXTS = [*[SHARED_WALK + "gh"] * 6, "uvwxyzbadgh"]
@@ -101,3 +101,21 @@ def test_where_people_share_nothing_there_is_no_walk(model: AdaptiveRecommender)
 def test_another_kind_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UnknownNameError, match="Valid: none, real, synthetic"):
         check_kind("fake")
+
+
+def test_where_no_length_is_shared_no_walk_is_longer_than_several_people_are() -> None:
+    texts = [("abcdefghijkl" * 2)[start : start + 8 + start % 4] for start in range(12)]
+    histories = histories_of([*texts, "abcdefghijklyz"])
+    model = AdaptiveRecommender(CONFIG.model_copy(update={"items": histories.items, "history_length": 12}))
+    users = np.zeros(histories.users, np.int32)
+    kept = kept_histories("synthetic", REAL, histories, model, user_groups=users, seed=(0, 1))
+    # Of the training parts three have 9 items, three 8, and one 12: five people have 8 or more.
+    assert kept.lengths.max() == 8
+
+
+@pytest.mark.parametrize("kind", ["synthetic", "none"])
+def test_the_mean_of_a_group_of_few_people_is_not_kept(kind: HistoryKind) -> None:
+    centroids = np.ones((3, 4), np.float32)
+    groups = np.repeat(np.arange(3, dtype=np.int32), (SHARED, SHARED - 1, 0))
+    assert kept_centroids(kind, centroids, groups)[:, 0].tolist() == [1, 0, 0]
+    assert kept_centroids("real", centroids, groups) is centroids

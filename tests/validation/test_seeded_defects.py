@@ -19,7 +19,7 @@ from ofa_export.precision import FP32
 SEEDS = (2, 4, 6, 9, 30)
 """Networks with random weights whose int8 meets the 30 dB that the product promises; one in four does not."""
 
-QUICK = {"scale of one output of a generator off by 1 %", "gate threshold moved by 0.01", "a tile off by one row"}
+QUICK = {"gate threshold moved by 0.01", "a tile off by one row"}
 """Tried in every run of the fast tests, at int8."""
 
 

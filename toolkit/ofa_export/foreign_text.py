@@ -51,7 +51,8 @@ def shown(text: str, *, at_most: int = MAX_SHOWN) -> str:
     whole = start + end
     note = f" … [cut: {len(text):,} characters] … "
     last = (at_most - len(note)) // 3
-    return whole[: at_most - len(note) - last] + note + whole[len(whole) - last :]
+    start, end = whole[: at_most - len(note) - last], whole[len(whole) - last :]
+    return start.rstrip(JOINER + NON_JOINER) + note + end.lstrip(JOINER + NON_JOINER)
 
 
 def markdown(text: str, *, at_most: int = MAX_SHOWN) -> str:
@@ -85,19 +86,17 @@ def _escaped(text: str) -> str:
     for char, after in pairwise(f"{text}\n"):
         kind = category(char)
         marks = marks + 1 if kind in ("Mn", "Me") else 0
-        if char == "\n" or kind == "Zs":
-            parts.append(" ")
-        elif (char.isprintable() and char not in BLANK and marks <= MAX_MARKS) or _joins(before, char, after):
-            parts.append(char)
-        else:
-            parts.append(char.encode("unicode_escape").decode())
-        before = char
+        seen = char.isprintable() and char not in BLANK and marks <= MAX_MARKS
+        blank = char == "\n" or kind == "Zs"
+        kept = not blank and (seen or _joins(before, char, after))
+        parts.append(" " if blank else char if kept else char.encode("unicode_escape").decode())
+        before = char if kept else ""
     return "".join(parts)
 
 
 def _joins(before: str, char: str, after: str) -> bool:
     """Tell whether a joiner is where a script needs it: inside an emoji, or between letters that have no case."""
-    if char not in (JOINER, NON_JOINER) or not before:
+    if char not in (JOINER, NON_JOINER) or not before or after in BLANK:
         return False
     sides = category(before), category(after)
     emoji = char == JOINER and sides[0] in ("So", "Sk", "Mn") and sides[1] == "So"

@@ -85,9 +85,10 @@ def test_the_same_command_writes_the_same_bytes(run_import, files: Path) -> None
     assert written[0] == written[1]
 
 
-def test_json_and_no_note_when_nothing_was_assumed(run_import, files: Path) -> None:
+def test_json_and_no_note_of_what_was_given(run_import, files: Path) -> None:
     result = run_import("--heads", "4", "--json")
-    assert "Note" not in result.stderr
+    assert "attention heads" not in result.stderr and "own numbers" not in result.stderr
+    assert "hidden_act" in result.stderr
     made = json.loads(result.stdout)
     assert made["items"] == N
     assert made["measured"]["imported"]["heads"] == 4

@@ -42,6 +42,7 @@ def test_every_command_that_reads_interactions_takes_the_names_of_columns() -> N
         ("ml-latest.csv", ["--item-column", "film"], "has no column 'film'"),
         ("ml-latest.csv", ["--item-column", "film"], "--item-column, perhaps --item-column 'movieId'"),
         ("cr_only.csv", [], "carriage return"),
+        ("u.data", ["--title-column", "film"], "Give --titles FILE, too."),
         ("thousands.csv", [], "'978,304,156'"),
         ("u.data", ["--user-column", "5"], "has no column '5'; it has '1', '2', '3', '4'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.numpy
 
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
@@ -17,6 +19,7 @@ from ofa_export.bundle.delta import Delta, apply_delta, make_delta
 from ofa_export.bundle.document import canonical_json
 from ofa_export.bundle.manifest import ENTRY, Manifest
 from ofa_export.bundle.reader import Bundle
+from ofa_export.bundle.selftest import SelfTest
 from ofa_export.bundle.writer import BundleContents, smallest_budget, write_bundle
 from ofa_export.errors import BundleError, UnknownNameError
 from ofa_export.planning.bundle_recipe import BundleRecipe
@@ -195,6 +198,36 @@ def failing(workshop: Any, path: Path) -> dict[str, str]:
     with Bundle.open(path) as bundle:
         found = findings(workshop, bundle)
     return {each.assertion: each.sentence for each in found if each.status == "fail"}
+
+
+@pytest.mark.parametrize("weak", [{"cases": 1}, {"candidates": 1}, {"tile_items": 1}, {"min_snr_db": 1.0}])
+def test_a_recipe_that_asks_for_a_weaker_selftest_than_is_usual_warns(workshop: Any, weak: dict[str, Any]) -> None:
+    contents, name = workshop.complete(), "bundle.selftest_settings.weak_count"
+    assert promise(workshop, workshop.write(contents), name).status == "pass"
+    recipe = BundleRecipe.model_validate_json(contents.fields.recipe)
+    asked = recipe.model_copy(update={"selftest": recipe.selftest.model_copy(update=weak)})
+    fields = contents.fields.model_copy(update={"recipe": asked.manifest_text()})
+    found = promise(workshop, workshop.write(replace(contents, fields=fields)), name)
+    assert (found.status, found.measured) == ("warn", 1)
+
+
+def test_items_packed_by_another_zlib_warn(workshop: Any) -> None:
+    contents, name = workshop.complete(), "bundle.items.differing_bytes"
+    head, packed = contents.items_entry[:16], zlib.compress(zlib.decompress(contents.items_entry[16:]), 1)
+    path = workshop.write(replace(contents, items_entry=bytes(head) + packed))
+    found = promise(workshop, path, name)
+    assert (found.status, failing(workshop, path)) == ("warn", {})
+    assert "the same keys and titles" in found.sentence
+
+
+def test_passengers_beside_the_tensors_of_the_selftest_are_found(workshop: Any) -> None:
+    contents, name = workshop.complete(), "bundle.selftest_inputs.differing_count"
+    tensors = safetensors.numpy.load(contents.selftest.to_bytes())
+    content = safetensors.numpy.save(tensors, metadata={"customers": "4711 " * 2000})
+    passenger = SelfTest.from_bytes(content, contents.fields.shapes, items=contents.table.items)
+    found = promise(workshop, workshop.write(replace(contents, selftest=passenger)), name)
+    assert found.status == "fail"
+    assert "what is beside the tensors" in found.sentence
 
 
 def test_other_graphs_fail_unless_another_version_of_a_tool_may_have_made_them(workshop: Any) -> None:

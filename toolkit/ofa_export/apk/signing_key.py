@@ -71,6 +71,18 @@ def debug_key(root: Path) -> SigningKey:
         ) from error
 
 
+def check_keystore(keystore: Path) -> None:
+    """Refuse a keystore that is not there, before anybody is asked for its password.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if not keystore.is_file():
+        raise ConfigError(
+            f"There is no keystore {keystore}. Make one with keytool -genkeypair, or leave --keystore out."
+        )
+
+
 def given_key(keystore: Path, password: str, alias: str | None) -> SigningKey:
     """Return a key of the user's.
 
@@ -84,10 +96,7 @@ def given_key(keystore: Path, password: str, alias: str | None) -> SigningKey:
         ConfigError: no such file, no keystore, another password, no such key, or several and no alias.
     """
     require_tools("apk", "keytool")
-    if not keystore.is_file():
-        raise ConfigError(
-            f"There is no keystore {keystore}. Make one with keytool -genkeypair, or leave --keystore out."
-        )
+    check_keystore(keystore)
     return _opened(keystore, password, alias, debug=False)
 
 

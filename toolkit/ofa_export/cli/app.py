@@ -51,6 +51,9 @@ def _quoted_harmlessly() -> Iterator[None]:
     try:
         yield
     except UsageError as error:
+        if error.ctx is not None and error.format_message() == error.ctx.get_help():
+            # No arguments at all: the help, which is ours and has lines.
+            raise
         raise UsageError(shown(error.format_message()), ctx=error.ctx) from error
 
 

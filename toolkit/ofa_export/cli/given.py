@@ -5,11 +5,11 @@ The rooms check the same again, and more; a mistyped path must not wait for PyTo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ofa_export.data.data_recipe import SAMPLE_NAMES
-from ofa_export.errors import CheckpointError, InteractionsError, UnknownNameError
+from ofa_export.errors import CheckpointError, ConfigError, InteractionsError, UnknownNameError
 from ofa_export.model.checkpoint_folder import check_folder, check_kind
 
 
@@ -40,15 +40,18 @@ def check_history_kind(kind: str | None) -> None:
         check_kind(kind)
 
 
-def check_interactions(name_or_path: str | None, *, others: Sequence[Path | None] = ()) -> None:
-    """Refuse interactions that are neither a sample nor a file, and tables beside them that are not there.
+def check_interactions(
+    name_or_path: str | None, *, columns: Mapping[str, str], others: Sequence[Path | None] = ()
+) -> None:
+    """Refuse interactions that are no sample and no table with such columns, and tables beside them that are not there.
 
     Args:
         name_or_path: a packaged sample, or a file; None where the option was left out.
+        columns: our name of a column -> its name in the file, where that differs.
         others: files of titles and items; None where the option was left out.
 
     Raises:
-        InteractionsError: a file is not there.
+        InteractionsError: a file is not there, or the interactions have no such columns.
         UnknownNameError: it looks like the name of a sample, and there is none of that name.
     """
     if name_or_path is not None and name_or_path not in SAMPLE_NAMES and not Path(name_or_path).exists():
@@ -59,6 +62,26 @@ def check_interactions(name_or_path: str | None, *, others: Sequence[Path | None
     for other in others:
         if other is not None and not other.exists():
             raise InteractionsError(f"There is no file {other}. Check the path.")
+    if name_or_path is not None and name_or_path not in SAMPLE_NAMES:
+        from ofa_export.data.interactions import COLUMNS
+        from ofa_export.data.tables import open_table
+
+        named = {role: name for role, name in columns.items() if role in COLUMNS}
+        open_table(Path(name_or_path), COLUMNS, named=named)
+
+
+def check_titles(titles: Path | None, columns: Mapping[str, str]) -> None:
+    """Refuse a name for the title's column where no file has titles.
+
+    Args:
+        titles: file of titles; None where the option was left out.
+        columns: our name of a column -> its name in the files, as options say.
+
+    Raises:
+        ConfigError: it would change nothing.
+    """
+    if titles is None and "title" in columns:
+        raise ConfigError("--title-column names a column of --titles, and there are none. Give --titles FILE, too.")
 
 
 def check_tensors(path: Path) -> None:

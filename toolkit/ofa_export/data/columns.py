@@ -44,8 +44,10 @@ _ALIASES = {
 _TYPED = re.compile(r"(?P<name>.*):(token|token_seq|float|float_seq)")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _ISO = re.compile(r"\d{4}[-/]\d\d[-/]\d\d([ T]\d\d:\d\d.*)?")
+_WHOLE = re.compile(r"\d+")
 _UNIX = re.compile(r"(\d{9,10}|\d{12,13})(\.\d*)?")
 _ASIN = re.compile(r"B[0-9A-Z]{9}|\d{9}[0-9X]")
+_REVIEWER = re.compile(r"A[0-9A-Z]{4,}|#oc-\w+")
 _RATING = re.compile(r"(10|\d)(\.\d*)?")
 
 
@@ -102,10 +104,10 @@ def published_layout(samples: Sequence[Sequence[str]], wanted: Sequence[str]) ->
     if "title" in wanted:
         return _published_titles(columns, all_like)
     if len(columns) == 4 and all_like(2, _RATING) and all_like(3, _UNIX):
-        user, item = ("2", "1") if all_like(0, _ASIN) and not all_like(1, _ASIN) else ("1", "2")
-        name = "Amazon's ratings" if all_like(int(item) - 1, _ASIN) else "MovieLens ratings"
+        user, item = ("2", "1") if all_like(0, _ASIN) and all_like(1, _REVIEWER) else ("1", "2")
+        name = "Amazon's ratings" if all_like(int(user) - 1, _REVIEWER) else "MovieLens ratings"
         return name, {"user_id": user, "item_id": item, "timestamp": "4"}
-    if len(columns) in (4, 5) and all_like(0, _NUMBER) and all_like(1, _ISO) and all_like(2, _NUMBER):
+    if len(columns) in (4, 5) and all_like(0, _NUMBER) and all_like(1, _ISO) and all_like(2, _WHOLE):
         return "YooChoose sessions", {"user_id": "1", "item_id": "3", "timestamp": "2"}
     return "", {}
 
@@ -179,12 +181,13 @@ def quoted(value: object) -> str:
 
 
 def _recognised(role: str, found: Sequence[str]) -> list[str]:
-    plain = dict[str, str]()
+    plain = dict[str, list[str]]()
     for name in found:
-        plain.setdefault(_plain(untyped(name)), name)
+        if not name.endswith("_duplicated_0"):
+            plain.setdefault(_plain(untyped(name)), []).append(name)
     if (same := _plain(role)) in plain:
-        return [plain[same]]
-    return [plain[alias] for alias in _ALIASES.get(role, ()) if alias in plain]
+        return plain[same]
+    return [name for alias in _ALIASES.get(role, ()) for name in plain.get(alias, ())]
 
 
 def _missing(

@@ -30,6 +30,10 @@ _SEPARATORS = ("\t", ";", "|", ",")
 
 # First bytes of what people give by mistake -> what it is, and the way out.
 _FOREIGN = (
+    (_GZIP, "gzip inside gzip", "Unpack it with gunzip until it is a text"),
+    (b"x\x9c", "compressed by zlib", "Unpack it, or compress it with gzip"),
+    (b"\xff\xfe", "UTF-16 and not UTF-8 text", "Save it as UTF-8: iconv -f utf-16 -t utf-8 OLD > NEW"),
+    (b"\xfe\xff", "UTF-16 and not UTF-8 text", "Save it as UTF-8: iconv -f utf-16 -t utf-8 OLD > NEW"),
     (b"PK\x03\x04", "a ZIP archive or a spreadsheet", "Unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old spreadsheet", "Save the sheet as CSV"),
     (b"\x28\xb5\x2f\xfd", "compressed by Zstandard", "Unpack it with zstd -d, or compress it with gzip"),
@@ -86,6 +90,11 @@ def look_at(path: Path) -> Content:
     lines = _lines(path, head)
     _check_lines(path, gzipped=gzipped)
     if lines[0].lstrip().startswith("{"):
+        if head.startswith(b"\xef\xbb\xbf"):
+            raise InteractionsError(
+                f"{path} is JSON lines after a byte order mark, which JSON forbids. Leave its three bytes out: "
+                f"{'zcat' if gzipped else 'cat'} {path.name} | tail -c +4 > new.jsonl."
+            )
         return Content(kind="json", gzipped=gzipped, lines=lines, keys=_keys(path, lines))
     return Content(kind="text", gzipped=gzipped, lines=lines, separator=_separator(path, lines[0]))
 

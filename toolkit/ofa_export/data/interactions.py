@@ -11,7 +11,7 @@ import polars as pl
 
 from ofa_export.data.columns import quoted
 from ofa_export.data.tables import Table, as_text, collect, open_table
-from ofa_export.data.times import Times, coarse, day_facts, looks_like, times_of, unit_facts
+from ofa_export.data.times import UNITS, Times, coarse, day_facts, day_first, looks_like, times_of, unit_facts
 from ofa_export.errors import InteractionsError
 
 COLUMNS = ("user_id", "item_id", "timestamp")
@@ -32,12 +32,14 @@ class InteractionsFile:
         blank_rows: rows left out because all three columns were empty.
         reading: a sentence about how the file was read.
         coarse_times: why many times are equal, "" where they are not rounded.
+        odd_times: a sentence about times that are not like the others, "" where there are none.
     """
 
     rows: pl.LazyFrame
     blank_rows: int
     reading: str
     coarse_times: str
+    odd_times: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +151,7 @@ def scan_interactions(path: Path, *, columns: Mapping[str, str] | None = None) -
         blank_rows=collect(path, numbered.select(pl.len())).item() - count,
         reading=table.sentence(),
         coarse_times=coarse(facts, dtype=dtype, dates=times.seconds is None) if facts["whole"] else "",
+        odd_times=_odd_times(table, facts),
     )
 
 
@@ -165,7 +168,7 @@ def _no_time(times: Times) -> pl.Expr:
 def _time_facts(times: Times) -> dict[str, pl.Expr]:
     facts = {"timestamp": _no_time(times).sum(), "whole": times.whole.is_not_null().all(), **day_facts(times.whole)}
     if times.seconds is not None:
-        facts |= unit_facts(times.seconds)
+        facts |= unit_facts(times.seconds) | {"day_first": day_first(times.whole).all()}
     if times.zoned is not None:
         facts["zoned"] = times.zoned.sum()
     return facts
@@ -179,11 +182,26 @@ def _refuse_mixed_times(table: Table, rows: pl.LazyFrame, times: Times, facts: d
         _refuse(table, rows, "timestamp", ~times.zoned, (count - facts["zoned"], count), problem, advice)
     if times.seconds is None:
         return
+    if facts["whole"] and facts["day_first"] and not facts["calendar"]:
+        advice = "Write them as 2026-11-30 or 20261130."
+        problem = "looks like day and month before the year, which sorts wrongly,"
+        _refuse(table, rows, "timestamp", times.whole.is_not_null(), (count, count), problem, advice)
     units = sorted((unit for unit in unit_facts(times.seconds) if facts[unit]), key=lambda unit: facts[unit])
     if len(units) > 1:
         rare, common = units[0], units[-1]
         problem, advice = f"looks like {rare}, and others like {common},", f"Write all of them in {common}."
         _refuse(table, rows, "timestamp", looks_like(times.seconds, rare), (facts[rare], count), problem, advice)
+
+
+def _odd_times(table: Table, facts: dict[str, Any]) -> str:
+    """Say how many times cannot be of the unit that others show, such as zeros or days like 20261130 among seconds."""
+    unit = next((unit for unit in UNITS if facts.get(unit)), None)
+    if unit is None or facts[unit] == facts["rows"]:
+        return ""
+    return (
+        f"Times in column {table.name('timestamp')} that are not {unit} from 1973 to 2286, as the others are: "
+        f"{facts['rows'] - facts[unit]:,} of {facts['rows']:,}. They are sorted by their size; check them."
+    )
 
 
 def _refuse(

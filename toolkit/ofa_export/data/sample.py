@@ -130,7 +130,7 @@ def load_dataset(
         recipe=recipe.histories,
         reading=(file.reading, *([] if table is None else [table.sentence()])),
         coarse_times=file.coarse_times,
-        warnings=blank_warning(file.blank_rows),
+        warnings=(*blank_warning(file.blank_rows), *((file.odd_times,) if file.odd_times else ())),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ class Table:
         kind: what the file holds, in words.
         chosen: our name of a column -> its name in the file, or its number.
         headed: whether the file names its columns.
+        joined: lines of a text that belong to the row before, inside a value in quotes.
     """
 
     path: Path
@@ -49,11 +51,16 @@ class Table:
     kind: str
     chosen: Mapping[str, str]
     headed: bool
+    joined: int = 0
 
     def sentence(self) -> str:
         """Say how the file was read."""
         columns = [f"{NOUNS[role]} from column {self.name(role)}" for role in self.chosen if role in NOUNS]
-        return f"{self.path.name} is read as {self.kind}: {', '.join(columns)}."
+        joined = (
+            f" Lines that belong to the row before them, inside a value in quotes: {self.joined:,}. Where quotes mean "
+            "inches these rows are lost: write them twice, and the value in quotes."
+        )
+        return f"{self.path.name} is read as {self.kind}: {', '.join(columns)}.{joined if self.joined else ''}"
 
     def name(self, role: str) -> str:
         """Return what the file calls a column, fit for a message."""
@@ -95,6 +102,7 @@ def open_table(
         if content.kind == "json":
             found: Sequence[str] = content.keys
             chosen = choose_columns(path, found, columns, named=named, layout={}, elsewhere=elsewhere)
+            _check_plain(path, content, chosen)
             table = pl.scan_ndjson(path, schema=dict.fromkeys(chosen.values(), pl.String))
             kind = "JSON lines"
         else:
@@ -103,6 +111,18 @@ def open_table(
             table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             kind = "Parquet"
         return _table(path, table, f"{kind}{' inside gzip' if content.gzipped else ''}", chosen, headed=True)
+
+
+def _check_plain(path: Path, content: Content, chosen: Mapping[str, str]) -> None:
+    """Refuse objects and lists as values of JSON lines: their text is no id."""
+    for number, line in enumerate(content.lines, start=1):
+        values = json.loads(line)
+        for name in chosen.values():
+            if isinstance(values.get(name), (dict, list)):
+                raise InteractionsError(
+                    f"{path}: {quoted(name)} is an object or a list in row {number}, {quoted(values[name])}. "
+                    "Write the id, time or title itself, or name another column."
+                )
 
 
 def scan_columns(path: Path, columns: Sequence[str], *, named: Mapping[str, str] | None = None) -> pl.LazyFrame:
@@ -206,7 +226,30 @@ def _text(
     elif is_typed(names):
         kind = f"RecBole's atomic file{_SEPARATED_BY[content.separator]}"
     chosen = choose_columns(path, names, columns, named=named, layout=layout, elsewhere=elsewhere)
-    return _table(path, table, f"{kind}{' inside gzip' if content.gzipped else ''}", chosen, headed=headed)
+    joined = _joined(path, table, headed=headed) if content.separator != "::" else 0
+    packed = " inside gzip" if content.gzipped else ""
+    return _table(path, table, f"{kind}{packed}", chosen, headed=headed, joined=joined)
+
+
+def _joined(path: Path, table: pl.LazyFrame, *, headed: bool) -> int:
+    """Count the lines that are no rows of their own: a quote for inches takes the rows up to the next one with it.
+
+    Lines with more values than the first are refused only where all columns are read. In "a,x,1,234,99" the price has
+    taken the place of the time.
+    """
+    line = pl.col("line").is_not_null()
+    lines = pl.scan_csv(
+        path,
+        separator=_NO_SEPARATOR,
+        quote_char=None,
+        has_header=False,
+        infer_schema=False,
+        glob=False,
+        new_columns=["line"],
+    ).select((line.cum_sum() > 0).sum())
+    # Blank lines before the first are no rows; later ones are.
+    rows = collect(path, table.select(pl.len().alias(""), pl.all().null_count())).row(0)[0]
+    return int(collect(path, lines).item() - rows) - headed
 
 
 def _cells(content: Content) -> list[list[str]]:
@@ -227,11 +270,13 @@ def _cells(content: Content) -> list[list[str]]:
     return [list(row) for row in cells.fill_null("").rows()] or [[content.lines[0]]]
 
 
-def _table(path: Path, table: pl.LazyFrame, kind: str, chosen: Mapping[str, str], *, headed: bool) -> Table:
+def _table(
+    path: Path, table: pl.LazyFrame, kind: str, chosen: Mapping[str, str], *, headed: bool, joined: int = 0
+) -> Table:
     rows = table.select(pl.col(name).alias(role) for role, name in chosen.items())
     # What is wrong with the first rows shows here, where it becomes a sentence.
     rows.collect_schema()
-    return Table(path=path, rows=rows, kind=kind, chosen=chosen, headed=headed)
+    return Table(path=path, rows=rows, kind=kind, chosen=chosen, headed=headed, joined=joined)
 
 
 @contextmanager
@@ -255,7 +300,7 @@ def _unreadable(path: Path, detail: str) -> str:
     reason = detail.splitlines()[0][:200].rstrip(".")
     kind, advice = (
         "CSV",
-        "Check for lines with more values than the header and for an opening quote that is never closed.",
+        "Check for lines with more values than the first and for an opening quote that is never closed.",
     )
     if path.suffix.lower() == ".parquet" or "parquet" in detail.lower():
         kind, advice = "Parquet", "The file is damaged or of another type: write or copy it again."

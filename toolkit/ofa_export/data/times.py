@@ -14,7 +14,7 @@ import polars as pl
 DAY = 86_400
 
 # Units that a number since 1970 shows by its size, for the years 1973 to 2286 -> how many make a second.
-_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _FIRST, _LAST = 10**8, 10**10
 
 _ISO = re.compile(r"\s*\d{4}[-/]\d\d[-/]\d\d")
@@ -78,9 +78,7 @@ def unit_facts(times: pl.Expr) -> dict[str, pl.Expr]:
     Args:
         times: numbers.
     """
-    return {
-        unit: times.is_between(_FIRST * scale, _LAST * scale, closed="left").sum() for unit, scale in _UNITS.items()
-    }
+    return {unit: times.is_between(_FIRST * scale, _LAST * scale, closed="left").sum() for unit, scale in UNITS.items()}
 
 
 def looks_like(times: pl.Expr, unit: str) -> pl.Expr:
@@ -90,7 +88,18 @@ def looks_like(times: pl.Expr, unit: str) -> pl.Expr:
         times: numbers.
         unit: one of `unit_facts`.
     """
-    return times.is_between(_FIRST * _UNITS[unit], _LAST * _UNITS[unit], closed="left")
+    return times.is_between(_FIRST * UNITS[unit], _LAST * UNITS[unit], closed="left")
+
+
+def day_first(times: pl.Expr) -> pl.Expr:
+    """Return where a number is a date like 31122026 or 12312026, which is not in the order of time.
+
+    Args:
+        times: Int64.
+    """
+    first, second, year = times // 10**6, times // 10**4 % 100, times % 10**4
+    parts = first.is_between(1, 31) & second.is_between(1, 31) & ((first <= 12) | (second <= 12))
+    return times.is_between(10**6, 10**8) & parts & year.is_between(1950, 2100)
 
 
 def day_facts(times: pl.Expr) -> dict[str, pl.Expr]:
@@ -100,7 +109,7 @@ def day_facts(times: pl.Expr) -> dict[str, pl.Expr]:
         times: Int64.
     """
     facts = {"first": times.min(), "last": times.max()}
-    for unit, scale in _UNITS.items():
+    for unit, scale in UNITS.items():
         of_day = times % (DAY * scale)
         facts |= {f"{unit}_from": of_day.min(), f"{unit}_to": of_day.max()}
     month, day = times // 100 % 100, times % 100
@@ -124,7 +133,9 @@ def coarse(facts: dict[str, Any], *, dtype: pl.DataType, dates: bool) -> str:
         return f"Times are 32-bit floats, which round these to multiples of {step:,.0f}" if step > 1 else ""
     if dtype == pl.Date or facts["calendar"]:
         return "Times are whole days"
-    units = [*_UNITS] if dates else [unit for unit, scale in _UNITS.items() if _in(first, scale) and _in(last, scale)]
+    # Texts become microseconds.
+    written = {"ms": "milliseconds", "ns": "nanoseconds"}.get(getattr(dtype, "time_unit", "us"), "microseconds")
+    units = [written] if dates else [unit for unit, scale in UNITS.items() if _in(first, scale) and _in(last, scale)]
     if any(facts[f"{unit}_from"] == facts[f"{unit}_to"] for unit in units):
         return "Times are whole days"
     return ""

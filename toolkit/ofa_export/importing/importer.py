@@ -27,6 +27,7 @@ from ofa_export.importing.imported_net import PADDING, ImportedNet
 from ofa_export.importing.pmixer import read_norm_first, read_norm_last, read_published, read_unmasked
 from ofa_export.importing.recbole import read_recbole
 from ofa_export.importing.source import DEFAULT_HEADS, Source, check_format
+from ofa_export.importing.source_tensors import SHOWN
 from ofa_export.importing.state_dict import read_state_dict
 from ofa_export.model.checkpoint import (
     Checkpoint,
@@ -115,9 +116,25 @@ def import_checkpoint(
     tensors = read_state_dict(source.state_dict)
     if (other := foreign_model(tensors, format=source.format)) is not None:
         raise CheckpointError(f"'{source.state_dict}' does not fit format {source.format}. {other}")
+    if tensors.left_out:
+        some = ", ".join(f"'{name}'" for name in tensors.left_out[:SHOWN])
+        notes.append(
+            f"Tensors beside the model were left out: {some}{' and others' if len(tensors.left_out) > SHOWN else ''}. "
+            "If one of them changes its scores, as a bias of items would, the checkpoint scores otherwise."
+        )
     net = READERS[source.format](tensors, heads)
     if net.table.shape[1] % max(heads, 1):
         raise ConfigError(f"{heads} heads do not divide the width {net.table.shape[1]}. Give --heads as trained.")
+    if net.backbone == "recbole-sasrec":
+        notes.append(
+            "The tensors do not tell hidden_act and layer_norm_eps; RecBole's defaults, gelu and 1e-12, were assumed. "
+            "With others the source's scores differ."
+        )
+    if source.items is None:
+        notes.append(
+            f"Without --items, item keys are the source's own numbers, 1 to {len(net.table):,}. If it numbered the "
+            "items itself, as most code does, the interactions need these numbers, or --items the keys."
+        )
     if PADDING in net.tensors:
         notes.append(
             "Row 0 of the embeddings, which stands for padding, is not zero; it is kept, because the source looks at "

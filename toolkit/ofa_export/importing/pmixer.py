@@ -28,15 +28,15 @@ def read_published(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
         CheckpointError: the tensors are not of this form.
     """
     source = SourceTensors(tensors, "pmixer")
-    position = source.matrix("pos_emb.weight")
-    if not position[0].any():
+    position, table = source.matrix("pos_emb.weight"), source.matrix("item_emb.weight")
+    if position.shape[1] == table.shape[1] and not position[0].any():
         raise CheckpointError(
             "The first row of 'pos_emb.weight' is zero, as in the newer code of SASRec.pytorch, where positions start "
             "at 1 and the tensors do not tell the order of the LayerNorms. Give --format pmixer-norm-first for a model "
             "that was trained with --norm_first, pmixer-norm-last for one that was not, or pmixer-unmasked where the "
             "code had no such option yet."
         )
-    if source.matrix("item_emb.weight")[0].any():
+    if position.shape[1] == table.shape[1] and table[0].any():
         raise CheckpointError(
             "Row 0 of 'item_emb.weight' and of 'pos_emb.weight' are not zero, which has two explanations, and their "
             "scores differ. Either positions start at 0, as in the published form of SASRec.pytorch, which never looks "
@@ -68,7 +68,7 @@ def read_norm_last(tensors: Mapping[str, Tensor], heads: int) -> ImportedNet:
 def _read_late(source: SourceTensors, backbone: BackboneName, heads: int) -> ImportedNet:
     """Read a form with positions from 1, which looks at row 0 of both tables wherever a history is padded."""
     position, table = source.matrix("pos_emb.weight"), source.matrix("item_emb.weight")
-    if position[0].any() and not table[0].any():
+    if position.shape[1] == table.shape[1] and position[0].any() and not table[0].any():
         raise CheckpointError(
             "Row 0 of 'pos_emb.weight' is not zero and that of 'item_emb.weight' is, which has two explanations. "
             "Either positions start at 0, as in the published form of SASRec.pytorch: give --format pmixer. Or they "
@@ -78,6 +78,7 @@ def _read_late(source: SourceTensors, backbone: BackboneName, heads: int) -> Imp
             "tensors['pos_emb.weight'][0] = 0",
         )
     net = _read(source, backbone, position[1:], heads)
+    # Another width has been refused by now.
     if not table[0].any():
         return net
     padding = table[0] * math.sqrt(table.shape[1]) + position[0]

@@ -29,21 +29,31 @@ TORCH_STARTS = (b"PK", b"\x80")
 PREFIXES = ("_orig_mod", "module")
 """Parts of names that torch.compile and DataParallel put before those of a module, at any place."""
 
-MODEL_MARKS = ("item_emb.weight", "item_embedding.weight")
-"""Tensors that every model that is read has one of; what stands before such a name stands before all of the model's."""
+MODEL_MARKS = (("item_emb.weight", "pos_emb.weight"), ("item_embedding.weight", "position_embedding.weight"))
+"""Every model that is read has a pair of these tensors; what stands before the first stands before all of its names."""
+
+COUNTER = "n_averaged"
+"""How many models an average of `torch.optim.swa_utils` is of; no weight."""
 
 DEPTH = 4
 """How deep in dictionaries tensors are looked for."""
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
+class StateDict(dict[str, Tensor]):
+    """Tensors by name, and the names in the file of those that are not the model's."""
+
+    left_out: tuple[str, ...] = ()
+
+
+def read_state_dict(path: Path) -> StateDict:
     """Read the tensors of a safetensors file or of a file of `torch.save`.
 
     Args:
         path: the file. It may hold the tensors in a dictionary among other things, and below prefixes.
 
     Returns:
-        name -> tensor, by the names that the module itself has, on the CPU, floating point as float32.
+        name -> tensor, by the names that the module itself has, on the CPU, floating point as float32; what stands
+        beside the module is left out and named.
 
     Raises:
         CheckpointError: no such file, damaged, or not one set of named tensors in it.
@@ -59,12 +69,19 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
                 f"'{path}' is a folder. Give the file of the tensors in it, such as model.safetensors. Check the path."
             ) from error
         raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}. Check the path.") from error
-    tensors = _without_prefixes(_only_tensors(path, found))
+    tensors, left_out = _without_prefixes(path, _only_tensors(path, found))
     for name, value in tensors.items():
+        if value.is_quantized or value.is_meta:
+            what = "quantised" if value.is_quantized else "on the device meta, without values"
+            raise CheckpointError(f"'{path}' has the tensor '{name}' {what}. Save the float tensors that it came from.")
         # A stride of 0 makes any number of values of one that is stored.
         if value.layout != torch.strided or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise CheckpointError(f"'{path}' has less data for the tensor '{name}' than its shape needs.")
-    return {name: value.detach().float() if value.is_floating_point() else value for name, value in tensors.items()}
+    made = StateDict(
+        (name, value.detach().float() if value.is_floating_point() else value) for name, value in tensors.items()
+    )
+    made.left_out = left_out
+    return made
 
 
 def _load_torch(path: Path) -> object:
@@ -183,7 +200,8 @@ def _only_tensors(path: Path, found: object) -> dict[str, Tensor]:
         )
     # A model has more tensors than what is saved beside it: scores, states of random numbers, losses with weights.
     place = max(sets, key=lambda place: len(sets[place]))
-    alike = [other for other in sets if sets[other].keys() == sets[place].keys()]
+    names = _plain_names(sets[place]) - {COUNTER}
+    alike = [other for other in sets if _plain_names(sets[other]) - {COUNTER} == names]
     if len(alike) > 1:
         keys = "".join(f"[{key!r}]" for key in alike[0].split("."))
         raise CheckpointError(
@@ -207,22 +225,40 @@ def _sets(found: object, place: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
             yield from _sets(value, f"{place}.{name}" if place else name)
 
 
-def _without_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors by the names of the module that was trained; what is not in it is left out."""
-    plain = {
-        ".".join(part for part in name.split(".") if part not in PREFIXES) or name: value
-        for name, value in tensors.items()
-    }
-    prefixes = {
-        name.removesuffix(mark)
+def _plain_names(tensors: Mapping[str, Tensor]) -> set[str]:
+    return {_plain_name(name) for name in tensors}
+
+
+def _plain_name(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in PREFIXES) or name
+
+
+def _without_prefixes(path: Path, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the tensors by the names of the module that was trained, and the names of those that are not in it.
+
+    Raises:
+        CheckpointError: there are several such modules.
+    """
+    plain = {_plain_name(name): value for name, value in tensors.items() if name != COUNTER}
+    positions = {
+        name.removesuffix(item): name.removesuffix(item) + position
         for name in plain
-        for mark in MODEL_MARKS
-        if name.endswith(mark) and name[: -len(mark)].rpartition(".")[2] == ""
+        for item, position in MODEL_MARKS
+        if name.endswith(item) and name[: -len(item)].rpartition(".")[2] == ""
     }
-    if len(plain) < len(tensors) or len(prefixes) != 1:
-        return dict(tensors)
+    # Of several tables of items, those of a model have positions beside them.
+    whole = [prefix for prefix, position in positions.items() if position in plain]
+    prefixes = whole if len(positions) > 1 else list(positions)
+    if len(prefixes) > 1:
+        names = " and ".join(sorted(f"'{prefix}…'" for prefix in prefixes))
+        raise CheckpointError(
+            f"'{path}' holds the tensors of {len(prefixes)} models together, named {names}. Save those of one alone."
+        )
+    if len(plain) < len(tensors) - (COUNTER in tensors) or not prefixes:
+        return dict(tensors), ()
     (prefix,) = prefixes
-    return {name.removeprefix(prefix): value for name, value in plain.items() if name.startswith(prefix)}
+    kept = {name.removeprefix(prefix): value for name, value in plain.items() if name.startswith(prefix)}
+    return kept, tuple(name for name in plain if not name.startswith(prefix))
 
 
 def _instead(found: object) -> str:

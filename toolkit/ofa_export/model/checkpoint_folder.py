@@ -38,9 +38,19 @@ def check_folder(path: Path) -> None:
         path: the folder.
 
     Raises:
-        CheckpointError: it is a file, or not there.
+        CheckpointError: it is a file, not there, or has nothing of a checkpoint in it.
     """
-    os.close(open_folder(path))
+    descriptor = open_folder(path)
+    try:
+        # Of the folder that was opened, whatever its name means by now.
+        inside = set(os.listdir(descriptor))  # noqa: PTH208
+    finally:
+        os.close(descriptor)
+    if not DIGESTED.keys() & inside:
+        raise CheckpointError(
+            f"The folder '{path}' holds no checkpoint: none of {', '.join(DIGESTED)} is in it. A checkpoint is a "
+            "folder made by `ofa-export train` or `ofa-export import`."
+        )
 
 
 def open_folder(path: Path) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ofa_export.planning.configurations import configuration_of
+
 if TYPE_CHECKING:
     from ofa_export.planning.configurations import MeasuredConfiguration
     from ofa_export.planning.plan import Plan
@@ -106,7 +108,13 @@ def way_out(plan: Plan, considered: Sequence[MeasuredConfiguration]) -> tuple[in
             return point.budget_bytes, (
                 f"The nearest budget that keeps {enough} is --budget {point.budget_bytes} ({kept})."
             )
-    others = [one.bytes_at_least(point) for one in considered for point in one.points if point.ndcg >= floor]
+    chosen = configuration_of(plan.recipe)
+    others = [
+        one.bytes_at_least(point)
+        for one in considered
+        for point in one.points
+        if point.ndcg >= floor and one.configuration != chosen
+    ]
     if others:
         # Only a conversion tells how much larger a file is than the weights and tiles in it.
         return (

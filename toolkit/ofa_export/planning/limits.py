@@ -108,11 +108,12 @@ def check_budget(budget: int) -> None:
         raise ConfigError(f"The budget {budget:,} is not between 1 and {UNBOUNDED:,} bytes.")
 
 
-def parse_budget(text: str) -> int:
+def parse_budget(text: str, *, what: str = "The budget") -> int:
     """Return bytes of a budget.
 
     Args:
         text: a positive number, alone or followed by KB, MB, GB, KiB, MiB or GiB, without blanks.
+        what: is written so, as a sentence begins.
 
     Returns:
         Whole bytes, rounded down.
@@ -122,12 +123,12 @@ def parse_budget(text: str) -> int:
     """
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)", text)
     if match is None or match[2] not in UNITS:
-        raise ConfigError(f"The budget '{text}' is not a size. Write it like {FORMS}.")
+        raise ConfigError(f"{what} '{text}' is not a size. Write it like {FORMS}.")
     # Not a float: 4.35MB would lose a byte.
     amount = Decimal(match[1]) * UNITS[match[2]]
     if not 1 <= amount <= UNBOUNDED:
         bound = "less than one byte" if amount < 1 else f"more than {UNBOUNDED:,} bytes"
-        raise ConfigError(f"The budget '{text}' is {bound}. Write it like {FORMS}.")
+        raise ConfigError(f"{what} '{text}' is {bound}. Write it like {FORMS}.")
     return int(amount)
 
 
@@ -190,4 +191,7 @@ def parse_limits(*, ram_budget: str | None, max_latency_ms: float | None) -> Lim
     """
     if max_latency_ms is not None and not 0 < max_latency_ms < float("inf"):
         raise ConfigError(f"--max-latency-ms {max_latency_ms:g} is not a time. Give milliseconds above 0, such as 2.5.")
-    return Limits(ram_bytes=None if ram_budget is None else parse_budget(ram_budget), latency_ms=max_latency_ms)
+    return Limits(
+        ram_bytes=None if ram_budget is None else parse_budget(ram_budget, what="--ram-budget"),
+        latency_ms=max_latency_ms,
+    )

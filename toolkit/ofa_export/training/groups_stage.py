@@ -14,6 +14,7 @@ from ofa_export.errors import ConfigError, MissingToolError
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.distributed import from_first, gathered, share
 from ofa_export.training.dropout import set_dropout
+from ofa_export.training.kept_histories import SHARED
 from ofa_export.training.static_stage import static_loss
 from ofa_export.training.train_recipe import Optimiser
 from ofa_export.training.training_loop import Task, Verdict, optimise
@@ -36,8 +37,14 @@ def train_groups(run: TrainingRun) -> None:
         run.centroids[0] = user_vectors(run).mean(axis=0)
         return
     cluster_users(run)
+    sizes = np.bincount(run.user_groups, minlength=groups)
+    if few := [f"{group} ({size})" for group, size in enumerate(sizes) if size < SHARED]:
+        run.progress.note(
+            f"Note: these user groups have fewer than {SHARED} people, and the item table of each, which its bundles "
+            f"give away, is fitted to what these did: {', '.join(few)}. Lower model.user_groups in the recipe."
+        )
     run.measured["groups"] = refine_tables(run, run.recipe.groups, stage="groups")
-    run.measured["groups"]["sizes"] = np.bincount(run.user_groups, minlength=groups).tolist()
+    run.measured["groups"]["sizes"] = sizes.tolist()
 
 
 def cluster_users(run: TrainingRun) -> None:

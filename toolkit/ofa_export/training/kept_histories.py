@@ -87,6 +87,25 @@ def kept_histories(
     )
 
 
+def kept_centroids(
+    kind: HistoryKind, centroids: NDArray[np.float32], user_groups: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Return the means of user groups that go into a checkpoint: that of one person is what the net made of a history.
+
+    Args:
+        kind: of the validation histories.
+        centroids: float32 [G_u, d].
+        user_groups: int32 [U], user group of each user.
+
+    Returns:
+        The same for `real`; else zeros for groups of fewer than `SHARED` people.
+    """
+    if kind == "real":
+        return centroids
+    several = np.bincount(user_groups, minlength=len(centroids)) >= SHARED
+    return np.where(several[:, None], centroids, np.float32(0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Walks:
     """Random walks along what several people share.
@@ -95,7 +114,8 @@ class _Walks:
         successors: item row -> the rows that may follow, and how many people have each.
         items: rows that several people have.
         people: how many have each of them.
-        lengths: of histories that several people have, with the next item.
+        lengths: of histories that several people have, with the next item; where no length is shared, all lengths that
+            several people reach.
         repeats: whether an item may come again.
     """
 
@@ -127,7 +147,7 @@ class _Walks:
             successors={int(steps[own[0]] // V): (steps[own] % V, counts[own]) for own in starts},
             items=items,
             people=people,
-            lengths=usual if len(usual) else np.arange(2, int(sizes.max()) + 1),
+            lengths=usual if len(usual) else np.arange(2, int(np.sort(sizes)[-SHARED]) + 1),
             repeats=not histories.exclude_history,
         )
 

@@ -30,7 +30,7 @@ from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
 from ofa_export.training.groups_stage import check_groups, train_groups
 from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
-from ofa_export.training.kept_histories import SAID, kept_histories
+from ofa_export.training.kept_histories import SAID, kept_centroids, kept_histories
 from ofa_export.training.mapper_stage import train_mapper
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.state import job_of, restore_state, stored_state
@@ -370,7 +370,7 @@ def _checkpoint(run: TrainingRun, data: DataSet) -> Checkpoint:
         model=model,
         importance=run.importance,
         tile_orders=tuple(run.tile_orders),
-        centroids=run.centroids,
+        centroids=kept_centroids(kind, run.centroids, run.user_groups),
         item_keys=histories.item_keys,
         item_titles=tuple(data.titles.get(key, "") for key in histories.item_keys),
         validation=kept,

@@ -142,7 +142,7 @@ def optimise(
 
 def _announcement(task: Task, epochs: int, *, done: int) -> str:
     """Say what a stage is about to do."""
-    steps = f"{epochs} epochs of {task.steps_per_epoch:,} steps"
+    steps = f"{epochs} epoch{'s' * (epochs != 1)} of {task.steps_per_epoch:,} step{'s' * (task.steps_per_epoch != 1)}"
     return f"{task.stage}: {steps}" + (f", of which {done:,} steps are done" if done else "")
 
 

@@ -54,7 +54,7 @@ def apk(
     from ofa_export.apk.app_bundle import app_bundles, app_runtimes
     from ofa_export.apk.build import STEPS, build_apk, check_tools
     from ofa_export.apk.native_libraries import check_abis
-    from ofa_export.apk.signing_key import debug_key, given_key
+    from ofa_export.apk.signing_key import check_keystore, debug_key, given_key
     from ofa_export.apk.sources import demo_sources
     from ofa_export.cli.render.apk_view import apk_json, print_apk
     from ofa_export.cli.render.bundle_paths import bundle_paths, checked_bundle
@@ -69,6 +69,9 @@ def apk(
     check_abis(abis, runtimes)
     cache = ContentCache()
     check_tools(cache)
+    if keystore is not None:
+        # Before anybody is asked for its password.
+        check_keystore(keystore)
     key = debug_key(cache.root) if keystore is None else given_key(keystore, _password(keystore), key_alias)
     with step_bar(f"Building {output.name}", STEPS) as progress:
         made = build_apk(

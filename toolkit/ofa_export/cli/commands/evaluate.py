@@ -75,7 +75,8 @@ def evaluate(
     check_outputs((html,), force=force)
     check_split(split)
     check_checkpoints(*checkpoints or ())
-    check_interactions(interactions)
+    columns = named_columns(user=user_column, item=item_column, time=time_column)
+    check_interactions(interactions, columns=columns)
     from ofa_export.api import evaluate as evaluate_one
     from ofa_export.cli.render.console import print_out
     from ofa_export.cli.render.evaluation_view import evaluation_lines
@@ -87,7 +88,7 @@ def evaluate(
             evaluate_one(
                 path,
                 interactions=interactions,
-                columns=named_columns(user=user_column, item=item_column, time=time_column),
+                columns=columns,
                 split=split,  # type: ignore[arg-type]  # checked there
                 controls=controls,
                 tables=tables,

@@ -85,7 +85,7 @@ def import_state_dict(
     from ofa_export.support.extras import require
 
     require("train", by="The command import")
-    from ofa_export.cli.given import check_history_kind, check_interactions, check_tensors
+    from ofa_export.cli.given import check_history_kind, check_interactions, check_tensors, check_titles
     from ofa_export.importing.source import check_format
     from ofa_export.support.output import check_checkpoint_output
 
@@ -93,7 +93,9 @@ def import_state_dict(
     check_history_kind(validation_histories)
     check_checkpoint_output(output, force=force)
     check_tensors(state_dict)
-    check_interactions(interactions, others=[titles, items])
+    columns = named_columns(user=user_column, item=item_column, time=time_column, title=title_column)
+    check_titles(titles, columns)
+    check_interactions(interactions, columns=columns, others=[titles, items])
     from ofa_export.api import import_checkpoint
 
     made = import_checkpoint(
@@ -103,7 +105,7 @@ def import_state_dict(
         interactions=interactions,
         items=items,
         titles=titles,
-        columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
+        columns=columns,
         heads=heads,
         rank=rank,
         validation_histories=validation_histories,

@@ -86,15 +86,18 @@ def train(
     from ofa_export.support.extras import require
 
     require("train", by="The command train")
-    from ofa_export.cli.given import check_checkpoints, check_history_kind, check_interactions
+    from ofa_export.cli.given import check_checkpoints, check_history_kind, check_interactions, check_titles
     from ofa_export.support.output import check_checkpoint_output
     from ofa_export.support.recipes import load_recipe
     from ofa_export.training.train_recipe import TrainRecipe
 
     with _said_once():
-        load_recipe("train", recipe, TrainRecipe)
+        data = load_recipe("train", recipe, TrainRecipe).data
+        of_recipe = data.resolved().columns if data else {}
+        columns = named_columns(user=user_column, item=item_column, time=time_column, title=title_column)
         check_history_kind(validation_histories)
-        check_interactions(interactions, others=[titles])
+        check_titles(titles, columns)
+        check_interactions(interactions, columns={**of_recipe, **columns}, others=[titles])
         check_checkpoints(start)
         check_checkpoint_output(output, force=force)
     from ofa_export.api import opened
@@ -110,7 +113,7 @@ def train(
                     output,
                     recipe=recipe,
                     titles=titles,
-                    columns=named_columns(user=user_column, item=item_column, time=time_column, title=title_column),
+                    columns=columns,
                     start=None if start is None else opened(start),
                     validation_histories=validation_histories,
                     seed=seed,

@@ -49,34 +49,39 @@ public fun shown(text: String): String {
     val note = " … [cut: ${grouped(count)} characters] … "
     val last = (MAX_SHOWN - note.length) / 3
     val start = whole.substring(0, whole.offsetByCodePoints(0, MAX_SHOWN - note.length - last))
-    return start + note + whole.substring(whole.offsetByCodePoints(whole.length, -last))
+    val end = whole.substring(whole.offsetByCodePoints(whole.length, -last))
+    return start.trimEnd { isJoiner(it.code) } + note + end.trimStart { isJoiner(it.code) }
 }
 
 private fun escaped(text: String): String {
     val points = text.codePoints().toArray()
     val parts = StringBuilder()
     var marks = 0
+    var before: Int? = null
     points.forEachIndexed { at, point ->
         val kind = typeOf(point)
         marks = if (kind in MARKS) marks + 1 else 0
+        val isSeen = kind !in UNSEEN && point !in BLANK && marks <= MAX_MARKS
+        val isBlank = point == '\n'.code || kind == Character.SPACE_SEPARATOR
+        val isKept = !isBlank && (isSeen || joins(before, point, points.getOrNull(at + 1)))
         when {
-            point == '\n'.code || kind == Character.SPACE_SEPARATOR -> parts.append(' ')
-            kind !in UNSEEN && point !in BLANK && marks <= MAX_MARKS -> parts.appendCodePoint(point)
-            joins(points, at) -> parts.appendCodePoint(point)
+            isBlank -> parts.append(' ')
+            isKept -> parts.appendCodePoint(point)
             else -> parts.append(escape(point))
         }
+        before = if (isKept) point else null
     }
     return parts.toString()
 }
 
 /** Whether a joiner is where a script needs it: inside an emoji, or between letters that have no case. */
-private fun joins(points: IntArray, at: Int): Boolean {
-    if (points[at] != JOINER && points[at] != NON_JOINER) return false
-    val before = typeOf(points.getOrNull(at - 1) ?: return false)
-    val after = typeOf(points.getOrNull(at + 1) ?: return false)
-    val isEmoji = points[at] == JOINER && before in BEFORE_IN_EMOJI && after == Character.OTHER_SYMBOL
-    return isEmoji || (before in BEFORE_IN_WORD && after == Character.OTHER_LETTER)
+private fun joins(before: Int?, point: Int, after: Int?): Boolean {
+    if (before == null || after == null || after in BLANK || !isJoiner(point)) return false
+    val isEmoji = point == JOINER && typeOf(before) in BEFORE_IN_EMOJI && typeOf(after) == Character.OTHER_SYMBOL
+    return isEmoji || (typeOf(before) in BEFORE_IN_WORD && typeOf(after) == Character.OTHER_LETTER)
 }
+
+private fun isJoiner(point: Int) = point == JOINER || point == NON_JOINER
 
 private fun typeOf(point: Int): Byte = Character.getType(point).toByte()
 

@@ -19,10 +19,4 @@ class NumbersTest {
         val numbers = listOf(0L, 999L, 1000L, -1234567L)
         assertEquals(listOf("0", "999", "1,000", "-1,234,567"), numbers.map { grouped(it) })
     }
-
-    @Test
-    fun `a text of a hostile file is shown without its control characters, and not without an end`() {
-        assertEquals("a b\\x1b[31m\\u200f\\r", shown("a\nb\u001b[31m\u200f\r"))
-        assertEquals(1001, shown("x".repeat(5000)).length)
-    }
 }
