@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,8 +187,11 @@ def _is_text(text: str) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise TextError(f"it has {_quoted(twice)} twice in one object")
+        seen = set[str]()
+        for name, _ in pairs:
+            if name in seen:
+                raise TextError(f"it has {_quoted(name)} twice in one object")
+            seen.add(name)
     return found
 
 
