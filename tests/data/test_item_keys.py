@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -48,6 +49,13 @@ def test_files_without_items(tmp_path: Path, name: str, content: str, sentence: 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     (tmp_path / "folder.txt").mkdir()
-    for name, sentence in (("latin.txt", "not UTF-8"), ("folder.txt", "cannot be read"), ("no.txt", "cannot be read")):
+    (tmp_path / "large.txt").touch()
+    os.truncate(tmp_path / "large.txt", 2**40)
+    for name, sentence in (
+        ("latin.txt", "not UTF-8"),
+        ("large.txt", "at most 1,073,741,824 make sense"),
+        ("folder.txt", "cannot be read"),
+        ("no.txt", "cannot be read"),
+    ):
         with pytest.raises(InteractionsError, match=sentence):
             read_item_keys(tmp_path / name)

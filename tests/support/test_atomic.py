@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -63,6 +64,15 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
     assert folder.is_symlink()
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["new"]
     assert {path.name for path in tmp_path.iterdir()} == {"latest", "store", "checkpoint"}
+
+
+def test_a_pipe_is_never_replaced_whoever_asks(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(OutputError, match="is a pipe, which a result would replace"), atomic_write(tmp_path / name):
+            raise AssertionError
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:

@@ -159,14 +159,19 @@ def test_content_that_does_not_fit_is_made_again(tmp_path: Path) -> None:
     assert maker.calls == 2
 
 
-def test_a_pipe_in_the_place_of_an_entry_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_or_a_loop_in_the_place_of_an_entry_makes_way(tmp_path: Path) -> None:
     maker = Maker()
     get(tmp_path, maker)
     (entry,) = tmp_path.glob("*.graphs")
     entry.unlink()
-    os.mkfifo(entry)
-    assert get(tmp_path, maker) == CONTENT
-    assert entry.read_bytes()[HEADER_SIZE:].endswith(CONTENT)
+    os.mkfifo(tmp_path / "pipe")
+    for put in (os.mkfifo, lambda path: path.symlink_to("pipe"), lambda path: path.symlink_to(path.name)):
+        put(entry)
+        assert get(tmp_path, maker) == CONTENT
+        assert not entry.is_symlink()
+        assert entry.read_bytes()[HEADER_SIZE:].endswith(CONTENT)
+        entry.unlink()
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_an_unusable_folder_means_working_without_a_cache(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from ofa_export.support.output import (
     check_checkpoint_output,
     check_output,
     check_outputs,
-    make_folder,
+    made_folder,
     output_lock,
     output_paths,
 )
@@ -129,8 +129,14 @@ def test_several_go_into_a_folder_that_is_not_made_yet(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     assert output_paths(TWO, folder, force=False) == (folder / "a.ofab", folder / "b.ofab")
     assert not folder.exists()
-    make_folder(folder)
-    make_folder(folder)
+    with pytest.raises(KeyError), made_folder(folder):
+        raise KeyError
+    assert not folder.exists()
+    for _ in range(2):
+        with made_folder(folder):
+            assert folder.is_dir()
+    with pytest.raises(KeyError), made_folder(folder):
+        raise KeyError
     assert folder.is_dir()
 
 
@@ -162,8 +168,8 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, names: list[str
 
 def test_a_folder_that_turned_into_a_file_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="cannot be made: File exists"):
-        make_folder(tmp_path / "out")
+    with pytest.raises(OutputError, match="cannot be made: File exists"), made_folder(tmp_path / "out"):
+        pytest.fail("nothing to write into")
 
 
 def test_a_folder_with_more_than_a_checkpoint_in_it_is_not_replaced(tmp_path: Path) -> None:

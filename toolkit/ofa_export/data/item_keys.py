@@ -11,6 +11,9 @@ from ofa_export.support.input import read_regular
 
 HEADING = "item_id"
 
+MAX_TEXT = 2**30
+"""Bytes of a text of keys: a hundred for each of ten million items."""
+
 
 def read_item_keys(path: Path, *, columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Read item keys.
@@ -42,7 +45,7 @@ def _column(path: Path, columns: Mapping[str, str] | None) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = [line.strip() for line in read_regular(path).decode("utf-8-sig").splitlines()]
+        lines = [line.strip() for line in read_regular(path, most=MAX_TEXT).decode("utf-8-sig").splitlines()]
     except OSError as error:
         raise InteractionsError(f"{path} cannot be read: {error.strerror or error}. Check the path.") from error
     except UnicodeDecodeError as error:

@@ -123,6 +123,8 @@ def _read_files(path: Path, copy: Path) -> dict[str, File]:
 def _copied(path: Path, folder: int, name: str, copy: Path) -> File:
     try:
         with open_regular(name, folder=folder) as source, (copy / name).open("wb") as target:
+            if os.fstat(source.fileno()).st_size > shutil.disk_usage(copy).free:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             shutil.copyfileobj(source, target, COPIED_AT_ONCE)
         return _mapped(copy / name)
     except OSError as error:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ofa_export.errors import OutputError
-from ofa_export.support.output import final_path
+from ofa_export.support.output import check_kind, final_path
 
 _PART = re.compile(r"\.ofa-[0-9a-f]{16}\.part")
 
@@ -40,9 +40,11 @@ def atomic_write(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
 
     Raises:
         OutputError: the system refused to create, write, sync or rename (disk full, no permission, name too long), or
-            another command has made the file meanwhile and `replace` is false.
+            another command has made the file meanwhile and `replace` is false; or a pipe or a device is there.
     """
     target = final_path(path)
+    # Whoever asked before the work began may find another thing there now; the rest of us never replaces a device.
+    check_kind(path)
     with _sentences(path):
         remove_dead_parts(target.parent)
         part, descriptor = _held_part(target.parent, make=_new_file)

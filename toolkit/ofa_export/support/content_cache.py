@@ -7,6 +7,7 @@ every entry in use; a change of the arithmetic makes new ones.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -105,8 +106,13 @@ class ContentCache:
         try:
             with open_regular(entry) as file:
                 header, found, content = file.read(HEADER_SIZE), file.read(len(asked)), file.read()
-        except OSError:
-            return None
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ELOOP):
+                return None
+            # A pipe, a device or a link to itself, in whose place nothing could be written.
+            header = found = content = b""
+        except MemoryError:
+            header = found = content = b""
         if header != _header(found, content):
             problem = "is damaged"
         elif found != asked or not fits(content):

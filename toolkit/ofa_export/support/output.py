@@ -57,7 +57,7 @@ def check_output(path: Path, *, force: bool) -> None:
     folder = path.parent if target.parent == Path(os.path.realpath(path.parent)) else target.parent
     if not folder.is_dir():
         raise OutputError(f"The output {path} cannot be written: {folder} is not an existing folder; create it first.")
-    _check_kind(path)
+    check_kind(path)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The output {path} cannot be written: no permission to write in {folder}.")
     if os.path.lexists(path) and not force:
@@ -125,7 +125,15 @@ def final_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _check_kind(path: Path) -> None:
+def check_kind(path: Path) -> None:
+    """Refuse what is no file, and what stdout or stderr goes to.
+
+    Args:
+        path: the output; it need not be there.
+
+    Raises:
+        OutputError: it is there, and a pipe, a socket, a device, a folder, or where text of this process goes.
+    """
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -156,7 +164,7 @@ def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> t
         force: whether existing files may be replaced.
 
     Returns:
-        One path per name; their folder may have to be made (see `make_folder`).
+        One path per name; their folder may have to be made (see `made_folder`).
 
     Raises:
         OutputError: a path exists or cannot be written, or several bundles would go into one file.
@@ -182,16 +190,25 @@ def output_paths(names: Sequence[str], output: Path | None, *, force: bool) -> t
     return paths
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of the outputs if it is not there.
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make the folder of the outputs if it is not there; if the block raises, one that is empty goes again.
 
     Raises:
         OutputError: the system refused.
     """
+    made = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"The output folder {folder} cannot be made: {error.strerror}. Choose another.") from error
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def load_snapshot(path: Path) -> dict[str, Any]:
         if header != _header(path, content):
             raise _damaged(path)
         state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, MemoryError) as error:
         raise _damaged(path) from error
     return state
 

@@ -66,7 +66,7 @@ def bundle(
     from ofa_export.cli.render.views import print_bundles
     from ofa_export.planning.bundle_job import bundle_recipe, make_jobs, parse_group
     from ofa_export.planning.limits import parse_budget, parse_limits
-    from ofa_export.support.output import make_folder, output_paths
+    from ofa_export.support.output import made_folder, output_paths
 
     jobs = make_jobs(
         checkpoint,
@@ -85,8 +85,8 @@ def bundle(
         with planning_bar(f"Planning {job.file_name}") as progress:
             plans.append(job.plan(progress=progress))
     for path, (_, plan) in zip(paths, plans, strict=True):
-        make_folder(path.parent)
-        plan.write(path, force=force).close()
+        with made_folder(path.parent):
+            plan.write(path, force=force).close()
     if json_output:
         print_json(
             [{"path": str(path), **plan_json(plan, choice)} for path, (choice, plan) in zip(paths, plans, strict=True)]

@@ -125,7 +125,7 @@ def collect(
     from ofa_export.errors import UnknownNameError
     from ofa_export.fleet.collect import collect as collect_one
     from ofa_export.fleet.store import FleetStore
-    from ofa_export.support.output import make_folder, output_paths
+    from ofa_export.support.output import made_folder, output_paths
 
     store = FleetStore(fleet)
     known = {bundle.name: bundle for bundle in store.index().bundles}
@@ -137,8 +137,8 @@ def collect(
     paths = output_paths(wanted, output, force=force)
     results = []
     for name, path in zip(wanted, paths, strict=True):
-        make_folder(path.parent)
-        manifest = collect_one(store, known[name], path, force=force)
+        with made_folder(path.parent):
+            manifest = collect_one(store, known[name], path, force=force)
         results.append(made_json(path, path.stat().st_size, manifest))
         if not json_output:
             print_made(path, path.stat().st_size, manifest)
