@@ -20,6 +20,10 @@ from ofa_export.support.decibels import decibels
 from ofa_export.support.frozen_model import FrozenModel
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from ofa_export.model.network import AdaptiveRecommender
     from ofa_export.planning.item_selection import ItemSelection
 
 PROMISED_SNR_DB: Mapping[Scheme, float] = {"fp32": 80.0, "int8": 25.0, "int4": 15.0}
@@ -27,6 +31,9 @@ PROMISED_SNR_DB: Mapping[Scheme, float] = {"fp32": 80.0, "int8": 25.0, "int4": 1
 
 HISTORIES = 200
 """Validation histories that are tried at most, evenly chosen, as many as `validate` compares."""
+
+SCORES_AT_ONCE = 2**22
+"""Scores that each of the two networks holds at once."""
 
 EXACT_DB = 300.0
 """Stands for no error at all, which has no number in JSON."""
@@ -113,37 +120,35 @@ def measure_precision_cost(selection: ItemSelection, *, converter: Converter, re
     # Imported here: what was measured before must not cost the import of torch.
     import torch
 
+    from ofa_export.model.exact import in_float64
     from ofa_export.model.fake_quantised import fake_quantised
     from ofa_export.planning.make_selftest import reference_answer, selftest_vectors
     from ofa_export.planning.reduced_checkpoint import bundled
-    from ofa_export.ranking.scoring import score_histories
     from ofa_export.support.processes import one_torch_thread
 
     with one_torch_thread():
         checkpoint, group = bundled(selection.checkpoint, recipe=recipe), selection.group
-        rounded = fake_quantised(checkpoint.model, recipe.precision, converter=converter)
         every = checkpoint.validation.of_group(group).histories
         rows = every[np.unique(np.linspace(0, len(every) - 1, HISTORIES).astype(np.int64))] if len(every) else every
-        table = torch.from_numpy(selection.table.all_rows())
-        sessions = [score_histories(model, model.adapt, table, rows) for model in (checkpoint.model, rounded)]
+        # In float64: a rounded activation that last digits move to the next step is worth decibels.
+        model = in_float64(checkpoint.model)
+        rounded = in_float64(fake_quantised(checkpoint.model, recipe.precision, converter=converter))
+        noise, signal, same = _deviations(model, rounded, torch.from_numpy(selection.table.all_rows()).double(), rows)
         test = selftest_vectors(
             checkpoint, group=group, recipe=recipe.selftest, table=selection.table, precision=recipe.precision
         )
-        candidates = torch.from_numpy(test.candidates.astype(np.float32))
+        candidates = torch.from_numpy(test.candidates.astype(np.float64))
         answers = [
-            reference_answer(rounded, torch.from_numpy(test.history(case)), candidates) for case in range(test.cases)
+            reference_answer(rounded, torch.from_numpy(test.history(case)).double(), candidates)
+            for case in range(test.cases)
         ]
-    (scores, gates), (rounded_scores, rounded_gates) = sessions
-    same = (gates == rounded_gates).all(axis=1)
-    noise = np.square(rounded_scores.astype(np.float64) - scores).sum(axis=1)[same]
-    signal = np.square(scores.astype(np.float64)).sum(axis=1).mean() if len(scores) else 0.0
     cases = [
         decibels(np.square(test.scores[case]).sum(), np.square(answer[2] - test.scores[case]).sum())
         for case, answer in enumerate(answers)
     ]
     flips = [np.count_nonzero(answer[0] != test.gates[case]) for case, answer in enumerate(answers)]
     return PrecisionCost(
-        session_snr_db=_finite(decibels(signal, noise).min(initial=EXACT_DB)),
+        session_snr_db=_finite(decibels(signal, noise[same]).min(initial=EXACT_DB)),
         histories=len(rows),
         flipped=int((~same).sum()),
         selftest_snr_db=_finite(min(cases)),
@@ -151,5 +156,24 @@ def measure_precision_cost(selection: ItemSelection, *, converter: Converter, re
     )
 
 
+def _deviations(
+    model: AdaptiveRecommender, rounded: AdaptiveRecommender, table: Tensor, rows: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], float, NDArray[np.bool_]]:
+    """Return each history's noise `[H]` over all items, the mean signal, and whose gates stay `[H]`."""
+    from ofa_export.ranking.scoring import score_histories
+
+    noise, same, signal = np.zeros(len(rows)), np.ones(len(rows), np.bool_), 0.0
+    step = max(1, SCORES_AT_ONCE // len(table))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        scores, gates = score_histories(model, model.adapt, table, rows[part])
+        rounded_scores, rounded_gates = score_histories(rounded, rounded.adapt, table, rows[part])
+        noise[part] = np.square(rounded_scores - scores).sum(axis=1)
+        same[part] = (gates == rounded_gates).all(axis=1)
+        signal += float(np.square(scores).sum()) / len(rows)
+    return noise, signal, same
+
+
 def _finite(value: object) -> float:
-    return float(np.clip(np.asarray(value, np.float64), -EXACT_DB, EXACT_DB))
+    # Digits that a processor decides are left out.
+    return round(float(np.clip(np.asarray(value, np.float64), -EXACT_DB, EXACT_DB)), 6)

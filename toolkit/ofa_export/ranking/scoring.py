@@ -39,7 +39,7 @@ def score_histories(
         batch_size: histories of one pass.
 
     Returns:
-        scores float32 [P, V] and gates float32 [P, L].
+        scores [P, V] and gates [P, L], float32 or what the network and the table are.
     """
     model.eval()
     scores, gates = [], []
