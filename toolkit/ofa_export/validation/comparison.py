@@ -309,7 +309,7 @@ class Comparison:
         return self.swept(np.concatenate([real, made]), np.concatenate([self.reference.gates > 0.5, tried]))
 
     def swept(self, rows: NDArray[np.int32], blocks: NDArray[np.bool_]) -> Sweep:
-        """Run histories through the bundle's graphs and the quantised reference.
+        """Run histories through the bundle's graphs and those that are predicted: nearly, where rounding is not known.
 
         Args:
             rows: int32 `[M, T]`, -1 where padded.
@@ -318,7 +318,7 @@ class Comparison:
         return run_sweep(
             self.runner,
             self.graphs,
-            self.quantised_graphs,
+            self.predicted_graphs,
             self.checkpoint.model.controller,
             rows=rows,
             blocks=blocks,
