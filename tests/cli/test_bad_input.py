@@ -230,3 +230,29 @@ def test_a_checkpoint_that_another_command_is_making(
     fails(invoke(*command, *options, "-o", output), 2, "a.csv")
     fails(invoke(*command, *options, "-o", "-"), 2, "'-' names no file")
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["delta", "a", "b", "-o", "a"],
+        ["delta", "a", "b", "-o", "b"],
+        ["patch", "a", "b", "-o", "b"],
+        ["session", "--items", "a", "-o", "a"],
+        ["session", "--items", "b", "--for", "a", "-o", "a"],
+        ["validate", "a", "--junit", "a"],
+        ["validate", "a", "--html", "a"],
+        ["evaluate", "--interactions", "a", "--html", "a"],
+        ["apk", "a", "-o", "a"],
+        ["apk", "a", "--keystore", "b", "-o", "b"],
+    ],
+    ids=lambda command: " ".join(command),
+)
+def test_no_result_takes_the_place_of_what_it_is_made_from(
+    invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        Path(name).write_text(name)
+    fails(invoke(*command, "--force"), 2, "is what this command reads, and would be lost")
+    assert [Path(name).read_text() for name in "ab"] == ["a", "b"]

@@ -10,6 +10,7 @@ import pytest
 
 from ofa_export.errors import OutputError
 from ofa_export.support.output import (
+    check_apart,
     check_checkpoint_output,
     check_output,
     check_outputs,
@@ -92,6 +93,20 @@ def test_two_outputs_of_a_command_are_two_files(tmp_path: Path) -> None:
     for other in (tmp_path / "a", tmp_path / "." / "a", tmp_path / "link"):
         with pytest.raises(OutputError, match="are one file"):
             check_outputs([tmp_path / "a", other], force=True)
+
+
+def test_an_output_takes_the_place_of_no_input(tmp_path: Path) -> None:
+    bundle, folder = tmp_path / "a.ofab", tmp_path / "fleet"
+    bundle.touch()
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(bundle)
+    check_apart((tmp_path / "new", None), (bundle, None), folder=folder)
+    check_apart((bundle,), ())
+    for output in (bundle, tmp_path / "link", folder / ".." / "a.ofab"):
+        with pytest.raises(OutputError, match="would be lost"):
+            check_apart((None, output), (folder, str(bundle)))
+    with pytest.raises(OutputError, match="name another folder"):
+        check_apart((folder / "fleet.json",), folder=str(folder))
 
 
 def test_the_lock_of_an_output_is_one_and_goes_with_its_holder(tmp_path: Path) -> None:

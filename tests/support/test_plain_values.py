@@ -25,6 +25,7 @@ BOMB = b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"".join(
         (b"a: &a\n  b: *a", "line 2: *a stands for a part that it is in itself"),
         (b"a: *b", "line 1: found undefined alias 'b'"),
         (b"a: 1\nb: 2\na: 1", "line 3: 'a' is there already, in line 1; keep one of them"),
+        (b"<<: [{a: 1}, {a: 2}]", "line 1: '<<' takes keys from several mappings"),
         (b"x: {a: 1, a: 2}", "line 1: 'a' is there already, in line 1"),
         (b"a: .nan", "line 1: '.nan' is not finite"),
         (b"\na: -.inf", "line 2: '-.inf' is not finite"),

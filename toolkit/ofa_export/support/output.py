@@ -120,6 +120,30 @@ def check_outputs(paths: Iterable[Path | None], *, force: bool) -> None:
             raise OutputError(f"The outputs {other} and {path} are one file: give each a name of its own.")
 
 
+def check_apart(
+    outputs: Iterable[Path | None], inputs: Iterable[Path | str | None] = (), *, folder: Path | str | None = None
+) -> None:
+    """Refuse an output that would take the place of what the same command reads, also with `force`.
+
+    Not for commands whose result can stand for what it was made from: a patched or resized bundle.
+
+    Args:
+        outputs: the files; None for one that was not asked for.
+        inputs: files that are read; None for one that was not given.
+        folder: one that is read, where nothing may be written.
+
+    Raises:
+        OutputError: one is an input, or lies in the folder.
+    """
+    read = {final_path(Path(path)) for path in inputs if path is not None}
+    for output in filter(None, outputs):
+        target = final_path(output)
+        if target in read:
+            raise OutputError(f"The output {output} is what this command reads, and would be lost: name another.")
+        if folder is not None and final_path(Path(folder)) in target.parents:
+            raise OutputError(f"The output {output} is in {folder}, which this command reads: name another folder.")
+
+
 def final_path(path: Path) -> Path:
     """Return the absolute path that a name stands for: links followed, also one that leads nowhere yet."""
     return Path(os.path.realpath(path))

@@ -24,6 +24,9 @@ MAX_NUMBER = 100
 
 NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 
+MERGE = "tag:yaml.org,2002:merge"
+"""What YAML calls the key `<<`."""
+
 QUOTED = 40
 """Characters of the text that an error shows."""
 
@@ -146,9 +149,12 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         lines: dict[tuple[str, str], int] = {}
-        for key, _ in node.value:
+        for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 name = (key.tag, key.value)
+                if key.tag == MERGE and isinstance(value, yaml.SequenceNode):
+                    problem = "'<<' takes keys from several mappings, of which one would silently win: write them out"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
                 if name in lines:
                     problem = f"{_quoted(key.value)} is there already, in line {lines[name]}; keep one of them"
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)

@@ -60,10 +60,12 @@ def apk(
     from ofa_export.cli.render.bundle_paths import bundle_paths, checked_bundle
     from ofa_export.cli.render.progress import step_bar
     from ofa_export.support.content_cache import ContentCache
-    from ofa_export.support.output import check_output
+    from ofa_export.support.output import check_apart, check_output
 
     check_output(output, force=force)
-    inside = app_bundles([(path, checked_bundle(path)) for path in bundle_paths(bundles)])
+    paths = bundle_paths(bundles)
+    check_apart((output,), (*paths, keystore))
+    inside = app_bundles([(path, checked_bundle(path)) for path in paths])
     runtimes = app_runtimes(inside, None if runtime is None else _names(runtime))
     abis = _names(abi)
     check_abis(abis, runtimes)

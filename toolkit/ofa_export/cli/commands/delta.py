@@ -43,8 +43,9 @@ def delta(
     from ofa_export.cli.render.results import delta_json
     from ofa_export.cli.render.views import print_delta
     from ofa_export.support.atomic import atomic_write
-    from ofa_export.support.output import check_output
+    from ofa_export.support.output import check_apart, check_output
 
+    check_apart((output,), (base, result))
     check_output(output, force=force)
     made = make_delta(checked_bundle(base), checked_bundle(result))
     with atomic_write(output, replace=force) as file:
@@ -71,8 +72,9 @@ def patch(
     from ofa_export.cli.render.views import print_made
     from ofa_export.errors import DeltaError
     from ofa_export.support.atomic import atomic_write
-    from ofa_export.support.output import check_output
+    from ofa_export.support.output import check_apart, check_output
 
+    check_apart((output,), (delta,))
     check_output(output, force=force)
     change = Delta.from_bytes(read_file(delta, kind="delta", rejected=DeltaError))
     made = apply_delta(checked_bundle(base), change)

@@ -70,8 +70,9 @@ def evaluate(
     from ofa_export.cli.given import check_checkpoints, check_interactions
     from ofa_export.data.data_recipe import check_split
     from ofa_export.support.atomic import atomic_write
-    from ofa_export.support.output import check_outputs
+    from ofa_export.support.output import check_apart, check_outputs
 
+    check_apart((html,), (interactions,))
     check_outputs((html,), force=force)
     check_split(split)
     check_checkpoints(*checkpoints or ())

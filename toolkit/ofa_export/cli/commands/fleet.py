@@ -125,7 +125,7 @@ def collect(
     from ofa_export.errors import UnknownNameError
     from ofa_export.fleet.collect import collect as collect_one
     from ofa_export.fleet.store import FleetStore
-    from ofa_export.support.output import made_folder, output_paths
+    from ofa_export.support.output import check_apart, made_folder, output_paths
 
     store = FleetStore(fleet)
     known = {bundle.name: bundle for bundle in store.index().bundles}
@@ -135,6 +135,7 @@ def collect(
     # Each once, however often it is named.
     wanted = tuple(dict.fromkeys(names or known))
     paths = output_paths(wanted, output, force=force)
+    check_apart(paths, folder=fleet)
     results = []
     for name, path in zip(wanted, paths, strict=True):
         with made_folder(path.parent):

@@ -62,8 +62,9 @@ def session(
     require("train", by="The command session", only=CHECKPOINT)
     from ofa_export.bundle.envelope import read_bundle
     from ofa_export.cli.given import check_checkpoints
-    from ofa_export.support.output import check_output
+    from ofa_export.support.output import check_apart, check_output
 
+    check_apart((output,), (bundle, items))
     check_output(output, force=force)
     check_checkpoints(checkpoint)
     if bundle is not None:

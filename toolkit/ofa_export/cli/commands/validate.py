@@ -70,7 +70,7 @@ def validate(
     from ofa_export.cli.render.bundle_paths import bundle_paths
     from ofa_export.support.atomic import atomic_write
     from ofa_export.support.extras import REPORT, require
-    from ofa_export.support.output import check_outputs
+    from ofa_export.support.output import check_apart, check_outputs
     from ofa_export.support.recipes import load_recipe
     from ofa_export.targets.registry import target_names
     from ofa_export.validation.tolerance import TolerancePolicy
@@ -78,6 +78,7 @@ def validate(
     check_outputs((junit, html), force=force)
     policy, names = load_recipe("tolerance", tolerance, TolerancePolicy), target_names(target)
     paths = bundle_paths(bundles)
+    check_apart((junit, html), paths)
     check_checkpoints(checkpoint)
     require(*converter_extras(paths, cross=cross), *([REPORT] if html else []), by="The command validate")
 
