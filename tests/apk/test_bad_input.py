@@ -100,6 +100,7 @@ def test_a_keystore_without_its_password(
 ) -> None:
     only_programs(**dict.fromkeys(("java", "javac", "keytool", "aapt2", "apksigner", "mvn", "npm"), "exit 1"))
     monkeypatch.delenv("OFA_EXPORT_KEYSTORE_PASSWORD", raising=False)
+    (tmp_path / "my.p12").touch()
     fails(
         apk(litert, "-o", tmp_path / "demo.apk", "--keystore", tmp_path / "my.p12"),
         2,
