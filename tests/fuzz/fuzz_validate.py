@@ -24,7 +24,7 @@ from mutations import mutant
 
 from fuzz import limit_memory
 from ofa_export.bundle.reader import Bundle
-from ofa_export.bundle.writer import fit_tiles, write_bundle
+from ofa_export.bundle.writer import fit_tiles, smallest_budget, write_bundle
 from ofa_export.converters.registry import get_converter
 from ofa_export.errors import OfaExportError
 from ofa_export.model.checkpoint import Checkpoint
@@ -82,7 +82,8 @@ class Fuzzer:
         contents = measured_complete_bundle(
             checkpoint, converter=get_converter("torch-program"), group=0, recipe=recipe, store=self.store
         )
-        write_bundle(self.path, contents, tiles=fit_tiles(contents, BUDGET) * 2 // 3, budget=BUDGET)
+        budget = smallest_budget(contents, fit_tiles(contents, BUDGET) * 2 // 3)
+        write_bundle(self.path, contents, tiles=fit_tiles(contents, budget), budget=budget)
         data = self.path.read_bytes()
         self.base, self.sound = Base(name="toy.ofab", data=data, bundle=data), Bundle(memoryview(data))
 

@@ -66,13 +66,13 @@ def test_mutants_through_validate(toy_checkpoint: Path, tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch-program\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\ntorch-program = torch_program:TorchProgramConverter\n")
     path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    found = summary("fuzz_validate.py", toy_checkpoint, "--count", "300", PYTHONPATH=path)
+    found = summary("fuzz_validate.py", toy_checkpoint, "--count", "150", PYTHONPATH=path)
     assert not found["defects"], found
     assert found["slowest_seconds"] < 20
     assert found["peak_growth_bytes"] < 4 * MOST_MEMORY
-    assert found["outcomes"]["rejected"] > 100
-    assert found["outcomes"]["failed"] > 20
-    assert found["outcomes"]["passed"] > 20
+    assert found["outcomes"]["rejected"] > 75
+    # Hardly any passes: what follows from checkpoint and recipe is made again.
+    assert found["outcomes"]["failed"] > 15
 
 
 @pytest.mark.slow

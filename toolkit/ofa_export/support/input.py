@@ -74,10 +74,10 @@ def read_regular(path: Path | str, *, most: int | None = None) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
             raise OSError(errno.EFBIG, f"it has {size:,} bytes, and at most {most:,} make sense", str(path))
-        # One more than there may be shows a file that grows.
-        content = file.read() if most is None else file.read(most + 1)
-    if most is not None and len(content) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, which make no sense", str(path))
+        # One byte more than there was shows a file that grows; memory is taken for as many as are asked for.
+        content = file.read(size + 1)
+    if len(content) > size:
+        raise OSError(errno.EBUSY, "it grows while it is read; wait until nobody writes to it", str(path))
     return content
 
 

@@ -23,7 +23,10 @@ from ofa_export.validation.deviation import SILENT
 from ofa_export.validation.reference import GATES, run_graphs, run_modules, run_reference
 
 AT_ONCE = 64
-"""Histories of one step: inputs and outputs of all graphs are held for so many."""
+"""Histories of one step at most: inputs and outputs of all graphs are held for so many."""
+
+VALUES_AT_ONCE = 2**22
+"""Values of candidates that are held at once: a call of `score` may take many."""
 
 COMBINATIONS = 64
 """Combinations of blocks that are tried: all of them up to six blocks."""
@@ -133,8 +136,9 @@ def run_sweep(
     # One item after the other, so that M calls rank each of V items some M C / V times.
     candidates = np.arange(len(rows) * C).reshape(len(rows), C) % len(table)
     gates, undue, parts = [], [], list[dict[Output, Swept]]()
-    for start in range(0, len(rows), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    step = max(1, min(AT_ONCE, VALUES_AT_ONCE // (C * table.shape[1])))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
         reference = run_reference(
             graphs, rows=rows[part], table=table, blocks=blocks[part], candidates=candidates[part]
         )
