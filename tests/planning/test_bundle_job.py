@@ -69,7 +69,7 @@ def test_groups_are_read_as_people_write_them() -> None:
 def test_all_groups_of_something_that_is_no_checkpoint(tmp_path: Path, config: str | None) -> None:
     if config is not None:
         (tmp_path / "config.json").write_text(config)
-    with pytest.raises(CheckpointError, match="Checkpoint '|holds no checkpoint"):
+    with pytest.raises(CheckpointError, match=r"Checkpoint '|holds no checkpoint"):
         jobs(tmp_path, group=None)
 
 
