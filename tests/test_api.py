@@ -169,6 +169,6 @@ def test_rows_that_were_left_out_are_a_note_or_a_warning(tmp_path: Path) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ofa_export.train(tmp_path / "shop.csv", tmp_path / "told", recipe=tmp_path / "recipe.yaml", progress=keep(seen))
-    assert seen[0][0].startswith("Note: ")
+    assert any(told[0].startswith("Note: ") for told in seen)
     with pytest.warns(UserWarning, match="Note: "):
         ofa_export.train(tmp_path / "shop.csv", tmp_path / "warned", recipe=tmp_path / "recipe.yaml")

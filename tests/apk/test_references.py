@@ -89,7 +89,7 @@ def test_missing_members_are_named_with_what_refers_to_them(
     # R8 is content: it does not ask whether a class has the method that is called.
     with pytest.raises(AppBuildError) as caught:
         check(tmp_path, platform, packages, user, other)
-    said = str(caught.value).splitlines()
+    said = [line.strip() for line in str(caught.value).splitlines()]
     assert "Could not find in the app and on the phone all that the app refers to." in said[0]
     assert said[1:] == [
         "Error: Missing field int a.Library.count (referenced from: int a.User.count(a.Library))",

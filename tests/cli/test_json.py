@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -174,7 +175,8 @@ def test_benchmark(ofa, litert: Path, toy_checkpoint: Path, target: str) -> None
         assert each["session_rss"] == other["session_rss_bytes"] / bundle["session_rss_bytes"]
 
 
-def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_checkpoint: Path) -> None:
+def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_checkpoint: Path, tmp_path: Path) -> None:
+    namesake = Path(shutil.copy(litert, tmp_path))
     for arguments, sentence in (
         (["--repeats", "0", "--checkpoint", toy_checkpoint], "use --repeats 1 or more"),
         ([], "Give its checkpoint with --checkpoint"),
@@ -183,7 +185,7 @@ def test_benchmark_refuses_what_cannot_be_compared(invoke, litert: Path, toy_che
             ["--checkpoint", toy_checkpoint, "--target", "arm64"],
             "times say nothing; use --target host or --target android",
         ),
-        (["--checkpoint", toy_checkpoint, litert], "same file name"),
+        (["--checkpoint", toy_checkpoint, namesake], "same file name"),
     ):
         result = invoke("benchmark", litert, *arguments)
         assert (result.exit_code, sentence in result.stderr) == (2, True), result.stderr

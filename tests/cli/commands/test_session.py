@@ -68,7 +68,7 @@ def test_items_that_are_not_there(invoke, toy_checkpoint: Path, items: Path) -> 
     for text, sentence in (
         ("item_id\nK1\nnowhere\n", "1 of 2 items are not in the checkpoint: 'nowhere'"),
         ("item_id\n", "names no item"),
-        ("sku\nK1\n", "no column item_id"),
+        ("colour\nK1\n", "--item-column"),
     ):
         items.write_text(text)
         refused = invoke("session", "--items", items, "--checkpoint", toy_checkpoint, "-o", output)

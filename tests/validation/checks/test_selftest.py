@@ -121,6 +121,10 @@ def test_each_broken_part_is_found_by_the_cases_that_show_it(workshop: Any, conv
     shown = set(np.flatnonzero(PARTS[name].shown(test)).tolist())
     assert not report.passed
     assert failed_cases(report)
-    assert failed_cases(report) <= shown
-    if "gate" in name or "position" in name:
+    if name.startswith("gate"):
+        # The mapper reads the logits, so that a gate that stays may have other parameters behind it.
+        assert {gate.case for gate in report.flipped_gates} == shown
+    else:
+        assert failed_cases(report) <= shown
+    if "position" in name:
         assert failed_cases(report) == shown

@@ -38,7 +38,7 @@ def test_a_bundle_that_was_changed_is_told_from_its_conversion(workshop: Any) ->
     report = workshop.report(replace(workshop.complete(), graphs=graphs), layers=True)
     assert workshop.failed(report) >= {"layers.block_1.as_shipped", "scales.block_1.error_share"}
     (found,) = [found for found in report.findings if found.assertion == "layers.block_1.as_shipped"]
-    assert "its graphs were not made from this checkpoint" in found.sentence
+    assert "the layers shown are not the bundle's. The tools are the same" in found.sentence
 
 
 def test_a_bundle_of_other_tools_only_warns(workshop: Any) -> None:
