@@ -157,7 +157,7 @@ with Bundle.open({str(LITERT)!r}) as bundle, open_device(bundle) as device:
     print(len(device.rank(["22423"], k=5).keys))
 for use in (
     lambda: ofa_export.Checkpoint,
-    lambda: ofa_export.plan("nowhere", budget=1_000_000),
+    lambda: ofa_export.plan({str(ROOT / "artifacts" / "sample")!r}, budget=1_000_000),
     lambda: ofa_export.train("planted", "c"),
     lambda: ofa_export.validate({str(LITERT)!r}, "nowhere"),
 ):

@@ -69,7 +69,8 @@ def test_mutants_through_validate(toy_checkpoint: Path, tmp_path: Path) -> None:
     found = summary("fuzz_validate.py", toy_checkpoint, "--count", "150", PYTHONPATH=path)
     assert not found["defects"], found
     assert found["slowest_seconds"] < 20
-    assert found["peak_growth_bytes"] < 4 * MOST_MEMORY
+    # Most of it are calls of 65,536 candidates, the most that a manifest may say, held for every history.
+    assert found["peak_growth_bytes"] < 8 * MOST_MEMORY
     assert found["outcomes"]["rejected"] > 75
     # Hardly any passes: what follows from checkpoint and recipe is made again.
     assert found["outcomes"]["failed"] > 15
