@@ -148,7 +148,7 @@ class Quality(FiniteModel):
 
     @property
     def measured_on(self) -> str:
-        """What the quality was measured on, in words."""
+        """The histories that the quality was measured on, in words."""
         return f"{self.users:,} validation histories" if self.users else MADE_HISTORIES
 
 

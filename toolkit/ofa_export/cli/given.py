@@ -1,4 +1,4 @@
-"""What a command was given, looked at before anything is imported that takes seconds: names, files and outputs.
+"""Early checks of what a command was given, before anything is imported that takes seconds: names, files and outputs.
 
 The rooms check the same again, and more; a mistyped path must not wait for PyTorch to be told.
 """

@@ -1,4 +1,4 @@
-"""What kind of table a file holds, by its first bytes; its name does not count."""
+"""Kind of table that a file holds, by its first bytes; its name does not count."""
 
 from __future__ import annotations
 
