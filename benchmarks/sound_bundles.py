@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from ofa_export.bundle.writer import smallest_budget  # noqa: E402
 from ofa_export.converters.registry import get_converter  # noqa: E402
 from ofa_export.errors import OfaExportError  # noqa: E402
 from ofa_export.model.checkpoint_reader import load_checkpoint  # noqa: E402
-from ofa_export.model.config import ModelConfig  # noqa: E402
+from ofa_export.model.config import BackboneName, ModelConfig  # noqa: E402
 from ofa_export.model.network import AdaptiveRecommender  # noqa: E402
 from ofa_export.planning.bundle_recipe import BundleRecipe, SelfTestRecipe  # noqa: E402
 from ofa_export.planning.complete_bundle import measured_complete_bundle  # noqa: E402
@@ -41,16 +42,7 @@ from ofa_export.support.processes import one_torch_thread  # noqa: E402
 from ofa_export.validation.finding import Finding  # noqa: E402
 from ofa_export.validation.validate import validate  # noqa: E402
 
-BACKBONES = (
-    "transformer",
-    "transformer",
-    "gated-convolution",
-    "pmixer-sasrec",
-    "pmixer-sasrec-unmasked",
-    "pmixer-sasrec-norm-first",
-    "pmixer-sasrec-norm-last",
-    "recbole-sasrec",
-)
+BACKBONES = ("transformer", *get_args(BackboneName))
 PRECISIONS = ("fp32", "int8", "int8", "int4", "int4", "int4,adapt.controller=int8", "int8,adapt.mapper.generators=int4")
 MAPPERS = ("trained", "trained", "untrained", "equal")
 

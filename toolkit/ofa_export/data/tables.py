@@ -192,18 +192,8 @@ def _text(
     headed = has_header(samples[0], named)
     if content.separator == "::":
         names = samples[0] if headed else numbers(len(samples[0]))
-        lines = pl.scan_csv(
-            path,
-            separator=_NO_SEPARATOR,
-            quote_char=None,
-            has_header=False,
-            infer_schema=False,
-            glob=False,
-            new_columns=["line"],
-            skip_rows=int(headed),
-        )
         fields = pl.col("line").str.splitn("::", len(names)).struct.rename_fields(list(names))
-        table = lines.select(fields).unnest("line")
+        table = _lines(path, skip=int(headed)).select(fields).unnest("line")
     else:
         table = pl.scan_csv(
             path,
@@ -238,7 +228,15 @@ def _joined(path: Path, table: pl.LazyFrame, *, headed: bool) -> int:
     taken the place of the time.
     """
     line = pl.col("line").is_not_null()
-    lines = pl.scan_csv(
+    lines = _lines(path).select((line.cum_sum() > 0).sum())
+    # Blank lines before the first are no rows; later ones are.
+    rows = collect(path, table.select(pl.len().alias(""), pl.all().null_count())).row(0)[0]
+    return int(collect(path, lines).item() - rows) - headed
+
+
+def _lines(path: Path, *, skip: int = 0) -> pl.LazyFrame:
+    """Return the lines of a text as they stand, in the column `line`, but for the first ones."""
+    return pl.scan_csv(
         path,
         separator=_NO_SEPARATOR,
         quote_char=None,
@@ -246,10 +244,8 @@ def _joined(path: Path, table: pl.LazyFrame, *, headed: bool) -> int:
         infer_schema=False,
         glob=False,
         new_columns=["line"],
-    ).select((line.cum_sum() > 0).sum())
-    # Blank lines before the first are no rows; later ones are.
-    rows = collect(path, table.select(pl.len().alias(""), pl.all().null_count())).row(0)[0]
-    return int(collect(path, lines).item() - rows) - headed
+        skip_rows=skip,
+    )
 
 
 def _cells(content: Content) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,33 +55,19 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
-UserColumnOption = Annotated[
-    str | None,
-    typer.Option(
-        "--user-column",
+def _column_option(what: str) -> Any:
+    """Return the option that names the column of a user, an item or a time."""
+    return typer.Option(
+        f"--{what}-column",
         metavar="NAME|N",
         show_default=False,
-        help="Column of the user, if not recognised; or its number.",
-    ),
-]
-ItemColumnOption = Annotated[
-    str | None,
-    typer.Option(
-        "--item-column",
-        metavar="NAME|N",
-        show_default=False,
-        help="Column of the item, if not recognised; or its number.",
-    ),
-]
-TimeColumnOption = Annotated[
-    str | None,
-    typer.Option(
-        "--time-column",
-        metavar="NAME|N",
-        show_default=False,
-        help="Column of the time, if not recognised; or its number.",
-    ),
-]
+        help=f"Column of the {what}, if not recognised; or its number.",
+    )
+
+
+UserColumnOption = Annotated[str | None, _column_option("user")]
+ItemColumnOption = Annotated[str | None, _column_option("item")]
+TimeColumnOption = Annotated[str | None, _column_option("time")]
 TitleColumnOption = Annotated[
     str | None,
     typer.Option(

@@ -81,34 +81,19 @@ def _gated_convolution(config: ModelConfig, index: int, dropout: float) -> Adapt
     return GatedConvolutionBlock(width=config.width, index=index, rank=config.rank, dropout=dropout)
 
 
-def _query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
-    return QueryNormBlock(
-        width=config.width,
-        heads=config.heads,
-        rank=config.rank,
-        dropout=dropout,
-        unpadded=config.normalised_width,
-    )
+def _padded(kind: Callable[..., AdaptiveBlock]) -> MakeBlock:
+    """Make blocks of a class without sizes of its own, whose norms look at the source's dimensions alone."""
 
+    def make(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+        return kind(
+            width=config.width,
+            heads=config.heads,
+            rank=config.rank,
+            dropout=dropout,
+            unpadded=config.normalised_width,
+        )
 
-def _unmasked_query_norm(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
-    return UnmaskedQueryNormBlock(
-        width=config.width,
-        heads=config.heads,
-        rank=config.rank,
-        dropout=dropout,
-        unpadded=config.normalised_width,
-    )
-
-
-def _norm_first(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
-    return UnmaskedNormFirstBlock(
-        width=config.width,
-        heads=config.heads,
-        rank=config.rank,
-        dropout=dropout,
-        unpadded=config.normalised_width,
-    )
+    return make
 
 
 def _norm_last(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
@@ -148,9 +133,13 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
     "gated-convolution": Backbone(
         block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
     ),
-    "pmixer-sasrec": Backbone(block=_query_norm, embedding=_scaled, final_norm=_pmixer_final_norm),
-    "pmixer-sasrec-unmasked": Backbone(block=_unmasked_query_norm, embedding=_scaled, final_norm=_pmixer_final_norm),
-    "pmixer-sasrec-norm-first": Backbone(block=_norm_first, embedding=_scaled, final_norm=_pmixer_final_norm),
+    "pmixer-sasrec": Backbone(block=_padded(QueryNormBlock), embedding=_scaled, final_norm=_pmixer_final_norm),
+    "pmixer-sasrec-unmasked": Backbone(
+        block=_padded(UnmaskedQueryNormBlock), embedding=_scaled, final_norm=_pmixer_final_norm
+    ),
+    "pmixer-sasrec-norm-first": Backbone(
+        block=_padded(UnmaskedNormFirstBlock), embedding=_scaled, final_norm=_pmixer_final_norm
+    ),
     "pmixer-sasrec-norm-last": Backbone(block=_norm_last, embedding=_scaled, final_norm=_pmixer_final_norm),
     "recbole-sasrec": Backbone(
         block=_post_norm,
