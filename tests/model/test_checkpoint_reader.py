@@ -274,7 +274,7 @@ class TestValidationHistories:
 
     def test_none(self, folder: Path) -> None:
         change_arrays(folder, VALIDATION, lambda arrays: arrays.update({n: v[:0] for n, v in arrays.items()}))
-        assert "holds no history" in rejection(folder)
+        assert "holds no history" in rejection(folder) and "keeps no person's" in rejection(folder)
         change_arrays(folder, VALIDATION, lambda arrays: arrays.pop("targets"))
         assert "holds no history" in rejection(folder)
 

@@ -5,6 +5,7 @@ Every broken bundle claims to be made from the checkpoint: only its numbers can 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ofa_export.api import converter_extras
 from ofa_export.bundle.archive import write_archive
 from ofa_export.bundle.archive_reader import read_archive
 from ofa_export.bundle.manifest import ENTRY, Manifest
@@ -335,6 +337,37 @@ def test_a_manifest_that_does_not_fit_the_checkpoint_is_a_broken_contract(worksh
     sentence = finding(report, "bundle.contract").sentence
     assert finding(report, "bundle.contract").measured == 2
     assert "user group '7'" in sentence and "exclude_history is False" in sentence
+
+
+def test_a_runtime_that_nobody_knows_is_a_rejection_of_this_bundle(workshop: Any) -> None:
+    contents = workshop.complete()
+    fields = contents.fields.model_copy(
+        update={"runtime": contents.fields.runtime.model_copy(update={"name": "litterbox"})}
+    )
+    path = workshop.write(replace(contents, fields=fields))
+    report = workshop.validate(path)
+    assert "no installed converter is for the runtime 'litterbox'; there are executorch, litert, torch-program" in (
+        finding(report, "bundle.accepted").sentence
+    )
+    assert exit_code([report]) == 5
+    assert converter_extras([path], cross=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rank": 99}, "the recipe does not fit"),
+        ({"candidates": 1}, "the recipe's self-test scores 16 candidates, a call of score 1"),
+        ({"precision": "int9"}, "the recipe is none"),
+    ],
+)
+def test_a_recipe_that_nothing_can_be_made_of_is_a_broken_contract(
+    workshop: Any, change: dict[str, Any], said: str
+) -> None:
+    contents = workshop.complete()
+    recipe = json.dumps({**json.loads(contents.fields.recipe), **change})
+    fields = contents.fields.model_copy(update={"recipe": recipe, "precision": "int9"})
+    assert said in finding(workshop.report(replace(contents, fields=fields)), "bundle.contract").sentence
 
 
 def test_an_unknown_target_is_a_usage_error(workshop: Any) -> None:

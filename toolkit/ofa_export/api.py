@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ofa_export.bundle.envelope import read_bundle, read_envelope
 from ofa_export.bundle.reader import Bundle
-from ofa_export.converters.registry import converter_of, other_converter
+from ofa_export.converters.registry import converter_names, converter_of, other_converter
 from ofa_export.errors import BundleError, ConfigError
 from ofa_export.foreign_text import shown
 from ofa_export.support.content_cache import ContentCache
@@ -364,7 +364,9 @@ def converter_extras(bundles: Iterable[Bundle | Path | str], *, cross: bool = Fa
             known = bundle if isinstance(bundle, Bundle) else read_envelope(read_bundle(bundle))
             manifest = known.manifest
             name = converter_of(manifest.runtime.name, manifest.tools)
-            names += [name, other_converter(name)] if cross else [name]
+            # Of a runtime that nothing here converts for, the report on the bundle says so.
+            if name in converter_names():
+                names += [name, other_converter(name)] if cross else [name]
     return tuple(dict.fromkeys(names))
 
 

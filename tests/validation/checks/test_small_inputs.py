@@ -68,3 +68,18 @@ def test_what_deviates_on_real_histories_too_does_not_take_small_states() -> Non
     found = compare_small_inputs(broken, sound, floor=Limit(limit=60, why="test"), usual=usual)
     (failed,) = [each for each in found if each.status == "fail"]
     assert "it takes no small states, and the cause was not found" in failed.sentence
+
+
+def test_activations_that_fall_either_way_in_most_histories_are_no_other_epsilon() -> None:
+    model = random_model(seed=3)
+    sound = run_modules(device_graphs(model, candidates=5), inputs_of(model))
+    theta = np.array(sound["adapt"]["theta_0"])
+    theta[1:] *= 1.01
+    broken = {**sound, "adapt": {**sound["adapt"], "theta_0": theta}}
+    floor = Limit(limit=60, why="test")
+    usual = dict.fromkeys([(graph, output) for graph, tensors in sound.items() for output in tensors], 120.0)
+    found = {each.assertion: each for each in compare_small_inputs(broken, sound, floor=floor, usual=usual)}
+    assert found["small_inputs.adapt.theta_0.snr_db"].status == "fail"
+    theta[2] = sound["adapt"]["theta_0"][2]
+    found = {each.assertion: each for each in compare_small_inputs(broken, sound, floor=floor, usual=usual)}
+    assert found["small_inputs.adapt.theta_0.snr_db"].status == "pass"

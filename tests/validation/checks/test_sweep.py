@@ -5,13 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from toys import CONFIG
 
+from ofa_export.contract import GraphSpec, TensorSpec
+from ofa_export.graphs.device import DeviceGraph
 from ofa_export.model.checkpoint import ValidationSet
+from ofa_export.model.fake_quantised import QuantisedLinear
+from ofa_export.precision import CHANNELWISE
 from ofa_export.validation.checks.sweep import agreeing_elsewhere, sweep_findings, wrong_kinds
 from ofa_export.validation.reports.coverage import coverage
-from ofa_export.validation.sweep import Sweep, Swept, block_combinations
+from ofa_export.validation.sweep import Sweep, Swept, block_combinations, nearest_rounding
 from ofa_export.validation.tolerance import Limit
 from ofa_export.validation.validate import CHECKS, run_checks
 
@@ -76,6 +82,43 @@ def test_an_output_that_is_silent_is_held_to_its_absolute_error_by_history(works
         (finding, *_) = sweep_findings(comparison)
     assert (finding.assertion, finding.status) == ("sweep.adapt.theta_0.max_abs_err", "fail")
     assert "a made history of 8 items" in finding.sentence
+
+
+def test_what_single_activations_cost_goes_away_with_inputs_moved_in_their_last_digits_and_a_defect_does_not() -> None:
+    layer = QuantisedLinear(nn.Linear(4, 3), "int8", CHANNELWISE)
+    spec = GraphSpec(name="one", inputs=(TensorSpec("x", (1, 4)),), outputs=(TensorSpec("y", (1, 3)),))
+    graph = DeviceGraph(spec, Alone(layer))
+    # The range is 255 steps of 1, so that 10.5 is half way between two of them.
+    either, down = torch.tensor([[0.0, 255.0, 10.5, 77.0]]), torch.tensor([[0.0, 255.0, 10.499, 77.0]])
+    up = torch.tensor([[0.0, 255.0, 10.501, 77.0]])
+    for fallen in (layer(down), layer(up)):
+        given = fallen.detach().numpy()
+        assert nearest_rounding(graph, {"x": either.numpy()}, given, output="y") < 1e-6
+        assert nearest_rounding(graph, {"x": either.numpy()}, given * 1.01, output="y") > 1e-2
+    assert nearest_rounding(graph, {"x": down.numpy()}, layer(up).detach().numpy(), output="y") > 1e-2
+
+
+class Alone(nn.Module):
+    """A layer as a graph."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        return (self.layer(x),)
+
+
+def test_a_history_that_agrees_with_moved_inputs_is_said_and_passes(workshop: Any) -> None:
+    with workshop.comparison(workshop.complete()) as comparison:
+        real = comparison.sweep
+        noise = real.outputs[THETA].noise.copy()
+        noise[5] = real.outputs[THETA].signal.mean() / 10**3
+        unlucky = replace(real.outputs[THETA], noise=noise)
+        comparison.__dict__["sweep"] = replace(real, outputs={THETA: unlucky})
+        (finding, *_) = sweep_findings(comparison)
+    assert (finding.assertion, finding.status) == ("sweep.adapt.theta_0.snr_db", "pass")
+    assert "; 1 would be, but for activations half way between two steps" in finding.sentence
 
 
 @pytest.mark.integration

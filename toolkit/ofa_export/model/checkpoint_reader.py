@@ -244,7 +244,10 @@ def _parse_items(data: bytes, items: int) -> tuple[TextColumn, TextColumn]:
 def _parse_validation(tensors: dict[str, Tensor], config: ModelConfig) -> ValidationSet:
     count = tensors["targets"].numel() if "targets" in tensors else 0
     if count == 0:
-        raise CheckpointError(f"{VALIDATION} holds no history: plan and validate need real ones. Train again.")
+        raise CheckpointError(
+            f"{VALIDATION} holds no history, and plan and validate measure on some. Make the checkpoint again; with "
+            "--validation-histories synthetic or none it keeps no person's."
+        )
     expected = {
         "histories": ((count, config.history_length), "int32"),
         "targets": ((count,), "int32"),

@@ -21,9 +21,15 @@ from ofa_export.bundle.writer import BundleContents
 from ofa_export.contract import GraphRunner, GraphSpec
 from ofa_export.converters.conversion import convert_cached
 from ofa_export.converters.protocol import Converter
-from ofa_export.converters.registry import converter_of, get_converter, other_converter
+from ofa_export.converters.registry import (
+    converter_names,
+    converter_of,
+    get_converter,
+    other_converter,
+    runtime_names,
+)
 from ofa_export.device.loop import Device
-from ofa_export.errors import ConfigError
+from ofa_export.errors import BundleError, ConfigError, RejectionCode
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.graphs.layers import linear_layers
 from ofa_export.graphs.taps import tapped_graph
@@ -37,6 +43,7 @@ from ofa_export.planning.quality_curve import QualityCurve
 from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import Precision
 from ofa_export.support.content_cache import ContentCache
+from ofa_export.support.decibels import decibels
 from ofa_export.targets.protocol import Target
 from ofa_export.validation.explained_loss import ModuleRunner
 from ofa_export.validation.histories import (
@@ -49,7 +56,7 @@ from ofa_export.validation.layers.layer_error import LayerRun, run_layers
 from ofa_export.validation.quantised_reference import known_rounding, quantised_reference
 from ofa_export.validation.reference import Reference, Tensors, run_graphs, run_modules, run_reference
 from ofa_export.validation.sessions import Sessions, run_sessions
-from ofa_export.validation.sweep import Sweep, block_combinations, run_sweep
+from ofa_export.validation.sweep import Sweep, block_combinations, nearest_rounding, run_sweep
 from ofa_export.validation.tolerance import PrecisionLimits, TolerancePolicy
 
 
@@ -103,10 +110,14 @@ class Comparison:
             cross: whether the runtime's other converter is compared with, too.
 
         Raises:
-            UnknownNameError: the bundle's converter is not installed; the policy has no limits for its precision.
+            BundleError: no converter that is installed is for the bundle's runtime.
+            UnknownNameError: the policy has no limits for its precision.
             ConfigError: `cross`, and the runtime has one converter only.
         """
         name = converter_of(bundle.manifest.runtime.name, bundle.manifest.tools)
+        if name not in converter_names():
+            reason = f"no installed converter is for the runtime '{name}'; there are {', '.join(runtime_names())}."
+            raise BundleError(reason, code=RejectionCode.DOCUMENT, entry="manifest.json")
         return cls(
             bundle=bundle,
             trained=checkpoint,
@@ -114,7 +125,7 @@ class Comparison:
             converter=get_converter(name),
             other=get_converter(other_converter(name)) if cross else None,
             policy=policy,
-            limits=policy.of_precision(_limited_precision(bundle.manifest)),
+            limits=policy.of_precision(_limited_precision(bundle.manifest, policy)),
             store=store,
         )
 
@@ -326,6 +337,27 @@ class Comparison:
             entry=self.converter.entry_name,
         )
 
+    def nearest_rounding_db(self, history: int, *, graph: str, output: str) -> float:
+        """Compare the device with predicted graphs whose inputs moved in their last digits, in one history of `sweep`.
+
+        Args:
+            history: its number.
+            graph: that is run again.
+            output: of it.
+
+        Returns:
+            The best signal-to-noise ratio that comes up, in decibels.
+        """
+        part = slice(history, history + 1)
+        table = torch.from_numpy(self.table.all_rows())
+        reference = run_reference(self.graphs, rows=self.sweep.rows[part], table=table, blocks=self.sweep.blocks[part])
+        (index,) = (number for number, spec in enumerate(self.specs) if spec.name == graph)
+        given = run_graphs(self.runner, self.specs[index : index + 1], reference, entry=self.converter.entry_name)
+        noise = nearest_rounding(
+            self.predicted_graphs[index], reference.inputs[graph], given[graph][output], output=output
+        )
+        return float(decibels(self.sweep.outputs[graph, output].signal.mean(), np.array(noise)))
+
     @cached_property
     def layer_runs(self) -> Mapping[str, LayerRun]:
         """Every graph, converted again with its layers as outputs and run on the target; by name.
@@ -395,9 +427,10 @@ def user_group(manifest: Manifest, checkpoint: Checkpoint) -> int | None:
     return int(name)
 
 
-def _limited_precision(manifest: Manifest) -> str:
+def _limited_precision(manifest: Manifest, policy: TolerancePolicy) -> str:
     """Name the recipe's precision: another name in the manifest is a finding of its own, and may be any text."""
     try:
         return BundleRecipe.model_validate_json(manifest.recipe).precision.name
     except ValidationError:
-        return manifest.precision
+        # That there is no recipe is a finding after which nothing is held against any limit.
+        return min(policy.precisions)

@@ -131,8 +131,7 @@ def validate(
         the same report, but for its times.
 
     Raises:
-        UnknownNameError: there is no such target or recipe; the bundle's converter is not installed; the recipe has no
-            limits for its precision.
+        UnknownNameError: there is no such target or recipe; the recipe has no limits for the bundle's precision.
         ConfigError: a file or recipe cannot be read; `cross`, and the runtime has one converter only or the recipe no
             limit; `attribute`, and the checkpoint has fewer than two validation histories; the target does not run on
             this computer.
@@ -148,6 +147,11 @@ def validate(
     with one_torch_thread(), ExitStack() as stack:
         try:
             opened = bundle if isinstance(bundle, Bundle) else stack.enter_context(Bundle.open(bundle))
+            comparison = stack.enter_context(
+                Comparison.of(
+                    opened, reference, target=chosen, policy=policy, store=store or ContentCache(), cross=cross
+                )
+            )
         except BundleError as error:
             return Report(
                 bundle=_name(bundle),
@@ -158,9 +162,6 @@ def validate(
                 environment=fields.environment(chosen),
                 findings=(claims.accepted_finding(str(error)),),
             )
-        comparison = stack.enter_context(
-            Comparison.of(opened, reference, target=chosen, policy=policy, store=store or ContentCache(), cross=cross)
-        )
         outcome = run_checks(comparison, (*CHECKS, *LAYER_CHECKS) if layers else CHECKS)
         return _report(comparison, outcome, name=_name(bundle), attribute=attribute)
 

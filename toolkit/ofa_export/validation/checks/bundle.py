@@ -13,6 +13,7 @@ from ofa_export.graphs.layers import linear_layers
 from ofa_export.planning.configuration_worth import WorthSource
 from ofa_export.planning.configurations import configuration_of
 from ofa_export.planning.quality_curve import QualityCurve
+from ofa_export.planning.reduced_checkpoint import bundled
 from ofa_export.precision import check_layers
 from ofa_export.validation.comparison import Comparison, user_group
 from ofa_export.validation.finding import Finding, at_most
@@ -198,8 +199,12 @@ def _recipe_problems(comparison: Comparison) -> Iterator[str]:
         return
     try:
         check_layers(recipe.precision, linear_layers(comparison.graphs))
+        bundled(comparison.trained, recipe=recipe)
     except ConfigError as error:
         yield f"the recipe does not fit ({error})"
+    wanted = min(recipe.selftest.candidates, comparison.checkpoint.config.model.items)
+    if wanted > recipe.candidates:
+        yield f"the recipe's self-test scores {wanted} candidates, a call of score {recipe.candidates}"
     if manifest.precision != recipe.precision.name:
         yield f"precision is {manifest.precision}, the recipe's {recipe.precision.name}"
     if float(manifest.selftest.min_snr_db) < recipe.selftest_snr_db:

