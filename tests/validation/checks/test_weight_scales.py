@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -72,7 +74,29 @@ def test_a_suspicious_scale_with_which_the_deviation_stays_is_not_the_cause(
     changed.blocks[0].linears["ffn_out"].static.bias.zero_()
     found = finding(changed, model, reference, graph=1)
     assert (found.status, found.measured) == ("pass", 0)
-    assert "This scale is not the cause, which was not found." in found.sentence
+    assert "This scale alone is not the cause, which was not found." in found.sentence
+
+
+def scale_and_bias(model: AdaptiveRecommender) -> None:
+    model.mapper.generators[1].out.weight[7] *= 1.02
+    model.mapper.generators[1].out.bias[7] += 0.001
+
+
+def two_scales(model: AdaptiveRecommender) -> None:
+    model.mapper.generators[1].out.weight[7] *= 1.02
+    model.mapper.generators[1].out.weight[8] *= 1.001
+
+
+@pytest.mark.parametrize("broken", [scale_and_bias, two_scales])
+def test_a_scale_that_nearly_explains_the_deviation_alone_is_not_the_cause(
+    model: AdaptiveRecommender, reference: Reference, broken: Callable[[AdaptiveRecommender], None]
+) -> None:
+    changed = copy.deepcopy(model)
+    broken(changed)
+    found = finding(changed, model, reference, graph=0)
+    assert (found.status, found.measured) == ("pass", 0)
+    assert "output 7 of mapper.generators.1.out" in found.sentence and re.search(r"by 9\d% less", found.sentence)
+    assert "This scale alone is not the cause, which was not found." in found.sentence
 
 
 def test_nothing_is_certain_where_nothing_is_wrong(model: AdaptiveRecommender, reference: Reference) -> None:

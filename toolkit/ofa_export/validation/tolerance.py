@@ -66,8 +66,8 @@ class TolerancePolicy(FiniteModel):
             does, in decibels; None does not compare them.
         history_snr_db: floor of every single history, real or made, of every output that a quantised layer has a part
             in, against the same, in decibels; None tries no made histories.
-        small_inputs_snr_db: the median on hidden states as small as the epsilon of a normalisation; None does not try
-            any.
+        small_inputs_snr_db: floor of the best history on hidden states as small as the epsilon of a normalisation, in
+            decibels; None does not try any.
         scale_error_share: largest error of a scale of a linear layer that is certain; None does not look for any.
         quality_ndcg_err: limit of the manifest's NDCG@10 against the recomputed one; None does not measure it again.
         budget_ndcg_drop: largest loss of NDCG@10 that the budget may cost; None only reports it.
