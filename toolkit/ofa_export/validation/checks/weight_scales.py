@@ -37,8 +37,8 @@ FEWEST = 4
 
 
 CAUSE = 0.99
-"""Share of the squared deviation that has to go with a wrong scale before it is called the cause: 97 % went with a scale
-where a bias was wrong of an output that hardly differs between histories, 95 % with the larger of two wrong scales."""
+"""Share of the squared deviation that has to go with a wrong scale before it is called the cause. With a scale 97 %
+went where the bias of an output was wrong that hardly differs between histories, 95 % with the larger of two scales."""
 
 TINY = 1e-12
 """Keeps outputs that are silent from being divided by zero."""
