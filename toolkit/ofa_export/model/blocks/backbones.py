@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.gated_convolution_block import GatedConvolutionBlock
 from ofa_export.model.blocks.history_embedding import NormedEmbedding, ScaledEmbedding
+from ofa_export.model.blocks.linear_recurrent_block import LinearRecurrentBlock
 from ofa_export.model.blocks.padded_norm import layer_norm
 from ofa_export.model.blocks.post_norm_block import PostNormBlock
 from ofa_export.model.blocks.query_norm_block import EPSILON, QueryNormBlock
@@ -81,6 +82,10 @@ def _gated_convolution(config: ModelConfig, index: int, dropout: float) -> Adapt
     return GatedConvolutionBlock(width=config.width, index=index, rank=config.rank, dropout=dropout)
 
 
+def _linear_recurrent(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return LinearRecurrentBlock(width=config.width, rank=config.rank, dropout=dropout)
+
+
 def _padded(kind: Callable[..., AdaptiveBlock]) -> MakeBlock:
     """Make blocks of a class without sizes of its own, whose norms look at the source's dimensions alone."""
 
@@ -132,6 +137,9 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
     ),
     "gated-convolution": Backbone(
         block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+    ),
+    "linear-recurrent-unit": Backbone(
+        block=_linear_recurrent, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
     ),
     "pmixer-sasrec": Backbone(block=_padded(QueryNormBlock), embedding=_scaled, final_norm=_pmixer_final_norm),
     "pmixer-sasrec-unmasked": Backbone(
