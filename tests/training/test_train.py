@@ -53,7 +53,11 @@ def in_another_process(
 
 @pytest.fixture(scope="module")
 def two_groups(recipe_of: MakeRecipe) -> TrainRecipe:
-    return recipe_of(model={"user_groups": 2}, tiles={"order": "peel"}, mapper={"keep_share": 0.7})
+    return recipe_of(
+        model={"user_groups": 2},
+        tiles={"order": "peel", "patience": 1, "weight_decay": 0.1},
+        mapper={"keep_share": 0.7, "average": 0.9},
+    )
 
 
 @pytest.fixture(scope="module")

@@ -94,10 +94,13 @@ class AdaptiveRecommender(nn.Module):
         Where padded it is zero, or the vector that the network has for padding.
 
         Args:
-            history: [B, T, d], item embeddings, left-padded.
+            history: [B, T, d], item embeddings, left-padded; or [B, t, d] where no history is longer than t, in a
+                network that does not look at padding.
             valid: [B, T].
         """
-        x: Tensor = self.dropout(self.embedding(history, self.position, valid))
+        t = history.shape[1]
+        position = self.position if t == len(self.position) else self.position[-t:]
+        x: Tensor = self.dropout(self.embedding(history, position, valid))
         return with_padding(x, valid, self.padding)
 
     def embed_rows(
@@ -107,12 +110,12 @@ class AdaptiveRecommender(nn.Module):
 
         Args:
             table: [V, d].
-            rows: int64 [B, T], item rows, -1 where padded on the left.
+            rows: int64 [B, T], item rows, -1 where padded on the left; or [B, t], as `embed` says.
 
         Returns:
             x [B, T, d] as `embed` gives it, and valid [B, T], which positions are real.
         """
-        valid = self.valid((rows >= 0).sum(dim=1))
+        valid = valid_positions((rows >= 0).sum(dim=1), rows.shape[1], dtype=self.position.dtype)
         return self.embed(lookup(table, rows), valid), valid
 
     def adapt(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Adaptation:
@@ -200,10 +203,12 @@ class AdaptiveRecommender(nn.Module):
 
         Args:
             table: [V, d].
-            rows: int64 [B, T], item rows, -1 where padded on the left.
+            rows: int64 [B, T], item rows, -1 where padded on the left; or [B, t], as `embed` says.
         """
         x, valid = self.embed_rows(table, rows)
-        return self.assembled_states(x, valid, self.static_adaptation(len(rows)))
+        for block in self.blocks:
+            x = block(x, valid, None)
+        return self.states(x)
 
     def forward(
         self, history: Float[Tensor, "B T d"], length: Int[Tensor, " B"], candidates: Float[Tensor, "V d"]

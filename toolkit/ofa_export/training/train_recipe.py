@@ -93,28 +93,38 @@ class Sizes(FrozenModel):
 
 
 class Optimiser(FrozenModel):
-    """One run of Adam with warm-up and cosine decay.
+    """One run of AdamW; see `training.schedule` for the learning rate.
 
     Args:
-        epochs: passes over the training windows.
+        epochs: passes over the training windows; with `patience` at most, and the cool-down comes on top.
         min_steps: more passes where the epochs have fewer steps than this, so that few data are learnt too.
+        patience: epochs without a better validation quality after which a stage goes back to its best state, cools
+            down and ends; 0 runs all epochs, under a cosine.
+        cooldown: epochs of the cool-down, as a share of those that led to the best state; 0 for none.
         batch_size: windows of one step.
         learning_rate: peak learning rate.
         warmup_steps: steps until the peak.
         clip_norm: largest norm of the gradient.
         dropout: share of dropped activations.
+        weight_decay: how much of a weight a step takes away, times the learning rate; see `training.weight_decay`.
+        average: share that a step leaves of the moving average of all weights, which is then validated and kept in
+            place of them, for example 0.999; 0 for no average.
     """
 
     epochs: int = Field(ge=0, le=1000)
     min_steps: int = Field(default=0, ge=0)
+    patience: int = Field(default=0, ge=0, le=1000)
+    cooldown: float = Field(default=0.2, ge=0, le=1)
     batch_size: int = Field(default=16, ge=1, le=4096)
     learning_rate: float = Field(gt=0, le=1)
     warmup_steps: int = Field(default=100, ge=0)
     clip_norm: float = Field(default=5.0, gt=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    average: float = Field(default=0.0, ge=0, lt=1)
 
     def passes(self, steps_per_epoch: int) -> int:
-        """Epochs that a run takes.
+        """Epochs that a run takes, with patience at most.
 
         Args:
             steps_per_epoch: batches of one pass over the data.
@@ -197,6 +207,7 @@ class TrainRecipe(FrozenModel):
         weights: PEEL's controller.
         tiles: the elastic table.
         mapper: Forward-OFA.
+        negatives: items that stand for the catalogue in the loss of a step; 0 for a loss over all items.
         probes: validation histories for plan and validate.
     """
 
@@ -208,6 +219,7 @@ class TrainRecipe(FrozenModel):
     weights: WeightsStage
     tiles: TilesStage
     mapper: MapperStage
+    negatives: int = Field(default=0, ge=0, le=65536)
     probes: ValidationStage
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ from ofa_export.model.config import BackboneName, ModelConfig
 class UnmaskedQueryNormBlock(QueryNormBlock):
     """The published block after positions had come to start at 1, with every position real."""
 
-    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor | None) -> Tensor:
         """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
@@ -33,7 +33,7 @@ class UnmaskedNormFirstBlock(TransformerBlock):
 
     EPSILON: ClassVar[float] = EPSILON
 
-    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor | None) -> Tensor:
         """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
@@ -43,7 +43,7 @@ class UnmaskedNormLastBlock(PostNormBlock):
 
     EPSILON: ClassVar[float] = EPSILON
 
-    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor | None) -> Tensor:
         """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
