@@ -67,11 +67,13 @@ class Backbone:
         block: builds F_l.
         embedding: builds what turns (history [B, T, d], position [T, d], valid [B, T]) into [B, T, d].
         final_norm: builds what turns the last block's output into user states, [.., d] -> [.., d].
+        positions: whether the network has a vector for each position of a history; a recurrence knows the order.
     """
 
     block: MakeBlock
     embedding: MakeModule
     final_norm: MakeModule
+    positions: bool = True
 
 
 def _transformer(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
@@ -139,7 +141,10 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
         block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
     ),
     "linear-recurrent-unit": Backbone(
-        block=_linear_recurrent, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+        block=_linear_recurrent,
+        embedding=_scaled,
+        final_norm=lambda config: nn.LayerNorm(config.width),
+        positions=False,
     ),
     "pmixer-sasrec": Backbone(block=_padded(QueryNormBlock), embedding=_scaled, final_norm=_pmixer_final_norm),
     "pmixer-sasrec-unmasked": Backbone(

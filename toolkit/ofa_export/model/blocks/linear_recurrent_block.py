@@ -25,11 +25,11 @@ SMALLEST_PHASE = 1e-6
 
 
 class LinearRecurrentBlock(AdaptiveBlock):
-    """x + C h, then x + FFN(x), with h_t = lambda h_(t-1) + gamma B x_t: the LRU of Orvieto et al., section 3, in LRURec.
+    """x + C h, then x + FFN(x), where h_t = lambda h_(t-1) + gamma B x_t: the LRU (Orvieto et al., section 3) of LRURec.
 
     lambda is complex and diagonal, so that the state of one event follows from that of the event before it, whatever
     came earlier. Generated are parts of B, C and the feed-forward network; lambda and gamma are the same for everybody
-    (our choice). Norms stand before the layers as in our transformer, and ReLU inside: LRURec has them behind, and GELU.
+    (our choice). Norms stand before the layers, and ReLU inside, as in our transformer: LRURec has LN behind, and GELU.
 
     Args:
         width: d.
@@ -80,7 +80,7 @@ class LinearRecurrentBlock(AdaptiveBlock):
         return x * real
 
     def eigenvalues(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-        """Return lambda = exp(-exp(nu) + i exp(theta)), real and imaginary parts; it is always inside the unit circle."""
+        """Return lambda = exp(-exp(nu) + i exp(theta)), real and imaginary parts; never outside the unit circle."""
         radius, phase = torch.exp(-torch.exp(self.decay_log)), torch.exp(self.phase_log)
         return radius * torch.cos(phase), radius * torch.sin(phase)
 
