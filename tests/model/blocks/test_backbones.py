@@ -14,7 +14,13 @@ from ofa_export.model.config import BackboneName, ModelConfig
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 
 NAMES = get_args(BackboneName)
-BLIND_TO_PADDING = ("transformer", "relative-transformer", "gated-convolution", "recbole-sasrec")
+BLIND_TO_PADDING = (
+    "transformer",
+    "relative-transformer",
+    "gated-convolution",
+    "linear-recurrent-unit",
+    "recbole-sasrec",
+)
 SIZES: dict[str, Any] = {
     "items": 30,
     "width": 16,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.gated_convolution_block import GatedConvolutionBlock
 from ofa_export.model.blocks.history_embedding import NormedEmbedding, ScaledEmbedding
+from ofa_export.model.blocks.linear_recurrent_block import LinearRecurrentBlock
 from ofa_export.model.blocks.padded_norm import layer_norm
 from ofa_export.model.blocks.post_norm_block import PostNormBlock
 from ofa_export.model.blocks.query_norm_block import EPSILON, QueryNormBlock
@@ -67,11 +68,13 @@ class Backbone:
         block: builds F_l.
         embedding: builds what turns (history [B, T, d], position [T, d], valid [B, T]) into [B, T, d].
         final_norm: builds what turns the last block's output into user states, [.., d] -> [.., d].
+        positions: whether the network has a vector for each position of a history; a recurrence knows the order.
     """
 
     block: MakeBlock
     embedding: MakeModule
     final_norm: MakeModule
+    positions: bool = True
 
 
 def _transformer(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
@@ -90,6 +93,10 @@ def _relative_transformer(config: ModelConfig, index: int, dropout: float) -> Ad
 
 def _gated_convolution(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
     return GatedConvolutionBlock(width=config.width, index=index, rank=config.rank, dropout=dropout)
+
+
+def _linear_recurrent(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return LinearRecurrentBlock(width=config.width, rank=config.rank, dropout=dropout)
 
 
 def _padded(kind: Callable[..., AdaptiveBlock]) -> MakeBlock:
@@ -146,6 +153,12 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
     ),
     "gated-convolution": Backbone(
         block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+    ),
+    "linear-recurrent-unit": Backbone(
+        block=_linear_recurrent,
+        embedding=_scaled,
+        final_norm=lambda config: nn.LayerNorm(config.width),
+        positions=False,
     ),
     "pmixer-sasrec": Backbone(block=_padded(QueryNormBlock), embedding=_scaled, final_norm=_pmixer_final_norm),
     "pmixer-sasrec-unmasked": Backbone(
