@@ -20,9 +20,10 @@ IMPORTED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("backbone", ["gated-convolution", "linear-recurrent-unit"])
 @pytest.mark.parametrize("converter", CONVERTERS)
-def test_a_bundle_of_gated_convolutions_passes(workshop_of: Any, converter: str) -> None:
-    workshop = workshop_of(backbone="gated-convolution")
+def test_a_bundle_of_a_backbone_without_attention_passes(workshop_of: Any, backbone: str, converter: str) -> None:
+    workshop = workshop_of(backbone=backbone)
     assert workshop.failed(workshop.report(workshop.complete(converter=converter))) <= CHANCE
 
 
