@@ -54,7 +54,11 @@ MODELS = st.builds(
     history_length=st.integers(3, 6),
     rank=st.integers(1, 4),
     item_groups=st.integers(1, 3),
+<<<<<<< HEAD
     backbone=st.sampled_from(["transformer", "gated-convolution", "linear-recurrent-unit"]),
+=======
+    backbone=st.sampled_from(["transformer", "relative-transformer", "gated-convolution"]),
+>>>>>>> main
 )
 RECIPES = st.fixed_dictionaries(
     {

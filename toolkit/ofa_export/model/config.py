@@ -26,6 +26,7 @@ InnerWidth = Annotated[int, Field(ge=1, le=8192)]
 
 BackboneName = Literal[
     "transformer",
+    "relative-transformer",
     "gated-convolution",
     "linear-recurrent-unit",
     "pmixer-sasrec",

@@ -16,6 +16,7 @@ from ofa_export.model.blocks.linear_recurrent_block import LinearRecurrentBlock
 from ofa_export.model.blocks.padded_norm import layer_norm
 from ofa_export.model.blocks.post_norm_block import PostNormBlock
 from ofa_export.model.blocks.query_norm_block import EPSILON, QueryNormBlock
+from ofa_export.model.blocks.relative_transformer_block import RelativeTransformerBlock
 from ofa_export.model.blocks.transformer_block import TransformerBlock
 from ofa_export.model.config import BackboneName, ModelConfig
 
@@ -80,6 +81,16 @@ def _transformer(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlo
     return TransformerBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
 
 
+def _relative_transformer(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return RelativeTransformerBlock(
+        width=config.width,
+        heads=config.heads,
+        history_length=config.history_length,
+        rank=config.rank,
+        dropout=dropout,
+    )
+
+
 def _gated_convolution(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
     return GatedConvolutionBlock(width=config.width, index=index, rank=config.rank, dropout=dropout)
 
@@ -136,6 +147,9 @@ def _pmixer_final_norm(config: ModelConfig) -> nn.Module:
 BACKBONES: Mapping[BackboneName, Backbone] = {
     "transformer": Backbone(
         block=_transformer, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+    ),
+    "relative-transformer": Backbone(
+        block=_relative_transformer, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
     ),
     "gated-convolution": Backbone(
         block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)

@@ -25,7 +25,7 @@ SMALLEST_PHASE = 1e-6
 
 
 class LinearRecurrentBlock(AdaptiveBlock):
-    """x + C h, then x + FFN(x), where h_t = lambda h_(t-1) + gamma B x_t: the LRU (Orvieto et al., section 3) of LRURec.
+    """x + C h, then x + FFN(x), where h_t = lambda h_(t-1) + gamma B x_t: LRURec's, on Orvieto et al., section 3.
 
     lambda is complex and diagonal, so that the state of one event follows from that of the event before it, whatever
     came earlier. Generated are parts of B, C and the feed-forward network; lambda and gamma are the same for everybody
@@ -58,14 +58,14 @@ class LinearRecurrentBlock(AdaptiveBlock):
         self.scale_log = nn.Parameter(0.5 * (1 - squared_radius).log())
 
     def forward(
-        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], theta: Float[Tensor, "B P"]
+        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], theta: Float[Tensor, "B P"] | None
     ) -> Float[Tensor, "B T d"]:
         """Run the block.
 
         Args:
             x: [B, T, d].
             valid: [B, T], 1 where a position is real.
-            theta: [B, P]; zeros give the static block.
+            theta: [B, P]; None or zeros give the static block.
 
         Returns:
             [B, T, d], zero where padded.
