@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 CONVERTERS = ("litert", "executorch")
-OURS = ("relative-transformer", "gated-convolution")
+OURS = ("relative-transformer", "gated-convolution", "linear-recurrent-unit")
 CHANCE = {"ranking.ndcg10.drop"}
 """A network with random weights ranks at random: one of its 24 users who changes places is more than the limit."""
 IMPORTED: dict[str, dict[str, Any]] = {
@@ -21,15 +21,9 @@ IMPORTED: dict[str, dict[str, Any]] = {
 }
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("backbone", ["gated-convolution", "linear-recurrent-unit"])
-@pytest.mark.parametrize("converter", CONVERTERS)
-def test_a_bundle_of_a_backbone_without_attention_passes(workshop_of: Any, backbone: str, converter: str) -> None:
-=======
 @pytest.mark.parametrize("backbone", OURS)
 @pytest.mark.parametrize("converter", CONVERTERS)
 def test_a_bundle_of_another_backbone_of_ours_passes(workshop_of: Any, backbone: str, converter: str) -> None:
->>>>>>> main
     workshop = workshop_of(backbone=backbone)
     assert workshop.failed(workshop.report(workshop.complete(converter=converter))) <= CHANCE
 
