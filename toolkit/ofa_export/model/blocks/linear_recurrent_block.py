@@ -25,7 +25,7 @@ SMALLEST_PHASE = 1e-6
 
 
 class LinearRecurrentBlock(AdaptiveBlock):
-    """x + C h, then x + FFN(x), where h_t = lambda h_(t-1) + gamma B x_t: the LRU (Orvieto et al., section 3) of LRURec.
+    """x + C h, then x + FFN(x), where h_t = lambda h_(t-1) + gamma B x_t: LRURec's, on Orvieto et al., section 3.
 
     lambda is complex and diagonal, so that the state of one event follows from that of the event before it, whatever
     came earlier. Generated are parts of B, C and the feed-forward network; lambda and gamma are the same for everybody
