@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ofa_export.contract import GraphSpec, TensorSpec
 from ofa_export.converters.registry import get_converter
@@ -46,7 +47,7 @@ class StepGraph(nn.Module):
         """[1, 1, d], [1, 1, 2n], [1, P] -> hidden [1, 1, d], state [1, 1, 2n]; the state of no events is zero."""
         block = self.block
         parts = block.layout.split(theta)
-        real, imaginary = block.linear("state_in", block.norm("recurrence_norm", hidden, parts), parts).chunk(2, dim=-1)
+        real, imaginary = block.linear("state_in", hidden, parts).chunk(2, dim=-1)
         before, before_imaginary = state.chunk(2, dim=-1)
         (a, b), scale = block.eigenvalues(), torch.exp(block.scale_log)
         state = torch.cat(
@@ -56,9 +57,9 @@ class StepGraph(nn.Module):
             ],
             dim=-1,
         )
-        x = hidden + block.linear("state_out", state, parts)
-        inner = torch.relu(block.linear("ffn_in", block.norm("ffn_norm", x, parts), parts))
-        return x + block.linear("ffn_out", inner, parts), state
+        y = block.norm("recurrence_norm", hidden + block.linear("state_out", state, parts), parts)
+        inner = F.gelu(block.linear("ffn_in", y, parts))
+        return block.norm("ffn_norm", y + block.linear("ffn_out", inner, parts), parts), state
 
 
 def step_graph(block: LinearRecurrentBlock) -> DeviceGraph:
