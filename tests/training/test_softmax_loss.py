@@ -25,6 +25,7 @@ def test_the_loss_and_its_gradients_are_those_of_the_softmax_over_all_items(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SCORES_AT_ONCE", at_once)
+    monkeypatch.setattr(module, "POSITIONS_AT_ONCE", 1)
     states, table, targets = states_and_table()
     expected, found = F.cross_entropy(states @ table.T, targets), softmax_loss(states, table, targets)
     torch.testing.assert_close(found, expected)

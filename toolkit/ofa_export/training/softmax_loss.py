@@ -22,6 +22,9 @@ from ofa_export.training.distributed import total
 SCORES_AT_ONCE = 2**20
 """Scores that are made at a time: four megabytes in single precision."""
 
+POSITIONS_AT_ONCE = 64
+"""Fewest positions at a time: each time the gradient of the whole table is read and written once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Negatives:
@@ -109,7 +112,7 @@ class _FullSoftmax(torch.autograd.Function):
             items, transposed = table.to(kind), table.to(kind).T.contiguous()
             of_states, of_table = torch.empty_like(states), torch.zeros_like(table)
             loss = table.new_zeros(())
-            step = max(1, SCORES_AT_ONCE // len(table))
+            step = max(POSITIONS_AT_ONCE, SCORES_AT_ONCE // len(table))
             for start in range(0, len(states), step):
                 part, right = states[start : start + step].to(kind), targets[start : start + step, None]
                 logs = torch.log_softmax((part @ transposed).to(table.dtype), dim=-1)
