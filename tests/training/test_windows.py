@@ -33,7 +33,7 @@ def test_every_training_item_but_the_first_is_a_target_exactly_once(lengths: lis
         batch = windows.batch(everything, group=0)
         assert ((batch.targets == PAD) == (batch.inputs == PAD)).all()
         targets.update(batch.targets[batch.targets != PAD].tolist())
-        shown = set(windows.rows(everything).ravel().tolist()) - {PAD}
+        shown = set(windows.rows(everything, width=T).ravel().tolist()) - {PAD}
     parts = [histories.training_rows(user) for user in range(histories.users)]
     assert targets == Counter(int(row) for part in parts for row in part[1:])
     held_out = {int(row) for user in range(histories.users) for row in histories.sequence(user)[len(parts[user]) :]}
@@ -44,7 +44,7 @@ def test_every_training_item_but_the_first_is_a_target_exactly_once(lengths: lis
 def test_a_window_is_a_piece_of_its_users_history(lengths: list[int], T: int) -> None:
     histories = histories_of(lengths)
     windows = cut_windows(histories, np.arange(histories.users), history_length=T)
-    rows = windows.rows(np.arange(len(windows)))
+    rows = windows.rows(np.arange(len(windows)), width=T)
     assert rows.shape == (len(windows), T + 1)
     for row, user in zip(rows, windows.users, strict=True):
         real = row[row != PAD]
@@ -64,7 +64,9 @@ def test_windows_by_hand() -> None:
         [None, None, "i00-00", "i00-01"],
         [None, None, "i02-00", "i02-01"],
     ]
-    assert windows.rows(np.arange(3)).tolist() == [[row[key] if key else PAD for key in keys] for keys in expected]
+    assert windows.rows(np.arange(3), width=3).tolist() == [
+        [row[key] if key else PAD for key in keys] for keys in expected
+    ]
     assert windows.users.tolist() == [0, 0, 2]
 
 
@@ -97,13 +99,37 @@ def test_batches_are_one_pass_and_hold_one_group_each() -> None:
     windows, user_groups = many_windows()
     batches = list(epoch_batches(windows, user_groups, batch_size=4, seed=(1, 2)))
     assert len(batches) == batches_per_epoch(windows, user_groups, batch_size=4)
-    window_of = {int(row): window for window, row in enumerate(windows.rows(np.arange(37))[:, -1])}
+    window_of = {int(row): window for window, row in enumerate(windows.rows(np.arange(37), width=2)[:, -1])}
     seen = [window_of[target] for batch in batches for target in targets_of(batch)]
     assert sorted(seen) == list(range(37))
     for batch in batches:
         members = [window_of[target] for target in targets_of(batch)]
         assert (user_groups[windows.users[members]] == batch.group).all()
         assert 1 <= len(members) <= 4
+
+
+def test_batches_hold_windows_of_similar_length_and_no_more_padding_than_they_need() -> None:
+    histories = histories_of([*range(3, 43)] * 2)
+    windows = cut_windows(histories, np.arange(80), history_length=40, padded=False)
+    batches = list(epoch_batches(windows, np.zeros(80, np.int32), batch_size=4, seed=(0,)))
+    assert all(batch.inputs.shape[1] == int(batch.lengths.max()) for batch in batches)
+    padding = sum(int((batch.inputs == PAD).sum()) for batch in batches) / sum(
+        batch.inputs.numel() for batch in batches
+    )
+    # In batches drawn without a look at lengths it is more than a third.
+    assert padding < 0.2
+    # The order of batches stays random, and so does which of the windows of a length share one.
+    longest = [batch.inputs.shape[1] for batch in batches]
+    assert longest != sorted(longest)
+    again = epoch_batches(windows, np.zeros(80, np.int32), batch_size=4, seed=(1,))
+    assert {frozenset(targets_of(batch)) for batch in again} != {frozenset(targets_of(batch)) for batch in batches}
+
+
+def test_networks_that_look_at_padding_get_all_of_it() -> None:
+    windows = cut_windows(histories_of([4, 5, 6]), np.arange(3), history_length=9)
+    assert {
+        batch.inputs.shape[1] for batch in epoch_batches(windows, np.zeros(3, np.int32), batch_size=1, seed=(0,))
+    } == {9}
 
 
 def test_the_seed_decides_the_order_and_nothing_else_does() -> None:

@@ -80,7 +80,9 @@ def refine_tables(run: TrainingRun, settings: Optimiser, *, stage: str) -> dict[
             groups=[{"params": [model.tables], "lr": settings.learning_rate}],
             batches=run.batches(stage, settings, run.windows),
             steps_per_epoch=run.steps_per_epoch(settings, run.windows),
-            step=lambda batch, _: static_loss(model, batch, model.tables[batch.group]),
+            step=lambda batch, generator: static_loss(
+                model, batch, model.tables[batch.group], negatives=run.negatives(generator)
+            ),
             validate=lambda: Verdict(quality=run.validation_ndcg(static_adapt(model), run.full_tables)[0]),
         ),
         settings,

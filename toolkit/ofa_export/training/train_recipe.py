@@ -207,6 +207,7 @@ class TrainRecipe(FrozenModel):
         weights: PEEL's controller.
         tiles: the elastic table.
         mapper: Forward-OFA.
+        negatives: items that stand for the catalogue in the loss of a step; 0 for a loss over all items.
         probes: validation histories for plan and validate.
     """
 
@@ -218,6 +219,7 @@ class TrainRecipe(FrozenModel):
     weights: WeightsStage
     tiles: TilesStage
     mapper: MapperStage
+    negatives: int = Field(default=0, ge=0, le=65536)
     probes: ValidationStage
 
     @model_validator(mode="after")

@@ -16,11 +16,13 @@ from torch.nn import functional as F
 from ofa_export.bundle.tile_order import TileOrder, plane_order
 from ofa_export.data.histories import Histories, held_out_items
 from ofa_export.model.checkpoint import ValidationSet
+from ofa_export.model.config import IMPORTED_BACKBONES
 from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import Adapt, score_histories
 from ofa_export.training.distributed import gathered, share, total
+from ofa_export.training.softmax_loss import Negatives, NegativeSampler
 from ofa_export.training.train_recipe import Optimiser, TrainRecipe
 from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress
@@ -66,11 +68,16 @@ class TrainingRun:
     def __post_init__(self) -> None:
         self.item_groups = group_of_row(self.model.config.group_sizes)
         users = np.arange(self.histories.users)
-        self.windows = cut_windows(self.histories, users, history_length=self.model.config.history_length)
+        config = self.model.config
+        # Other code's networks look at padding as they were trained to.
+        padded = config.backbone in IMPORTED_BACKBONES
+        self.windows = cut_windows(self.histories, users, history_length=config.history_length, padded=padded)
         chosen = np.random.default_rng(stage_seed(self.seed, "validation")).permutation(self.histories.evaluation_users)
         self.validation_users = np.sort(chosen[:VALIDATION_USERS])
         drawn = np.random.default_rng(stage_seed(self.seed, "probes")).permutation(self.histories.evaluation_users)
         self.kept_users = np.sort(drawn[: self.recipe.probes.users])
+        count = self.recipe.negatives
+        self.sampler = NegativeSampler(self.histories.popularity, count) if count else None
 
     def snapshot(self, stage: str) -> Path:
         """Tell where a stage keeps the state of its optimisation."""
@@ -88,6 +95,14 @@ class TrainingRun:
     def steps_per_epoch(self, settings: Optimiser, windows: Windows) -> int:
         """Return number of batches of an epoch, for `Task.steps_per_epoch`."""
         return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
+
+    def negatives(self, generator: np.random.Generator) -> Negatives | None:
+        """Draw what stands for the catalogue in a step; None where the loss is over all items.
+
+        Args:
+            generator: of the step.
+        """
+        return self.sampler.draw(generator) if self.sampler else None
 
     def validation_ndcg(
         self, adapt: Adapt, tables: Callable[[int], Tensor], *, users: NDArray[np.int64] | None = None
@@ -132,19 +147,6 @@ class TrainingRun:
     def full_tables(self, group: int) -> Tensor:
         """Return the full-precision table of a user group, [V, d]."""
         return self.model.tables[group].detach()
-
-
-def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy over the positions of all processes.
-
-    Args:
-        logits: [n, V].
-        targets: [n].
-
-    Returns:
-        The mean, a scalar.
-    """
-    return mean_over_positions(F.cross_entropy(logits, targets, reduction="sum"), len(targets))
 
 
 def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ofa_export.model.importance import ImportanceController, block_diversity, popularity_features, weigh
 from ofa_export.training.distributed import total
+from ofa_export.training.softmax_loss import Negatives
 from ofa_export.training.static_stage import static_loss
 from ofa_export.training.train_recipe import Optimiser
 from ofa_export.training.training_loop import Task, optimise, stage_seed
@@ -73,7 +74,9 @@ def _train_group(run: TrainingRun, group: int) -> NDArray[np.float32]:
             ],
             batches=run.batches(stage, settings, windows),
             steps_per_epoch=run.steps_per_epoch(settings, windows),
-            step=lambda batch, generator: _bilevel_loss(run, module, batch, _draw(held_out, settings, generator)),
+            step=lambda batch, generator: _bilevel_loss(
+                run, module, batch, _draw(held_out, settings, generator), run.negatives(generator)
+            ),
         ),
         settings,
         seed=run.seed,
@@ -84,12 +87,16 @@ def _train_group(run: TrainingRun, group: int) -> NDArray[np.float32]:
     return alpha
 
 
-def _bilevel_loss(run: TrainingRun, module: _Bilevel, inner: Batch, outer: Batch) -> Tensor:
+def _bilevel_loss(
+    run: TrainingRun, module: _Bilevel, inner: Batch, outer: Batch, negatives: Negatives | None
+) -> Tensor:
     """Both losses in one: each sees the other's variable as a constant, which is the first-order approximation."""
     alpha = module.alpha()
-    table_loss = static_loss(run.model, inner, weigh(module.table, alpha.detach(), run.item_groups))
+    weighed = weigh(module.table, alpha.detach(), run.item_groups)
+    table_loss = static_loss(run.model, inner, weighed, negatives=negatives)
     _remember_losses(run, module, inner, alpha)
-    controller_loss = static_loss(run.model, outer, weigh(module.table.detach(), alpha, run.item_groups))
+    weighed = weigh(module.table.detach(), alpha, run.item_groups)
+    controller_loss = static_loss(run.model, outer, weighed, negatives=negatives)
     return table_loss + run.recipe.weights.diversity * block_diversity(module.table) + controller_loss
 
 

@@ -1,6 +1,6 @@
 """Input of the first block: item embeddings and positions of a history, scaled or normalised.
 
-The positions themselves, [T, d], belong to the network; all of its backbones have them.
+The positions themselves, [T, d], belong to the network; a backbone that knows the order without them has none.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ class ScaledEmbedding(nn.Module):
         self.scale = math.sqrt(width)
 
     def forward(
-        self, history: Float[Tensor, "B T d"], position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]
+        self, history: Float[Tensor, "B T d"], position: Float[Tensor, "T d"] | None, valid: Float[Tensor, "B T"]
     ) -> Float[Tensor, "B T d"]:
         """Embed a history.
 
         Args:
             history: [B, T, d], item embeddings, left-padded.
-            position: [T, d].
+            position: [T, d]; None where items alone are embedded.
             valid: [B, T].
 
         Returns:
             [B, T, d]; whatever it likes where padded.
         """
-        return self.scale * history + position
+        return self.scale * history if position is None else self.scale * history + position
 
 
 class NormedEmbedding(nn.Module):
