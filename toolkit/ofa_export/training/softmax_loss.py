@@ -104,15 +104,15 @@ class _FullSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, table: Tensor, targets: Tensor) -> Tensor:
         device = states.device.type
-        kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+        kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else table.dtype
         with torch.autocast(device, enabled=False):
             items, transposed = table.to(kind), table.to(kind).T.contiguous()
             of_states, of_table = torch.empty_like(states), torch.zeros_like(table)
-            loss = states.new_zeros(())
+            loss = table.new_zeros(())
             step = max(1, SCORES_AT_ONCE // len(table))
             for start in range(0, len(states), step):
                 part, right = states[start : start + step].to(kind), targets[start : start + step, None]
-                logs = torch.log_softmax((part @ transposed).to(states.dtype), dim=-1)
+                logs = torch.log_softmax((part @ transposed).to(table.dtype), dim=-1)
                 loss -= logs.gather(1, right).sum()
                 errors = logs.exp_()
                 errors.scatter_add_(1, right, -torch.ones_like(right, dtype=errors.dtype))

@@ -28,6 +28,7 @@ from ofa_export.support.output import check_checkpoint_output, final_path, outpu
 from ofa_export.support.processes import one_torch_thread
 from ofa_export.training.baselines import baseline_quality
 from ofa_export.training.distributed import from_first, is_first, processes, wait
+from ofa_export.training.from_data import resolved_from_data
 from ofa_export.training.groups_stage import check_groups, train_groups
 from ofa_export.training.imported_base import keep_table, measure_static, resolved_recipe, run_on_frozen_base
 from ofa_export.training.kept_histories import SAID, kept_centroids, kept_histories
@@ -111,6 +112,7 @@ def train(
         histories = _histories(data, place, seed=seed)
         _describe(histories, data, shown)
         check_groups(users=histories.users, groups=recipe.model.user_groups)
+        recipe = _resolved(recipe, histories, shown)
         run = initial_run(histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed)
         return _run(run, STAGES, data, job, output, resume=resume, force=force)
@@ -156,6 +158,7 @@ def train_on_frozen_base(
             shown.note(note)
         histories = over_catalogue(_histories(replace(data, interactions=frame), place, seed=seed), start.item_keys)
         _describe(histories, data, shown)
+        recipe = _resolved(recipe, histories, shown)
         run = run_on_frozen_base(start, histories, recipe, seed=seed, folder=_folder(output), progress=shown)
         job = job_of(histories, recipe, seed=seed) | {"from_sha256": start.sha256}
         titled = replace(data, titles=dict(zip(start.item_keys, start.item_titles, strict=True)) | dict(data.titles))
@@ -204,6 +207,14 @@ def _describe(histories: Histories, data: DataSet, progress: Progress) -> None:
         progress.note(line)
     for line in order:
         progress.note(f"Note: {line}" if data.coarse_times else line)
+
+
+def _resolved(recipe: TrainRecipe, histories: Histories, progress: Progress) -> TrainRecipe:
+    """Fill in what the recipe leaves to the data, and say it."""
+    resolved, said = resolved_from_data(recipe, histories)
+    for line in said:
+        progress.note(line)
+    return resolved
 
 
 def _run(

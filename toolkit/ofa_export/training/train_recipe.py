@@ -24,6 +24,9 @@ from ofa_export.model.config import (
 )
 from ofa_export.support.frozen_model import FrozenModel
 
+Choice = Literal["history_length", "dropout", "negatives"]
+"""What a recipe may leave to the data."""
+
 
 class ColumnNames(FrozenModel):
     """Names of the columns in the files."""
@@ -209,6 +212,7 @@ class TrainRecipe(FrozenModel):
         mapper: Forward-OFA.
         negatives: items that stand for the catalogue in the loss of a step; 0 for a loss over all items.
         probes: validation histories for plan and validate.
+        from_data: what is chosen from the data in place of a number here; `training.from_data` has the rules.
     """
 
     description: str
@@ -221,6 +225,23 @@ class TrainRecipe(FrozenModel):
     mapper: MapperStage
     negatives: int = Field(default=0, ge=0, le=65536)
     probes: ValidationStage
+    # A list of YAML is as good as a tuple.
+    from_data: tuple[Choice, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _nothing_is_both_given_and_chosen(self) -> TrainRecipe:
+        stages = {name: value for name, value in self if isinstance(value, Optimiser)}
+        given = {
+            "history_length": ["model.history_length"] * ("history_length" in self.model.model_fields_set),
+            "dropout": [f"{name}.dropout" for name, stage in stages.items() if "dropout" in stage.model_fields_set],
+            "negatives": ["negatives"] * ("negatives" in self.model_fields_set),
+        }
+        for name in self.from_data:
+            if given[name]:
+                raise ValueError(
+                    f"{name} is chosen from the data (from_data), so leave out {' and '.join(given[name])}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _ranks_are_nested(self) -> TrainRecipe:
