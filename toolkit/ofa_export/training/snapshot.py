@@ -51,7 +51,7 @@ def load_snapshot(path: Path) -> dict[str, Any]:
         header, content = bytes(data[:HEADER_BYTES]), data[HEADER_BYTES:]
         if header != _header(path, content):
             raise _damaged(path)
-        state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, MemoryError) as error:
         raise _damaged(path) from error
     return state
