@@ -84,16 +84,19 @@ def test_all_stages_leave_their_part_in_the_checkpoint(unbroken: Path) -> None:
     assert sorted(checkpoint.item_titles)[:-1] == [""] * 23
 
 
-def test_every_stage_trains_gated_convolutions(data: DataSet, recipe_of: MakeRecipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backbone", ["gated-convolution", "linear-recurrent-unit"])
+def test_every_stage_trains_a_backbone_without_attention(
+    data: DataSet, recipe_of: MakeRecipe, tmp_path: Path, backbone: str
+) -> None:
     # Stages that may stop at their first state when nothing gets better must get better here.
     recipe = recipe_of(
-        model={"backbone": "gated-convolution", "depth": 3},
+        model={"backbone": backbone, "depth": 3},
         static={"epochs": 4, "learning_rate": 1e-2},
         mapper={"epochs": 4, "learning_rate": 1e-2},
     )
     make(data, recipe, tmp_path / "checkpoint")
     checkpoint = load_checkpoint(tmp_path / "checkpoint")
-    assert checkpoint.config.model.backbone == "gated-convolution"
+    assert checkpoint.config.model.backbone == backbone
     measured = checkpoint.config.training["measured"]
     assert measured["static"]["best"] > 1.5 * measured["static"]["history"][0]
     assert measured["static"]["best_epoch"] > 0

@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 CONVERTERS = ("litert", "executorch")
-OURS = ("relative-transformer", "gated-convolution")
+OURS = ("relative-transformer", "gated-convolution", "linear-recurrent-unit")
 CHANCE = {"ranking.ndcg10.drop"}
 """A network with random weights ranks at random: one of its 24 users who changes places is more than the limit."""
 IMPORTED: dict[str, dict[str, Any]] = {

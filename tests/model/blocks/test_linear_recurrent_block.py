@@ -28,10 +28,10 @@ class Stepper:
         self.state = torch.zeros(STATES, dtype=torch.complex64)
 
     def step(self, x: Tensor) -> Tensor:
-        driven = torch.complex(*self.linear("state_in", self.norm("recurrence_norm", x)).chunk(2))
+        driven = torch.complex(*self.linear("state_in", x).chunk(2))
         self.state = self.eigenvalues * self.state + self.block.scale_log.exp() * driven
-        x = x + self.linear("state_out", torch.cat([self.state.real, self.state.imag]))
-        return x + self.linear("ffn_out", torch.relu(self.linear("ffn_in", self.norm("ffn_norm", x))))
+        y = self.norm("recurrence_norm", x + self.linear("state_out", torch.cat([self.state.real, self.state.imag])))
+        return self.norm("ffn_norm", y + self.linear("ffn_out", F.gelu(self.linear("ffn_in", y))))
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         layer = self.block.linears[name]

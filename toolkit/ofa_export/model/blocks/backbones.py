@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.gated_convolution_block import GatedConvolutionBlock
-from ofa_export.model.blocks.history_embedding import NormedEmbedding, ScaledEmbedding
+from ofa_export.model.blocks.history_embedding import NormedEmbedding, NormedItems, ScaledEmbedding
 from ofa_export.model.blocks.linear_recurrent_block import LinearRecurrentBlock
 from ofa_export.model.blocks.padded_norm import layer_norm
 from ofa_export.model.blocks.post_norm_block import PostNormBlock
@@ -156,7 +156,7 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
     ),
     "linear-recurrent-unit": Backbone(
         block=_linear_recurrent,
-        embedding=_scaled,
+        embedding=lambda config: NormedItems(config.width),
         final_norm=lambda config: nn.LayerNorm(config.width),
         positions=False,
     ),

@@ -26,19 +26,45 @@ class ScaledEmbedding(nn.Module):
         self.scale = math.sqrt(width)
 
     def forward(
-        self, history: Float[Tensor, "B T d"], position: Float[Tensor, "T d"] | None, valid: Float[Tensor, "B T"]
+        self, history: Float[Tensor, "B T d"], position: Float[Tensor, "T d"], valid: Float[Tensor, "B T"]
     ) -> Float[Tensor, "B T d"]:
         """Embed a history.
 
         Args:
             history: [B, T, d], item embeddings, left-padded.
-            position: [T, d]; None where items alone are embedded.
+            position: [T, d].
             valid: [B, T].
 
         Returns:
             [B, T, d]; whatever it likes where padded.
         """
-        return self.scale * history if position is None else self.scale * history + position
+        return self.scale * history + position
+
+
+class NormedItems(nn.Module):
+    """LayerNorm(embedding), for backbones that know the order without positions (LRURec, section 4.2).
+
+    Args:
+        width: d.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, history: Float[Tensor, "B T d"], position: None, valid: Float[Tensor, "B T"]) -> Tensor:
+        """Embed a history.
+
+        Args:
+            history: [B, T, d], item embeddings, left-padded.
+            position: there are none.
+            valid: [B, T].
+
+        Returns:
+            [B, T, d]; whatever it likes where padded.
+        """
+        result: Tensor = self.norm(history)
+        return result
 
 
 class NormedEmbedding(nn.Module):

@@ -25,11 +25,11 @@ SMALLEST_PHASE = 1e-6
 
 
 class LinearRecurrentBlock(AdaptiveBlock):
-    """x + C h, then x + FFN(x), where h_t = lambda h_(t-1) + gamma B x_t: the LRU (Orvieto et al., section 3) of LRURec.
+    """y = LN(x + C h), then LN(y + FFN(y)), where h_t = lambda h_(t-1) + gamma B x_t (LRURec, section 4).
 
     lambda is complex and diagonal, so that the state of one event follows from that of the event before it, whatever
     came earlier. Generated are parts of B, C and the feed-forward network; lambda and gamma are the same for everybody
-    (our choice). Norms stand before the layers, and ReLU inside, as in our transformer: LRURec has LN behind, and GELU.
+    (our choice). The recurrence is that of Orvieto et al., section 3.
 
     Args:
         width: d.
@@ -71,13 +71,12 @@ class LinearRecurrentBlock(AdaptiveBlock):
             [B, T, d], zero where padded.
         """
         parts, real = self.layout.split(theta), valid[:, :, None]
-        # Masked, because biases would make padding visible to the first items.
-        driven = self.linear("state_in", self.norm("recurrence_norm", x, parts), parts) * real
+        # Masked, because a bias would make padding visible to the first items.
+        driven = self.linear("state_in", x, parts) * real
         state = torch.cat(self._states(*driven.chunk(2, dim=-1)), dim=-1)
-        x = x + self.dropout(self.linear("state_out", state, parts))
-        hidden = torch.relu(self.linear("ffn_in", self.norm("ffn_norm", x, parts), parts))
-        x = x + self.dropout(self.linear("ffn_out", self.dropout(hidden), parts))
-        return x * real
+        y = self.norm("recurrence_norm", x + self.dropout(self.linear("state_out", state, parts)), parts)
+        hidden = self.dropout(F.gelu(self.linear("ffn_in", y, parts)))
+        return self.norm("ffn_norm", y + self.dropout(self.linear("ffn_out", hidden, parts)), parts) * real
 
     def eigenvalues(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """Return lambda = exp(-exp(nu) + i exp(theta)), real and imaginary parts; never outside the unit circle."""
