@@ -68,7 +68,8 @@ def open_fabric(*, device: str = "cpu", precision: str = "fp32") -> Fabric:
             f"This {_NAMES[chosen]} has no instructions for bfloat16, and would be slower with --precision bf16 than "
             "without. Use --precision fp32."
         )
-    return _fabric(chosen, precision)
+    _check_processes(chosen)
+    return fabric_on(chosen, precision)
 
 
 def precision_of(fabric: Fabric) -> str:
@@ -79,7 +80,8 @@ def precision_of(fabric: Fabric) -> str:
 _NAMES = {"cpu": "processor", "cuda": "GPU", "mps": "Mac"}
 
 
-def _fabric(device: str, precision: str) -> Fabric:
+def fabric_on(device: str, precision: str) -> Fabric:
+    """Return a Fabric without asking whether this machine is fit for it; see `open_fabric`."""
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
@@ -100,6 +102,18 @@ def _available() -> list[str]:
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     return [device for device in DEVICES if there[device]]
+
+
+def _check_processes(device: str) -> None:
+    import torch
+
+    started = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device, started)
+    if started > there:
+        raise ConfigError(
+            f"torchrun started {started} processes on this machine, which has {there} {device} "
+            f"device{'s' * (there != 1)}. Start one for each device, or use --device cpu."
+        )
 
 
 def _missing_cuda(device: str) -> str:

@@ -370,11 +370,11 @@ def _enter(folder: Path, job: dict[str, Any], *, resume: bool, force: bool) -> l
     _make(folder)
     described = folder / "job.json"
     before = described.read_bytes() if described.exists() else _described(job)
-    devices = {_described(job | {"device": device}): device for device in DEVICES}
+    devices = {_described(job | {"device": device}): device for device in (*DEVICES, job["device"])}
     if before not in devices:
         raise ConfigError(
-            f"The unfinished run in '{folder}' used other data, another recipe, another seed, another precision or "
-            "another version. Repeat it with the same ones, or add --force without --resume to start over."
+            f"The unfinished run in '{folder}' used other data, another recipe, another seed or another version, "
+            "or another precision. Repeat it with the same ones, or add --force without --resume to start over."
         )
     with atomic_write(described) as file:
         file.write(_described(job))
