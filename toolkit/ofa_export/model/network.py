@@ -141,9 +141,10 @@ class AdaptiveRecommender(nn.Module):
         """Return the adaptation that gives the static net: every gate 1, every theta 0."""
         L = self.config.depth
         # So sure that a sampled gate is 1 as well.
-        keep_logits = torch.tensor([-CERTAIN, CERTAIN]).expand(batch, L, 2)
-        thetas = (torch.zeros(batch, self.theta_size),) * L
-        return Adaptation(keep_logits=keep_logits, gates=torch.ones(batch, L), thetas=thetas)
+        device = self.tables.device
+        keep_logits = torch.tensor([-CERTAIN, CERTAIN], device=device).expand(batch, L, 2)
+        thetas = (torch.zeros(batch, self.theta_size, device=device),) * L
+        return Adaptation(keep_logits=keep_logits, gates=torch.ones(batch, L, device=device), thetas=thetas)
 
     def assemble(
         self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], adaptation: Adaptation

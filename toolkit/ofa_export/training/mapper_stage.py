@@ -47,7 +47,7 @@ def train_mapper(run: TrainingRun) -> None:
 
 
 def _adapt_at(model: AdaptiveRecommender, rank: int) -> Adapt:
-    return lambda x, valid: at_ranks(model, model.adapt(x, valid), torch.full((len(x),), rank))
+    return lambda x, valid: at_ranks(model, model.adapt(x, valid), torch.full((len(x),), rank, device=x.device))
 
 
 def fit_adaptive(run: TrainingRun, *, stage: str, adapt: Adapt) -> dict[str, float | int | list[float]]:
@@ -108,6 +108,7 @@ def fit_adaptive(run: TrainingRun, *, stage: str, adapt: Adapt) -> dict[str, flo
         seed=run.seed,
         snapshot=run.snapshot(stage),
         progress=run.progress,
+        fabric=run.fabric,
     )
 
 
@@ -150,7 +151,7 @@ def adaptive_loss(
     loss = softmax_loss(states, table, targets, negatives=negatives)
     if ranks is not None:
         # Every step trains the full rank: taking turns costs it much more (docs/training.md, "Elastic mapper").
-        narrower = _assembled_states(model, at_ranks(model, found, ranks), batch, table, where)
+        narrower = _assembled_states(model, at_ranks(model, found, ranks.to(table.device)), batch, table, where)
         loss = (loss + softmax_loss(narrower, table, targets, negatives=negatives)) / 2
     if teacher is not None:
         better = _assembled_states(model, adapted(teacher), batch, teacher, where)
@@ -185,7 +186,7 @@ def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random
 
 def _noisy_gates(keep_logits: Tensor) -> Tensor:
     """Sample gates [B, L]; the noise of a window does not depend on how many processes share the batch."""
-    return share(sampled_gates(scattered(keep_logits)))
+    return share(sampled_gates(scattered(keep_logits.float())))
 
 
 def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor]:
@@ -202,7 +203,7 @@ def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor
     B, T = inputs.shape
     n = (inputs >= 0).sum(dim=1)
     m = torch.minimum(torch.full_like(n, target_positions), (n + 1) // 2)
-    positions = torch.arange(T)[None, :]
+    positions = torch.arange(T, device=inputs.device)[None, :]
     where = positions >= (T - m)[:, None]
     # Shifting right by m - 1 drops the last m - 1 items and keeps the padding on the left.
     source = positions - (m - 1)[:, None]
@@ -220,5 +221,8 @@ def share_penalty(keep_logits: Tensor, keep_share: float) -> Tensor:
     Returns:
         A scalar; two-sided, so that gates neither all close nor all open.
     """
+    keep_logits = keep_logits.float()
     shares = torch.sigmoid(keep_logits[:, :, 1] - keep_logits[:, :, 0])
-    return (total(shares.sum()) / total(torch.tensor(float(shares.numel()))) - keep_share).square()
+    return (
+        total(shares.sum()) / total(torch.tensor(float(shares.numel()), device=shares.device)) - keep_share
+    ).square()

@@ -40,6 +40,7 @@ def train_static(run: TrainingRun) -> None:
         seed=run.seed,
         snapshot=run.snapshot("static"),
         progress=run.progress,
+        fabric=run.fabric,
     )
     model.tables.data[:] = model.tables.data[0]
     run.measured["static"]["probes"] = run.validation_ndcg(static_adapt(model), run.full_tables, users=run.kept_users)[

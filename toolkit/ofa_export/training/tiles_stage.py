@@ -95,6 +95,7 @@ def fit_compressed(
         seed=run.seed,
         snapshot=run.snapshot(stage),
         progress=run.progress,
+        fabric=run.fabric,
     )
 
 
@@ -163,7 +164,7 @@ def keep_prefix(run: TrainingRun, table: Tensor, group: int, count: int) -> Tens
         [V, d], with straight-through gradients.
     """
     planes = torch.from_numpy(planes_of_prefix(run.tile_orders[group], count).astype(np.int64))
-    return keep_planes(table, planes, run.item_groups)
+    return keep_planes(table, planes.to(table.device), run.item_groups)
 
 
 def random_prefix_table(run: TrainingRun, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
@@ -206,4 +207,4 @@ def _order(run: TrainingRun, group: int) -> TileOrder:
         return plane_order(config.item_groups, config.embedding_blocks)
     if name == "peel":
         return block_order(run.importance[group], name=name)
-    return block_order(block_rms(run.full_tables(group), run.item_groups).numpy(), name=name)
+    return block_order(block_rms(run.full_tables(group), run.item_groups).cpu().numpy(), name=name)

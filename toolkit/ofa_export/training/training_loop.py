@@ -13,21 +13,25 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ofa_export.errors import NumericsError
+from ofa_export.training.accelerator import open_fabric
 from ofa_export.training.averaged_weights import AveragedWeights
-from ofa_export.training.distributed import is_first, replicated
+from ofa_export.training.distributed import is_first
 from ofa_export.training.schedule import cooldown_epochs, cosine, linear, warm_up
 from ofa_export.training.snapshot import load_snapshot, save_snapshot
 from ofa_export.training.train_recipe import Optimiser
 from ofa_export.training.training_progress import Progress
 from ofa_export.training.weight_decay import decayed_groups
 from ofa_export.training.windows import Batch
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 SNAPSHOT_SECONDS = 20.0
 
@@ -126,7 +130,13 @@ class _Course:
 
 
 def optimise(
-    task: Task, settings: Optimiser, *, seed: int, snapshot: Path, progress: Progress
+    task: Task,
+    settings: Optimiser,
+    *,
+    seed: int,
+    snapshot: Path,
+    progress: Progress,
+    fabric: Fabric | None = None,
 ) -> dict[str, float | int | list[float]]:
     """Run a task to its end, from its snapshot when there is one.
 
@@ -136,6 +146,7 @@ def optimise(
         seed: of the whole training.
         snapshot: where the state of this stage is kept; removed by the caller once the stage's result is stored.
         progress: told each step.
+        fabric: device, which the model is on, precision and processes; this processor in single precision when None.
 
     Returns:
         `best`, `best_epoch` (0 is the state before training) and `history` of the validation.
@@ -144,7 +155,7 @@ def optimise(
         NumericsError: the loss or its gradient is not finite; the snapshot then holds the state before that step.
     """
     course = _course(task, settings, progress)
-    training = _Training(task, settings)
+    training = _Training(task, settings, fabric or open_fabric())
     run = training.resumed(snapshot) if snapshot.exists() else training.run
     progress.start(task.stage, steps=course.end(run), done=run.step)
     progress.note(_announcement(task, course, run))
@@ -184,17 +195,19 @@ class _Training:
     Args:
         task: what to optimise.
         settings: weight decay, average and clipping.
+        fabric: device, precision and processes.
     """
 
-    def __init__(self, task: Task, settings: Optimiser) -> None:
+    def __init__(self, task: Task, settings: Optimiser, fabric: Fabric) -> None:
         self.task = task
+        self._fabric = fabric
         self.run = _Run()
         self._clip_norm = settings.clip_norm
         self._parameters = [parameter for group in task.groups for parameter in group["params"]]
         groups = decayed_groups(task.model, task.groups, settings.weight_decay)
         self._peaks = [group["lr"] for group in groups]
         self._optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
-        self._forward = replicated(_Step(task))
+        self._forward = fabric.setup_module(_Step(task))
         self.averaged = AveragedWeights(self._parameters, settings.average)
 
     def step(self, batch: Batch, *, rate: float, generator: np.random.Generator) -> None:
@@ -212,10 +225,11 @@ class _Training:
             group["lr"] = peak * rate
         self.task.model.train()
         self._optimiser.zero_grad(set_to_none=True)
-        loss = self._forward(batch, generator)
+        batch = batch.to(self._fabric.device)
+        loss: Tensor = self._forward(lambda: self.task.step(batch, generator))
         if not torch.isfinite(loss):
             raise _DivergedError(f"the loss became {loss.item()}")
-        loss.backward()
+        self._fabric.backward(loss)
         # A step along such a gradient would spoil every parameter, and the loss only tells one step later.
         if not torch.isfinite(nn.utils.clip_grad_norm_(self._parameters, self._clip_norm)):
             raise _DivergedError(f"the gradient of the loss, {loss.item():.4g}, became infinite")
@@ -303,15 +317,17 @@ def _step_generator(seed: int, stage: str, step: int) -> np.random.Generator:
 
 
 class _Step(nn.Module):
-    """A task's step as the forward pass of a module of what it trains, which is what processes can share."""
+    """A step as the forward pass of a module of what is trained: what Fabric gives precision and processes to.
+
+    Of a step it sees the result alone, because it would cast and copy what goes in.
+    """
 
     def __init__(self, task: Task) -> None:
         super().__init__()
         self.trained = nn.ParameterList([parameter for group in task.groups for parameter in group["params"]])
-        self.step = task.step
 
-    def forward(self, batch: Batch, generator: np.random.Generator) -> Tensor:
-        return self.step(batch, generator)
+    def forward(self, loss: Callable[[], Tensor]) -> Tensor:
+        return loss()
 
 
 class _DivergedError(Exception):
@@ -343,7 +359,7 @@ def _validate(training: _Training, *, epoch: int, progress: Progress) -> None:
         run.history.append(verdict.quality)
         if (verdict.eligible, verdict.quality) > (run.best_eligible, run.best):
             run.best_eligible, run.best, run.best_epoch = verdict.eligible, verdict.quality, epoch
-            run.best_state = {name: value.clone() for name, value in task.model.state_dict().items()}
+            run.best_state = {name: value.to("cpu", copy=True) for name, value in task.model.state_dict().items()}
     progress.note(f"{task.stage}, epoch {epoch}: validation NDCG@10 {verdict.quality:.4f} {verdict.remark}".rstrip())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,12 +21,16 @@ from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import Adapt, score_histories
+from ofa_export.training.accelerator import open_fabric
 from ofa_export.training.distributed import gathered, share, total
 from ofa_export.training.softmax_loss import Negatives, NegativeSampler
 from ofa_export.training.train_recipe import Optimiser, TrainRecipe
 from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress
 from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 VALIDATION_USERS = 2000
 """Early stopping looks at no more users than this: enough to choose an epoch, few enough to be quick."""
@@ -51,6 +55,7 @@ class TrainingRun:
         centroids: float32 [G_u, d].
         user_groups: int32 [U].
         measured: stage -> what it measured.
+        fabric: device and precision; see `move_to`.
     """
 
     histories: Histories
@@ -64,6 +69,7 @@ class TrainingRun:
     centroids: NDArray[np.float32]
     user_groups: NDArray[np.int32]
     measured: dict[str, Any] = field(default_factory=dict)
+    fabric: Fabric = field(default_factory=open_fabric)
 
     def __post_init__(self) -> None:
         self.item_groups = group_of_row(self.model.config.group_sizes)
@@ -78,6 +84,16 @@ class TrainingRun:
         self.kept_users = np.sort(drawn[: self.recipe.probes.users])
         count = self.recipe.negatives
         self.sampler = NegativeSampler(self.histories.popularity, count) if count else None
+
+    def move_to(self, fabric: Fabric) -> None:
+        """Train on another device from now on.
+
+        Args:
+            fabric: device and precision; launched.
+        """
+        self.fabric = fabric
+        self.model.to(fabric.device)
+        self.item_groups = self.item_groups.to(fabric.device)
 
     def snapshot(self, stage: str) -> Path:
         """Tell where a stage keeps the state of its optimisation."""
@@ -160,7 +176,10 @@ def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
         The mean, a scalar.
     """
     part = F.kl_div(
-        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="sum"
+        F.log_softmax(student.float(), dim=-1),
+        F.log_softmax(teacher.detach().float(), dim=-1),
+        log_target=True,
+        reduction="sum",
     )
     return mean_over_positions(part, len(student))
 
@@ -172,7 +191,7 @@ def mean_over_positions(part: Tensor, positions: int) -> Tensor:
         part: the sum, a scalar.
         positions: how many it is over.
     """
-    return total(part) / total(torch.tensor(float(positions)))
+    return total(part) / total(torch.tensor(float(positions), device=part.device))
 
 
 def initial_run(

@@ -39,7 +39,7 @@ class _Bilevel(nn.Module):
         config = run.model.config
         self.table = nn.Parameter(run.full_tables(group).clone())
         self.controller = ImportanceController(config.item_groups, config.embedding_blocks)
-        counts = torch.from_numpy(run.histories.popularity)
+        counts = torch.from_numpy(run.histories.popularity).to(run.fabric.device)
         self.register_buffer("popularity", popularity_features(counts, run.item_groups, config.item_groups))
         self.register_buffer("group_loss", torch.zeros(config.item_groups))
 
@@ -62,7 +62,7 @@ def train_weights(run: TrainingRun) -> None:
 def _train_group(run: TrainingRun, group: int) -> NDArray[np.float32]:
     settings, stage = run.recipe.weights, f"weights-{group}"
     torch.manual_seed(int(np.random.default_rng(stage_seed(run.seed, stage)).integers(2**62)))
-    module = _Bilevel(run, group)
+    module = _Bilevel(run, group).to(run.fabric.device)
     windows, held_out = _split(run, group)
     optimise(
         Task(
@@ -75,15 +75,16 @@ def _train_group(run: TrainingRun, group: int) -> NDArray[np.float32]:
             batches=run.batches(stage, settings, windows),
             steps_per_epoch=run.steps_per_epoch(settings, windows),
             step=lambda batch, generator: _bilevel_loss(
-                run, module, batch, _draw(held_out, settings, generator), run.negatives(generator)
+                run, module, batch, _draw(held_out, settings, generator).to(run.fabric.device), run.negatives(generator)
             ),
         ),
         settings,
         seed=run.seed,
         snapshot=run.snapshot(stage),
         progress=run.progress,
+        fabric=run.fabric,
     )
-    alpha: NDArray[np.float32] = module.alpha().detach().numpy()
+    alpha: NDArray[np.float32] = module.alpha().detach().cpu().numpy()
     return alpha
 
 
@@ -106,7 +107,7 @@ def _remember_losses(run: TrainingRun, module: _Bilevel, batch: Batch, alpha: Te
     where = batch.inputs >= 0
     targets = batch.targets[where]
     states = run.model.static_states(table, batch.inputs)[where]
-    losses = nn.functional.cross_entropy(states @ table.T, targets, reduction="none")
+    losses = nn.functional.cross_entropy((states @ table.T).float(), targets, reduction="none")
     groups = run.item_groups[targets]
     counts = total(torch.bincount(groups, minlength=len(module.group_loss)))
     means = total(torch.zeros_like(module.group_loss).index_add_(0, groups, losses)) / counts.clamp(min=1)

@@ -36,6 +36,10 @@ class Batch:
         """int32 [B], real inputs of each window."""
         return (self.inputs >= 0).sum(dim=1).to(torch.int32)
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the same windows on a device."""
+        return Batch(self.inputs.to(device), self.targets.to(device), self.group)
+
 
 @dataclass(frozen=True)
 class Windows:
