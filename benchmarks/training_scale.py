@@ -10,6 +10,7 @@ items by Zipf's law, in a Parquet file.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -75,19 +76,22 @@ import numpy as np
 import torch
 from ofa_export.model.config import ModelConfig
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.training.softmax_loss import NegativeSampler
 from ofa_export.training.static_stage import static_loss
 from ofa_export.training.windows import Batch
-items, windows = int(sys.argv[1]), int(sys.argv[2])
+items, windows, negatives = map(int, sys.argv[1:])
 config = ModelConfig(items=items, width=64, depth=2, heads=2, history_length=50, rank=8, item_groups=20)
 model = AdaptiveRecommender(config)
 backbone = [*model.blocks.parameters(), *model.final_norm.parameters()]
-optimiser = torch.optim.Adam([model.tables, model.position, *backbone], betas=(0.9, 0.98))
+optimiser = torch.optim.AdamW([model.tables, model.position, *backbone], betas=(0.9, 0.98))
+sampler = NegativeSampler(np.ones(items, np.int64), negatives) if negatives else None
 rng, seconds = np.random.default_rng(0), []
 for _ in range(4):
     rows = torch.from_numpy(rng.integers(0, items, (windows, 51)))
     began = time.perf_counter()
     optimiser.zero_grad(set_to_none=True)
-    static_loss(model, Batch(rows[:, :-1], rows[:, 1:], 0), model.tables[0]).backward()
+    drawn = sampler.draw(rng) if sampler else None
+    static_loss(model, Batch(rows[:, :-1], rows[:, 1:], 0), model.tables[0], negatives=drawn).backward()
     torch.nn.utils.clip_grad_norm_([parameter for parameter in model.parameters() if parameter.grad is not None], 5.0)
     optimiser.step()
     seconds.append(time.perf_counter() - began)
@@ -116,17 +120,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--interactions", type=int, nargs="*", default=[1_000_000, 4_000_000, 16_000_000])
     parser.add_argument("--users", type=int, default=0, help="20 interactions each when 0")
-    parser.add_argument("--items", type=int, nargs="*", default=[3_000, 10_000, 30_000, 100_000])
-    parser.add_argument("--windows", type=int, nargs="*", default=[4, 16])
+    parser.add_argument("--items", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--negatives", type=int, nargs="*", default=[0, 4096], help="0 for a loss over all items")
+    parser.add_argument("--windows", type=int, nargs="*", default=[16])
     arguments = parser.parse_args()
     for rows in arguments.interactions:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "drawn.parquet"
             generate(path, rows=rows, users=arguments.users or rows // 20, items=100_000)
             print(f"read {rows:>11,} interactions: {measured(READ, path, folder)}", flush=True)
-    for windows in arguments.windows:
-        for items in arguments.items:
-            print(f"step of {windows} windows, {items:>9,} items: {measured(STEP, items, windows)}", flush=True)
+    for windows, items, negatives in itertools.product(arguments.windows, arguments.items, arguments.negatives):
+        loss = f"{negatives:,} drawn" if negatives else "all"
+        found = measured(STEP, items, windows, negatives)
+        print(f"step of {windows} windows, {items:>9,} items, loss over {loss}: {found}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ofa_export.model.config import ModelConfig
+from ofa_export.model.blocks.backbones import BACKBONES
+from ofa_export.model.config import IMPORTED_BACKBONES, BackboneName, ModelConfig
 from ofa_export.model.controller import hard_gates, sampled_gates
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 
@@ -186,6 +187,18 @@ def test_lookup_is_zero_where_padded(model: AdaptiveRecommender) -> None:
     assert torch.equal(found[0, 1], model.tables[1, 0])
 
 
+@pytest.mark.parametrize("backbone", [name for name in BACKBONES if name not in IMPORTED_BACKBONES])
+def test_padding_that_no_history_needs_may_be_left_out(backbone: BackboneName) -> None:
+    config = ModelConfig(
+        items=9, width=16, depth=2, heads=2, history_length=12, rank=2, item_groups=1, backbone=backbone
+    )
+    model = AdaptiveRecommender(config).eval().requires_grad_(False)
+    rows = torch.full((2, 12), -1)
+    rows[0, -1:], rows[1, -3:] = 4, torch.tensor([2, 4, 1])
+    whole, short = (model.static_states(model.tables[0], part) for part in (rows, rows[:, -3:]))
+    torch.testing.assert_close(whole[:, -3:][rows[:, -3:] >= 0], short[rows[:, -3:] >= 0], rtol=0, atol=1e-5)
+
+
 def test_rows_are_looked_up_and_embedded_where_they_are_real(model: AdaptiveRecommender) -> None:
     table, rows = model.tables[0].detach(), torch.full((2, model.config.history_length), -1)
     rows[0, -1:], rows[1, -3:] = 4, torch.tensor([2, 4, 1])
@@ -194,4 +207,4 @@ def test_rows_are_looked_up_and_embedded_where_they_are_real(model: AdaptiveReco
     assert torch.equal(valid, model.valid(torch.tensor([1, 3])))
     assert torch.equal(x, model.embed(lookup(table, rows), valid))
     expected = model.states(model.assemble(x, valid, model.static_adaptation(2)))
-    assert torch.equal(model.static_states(table, rows), expected)
+    torch.testing.assert_close(model.static_states(table, rows), expected, rtol=0, atol=1e-5)

@@ -54,7 +54,7 @@ MODELS = st.builds(
     history_length=st.integers(3, 6),
     rank=st.integers(1, 4),
     item_groups=st.integers(1, 3),
-    backbone=st.sampled_from(["transformer", "gated-convolution"]),
+    backbone=st.sampled_from(["transformer", "relative-transformer", "gated-convolution", "linear-recurrent-unit"]),
 )
 RECIPES = st.fixed_dictionaries(
     {

@@ -28,8 +28,8 @@ def recipe_file(folder: Path, text: str) -> str:
 
 def test_every_shipped_recipe_can_be_loaded() -> None:
     assert set(recipe_names("train")) == {
-        "base", "ci", "gated-conv", "generic", "movielens", "online-retail-cold", "online-retail-long", "planted",
-        "planted-mixed",
+        "base", "ci", "gated-conv", "generic", "linear-recurrent", "movielens", "online-retail-cold",
+        "online-retail-long", "planted", "planted-mixed",
     }  # fmt: skip
     for kind, recipe_class in (("train", TrainRecipe), ("bundle", OpenRecipe), ("tolerance", TolerancePolicy)):
         names = recipe_names(kind)

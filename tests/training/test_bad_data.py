@@ -46,14 +46,29 @@ UNFIT_KEYS = {"line\nbreak", "x" * 5000}
 """What a bundle cannot call an item."""
 
 
+class Notes(Silent):
+    """Keeps the sentences that it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
 def trained(
-    folder: Path, rows: list[tuple[str, str, int]], recipe: TrainRecipe, cut: HistoryRecipe = EVERYTHING
+    folder: Path,
+    rows: list[tuple[str, str, int]],
+    recipe: TrainRecipe,
+    cut: HistoryRecipe = EVERYTHING,
+    *,
+    progress: Silent | None = None,
 ) -> Checkpoint:
     """Write the rows to a file, train on it, and read the checkpoint back."""
     path = folder / "shop.parquet"
     pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row").write_parquet(path)
     data: DataSet = load_dataset(path, recipe=DataRecipe(histories=cut))
-    train(data, recipe, folder / "checkpoint", seed=0, resume=False, force=False, progress=Silent())
+    train(data, recipe, folder / "checkpoint", seed=0, resume=False, force=False, progress=progress or Silent())
     assert sorted(entry.name for entry in folder.iterdir()) == ["checkpoint", "shop.parquet"]
     checkpoint = load_checkpoint(folder / "checkpoint")
     assert all(np.isfinite(value.numpy()).all() for value in checkpoint.model.state_dict().values())
@@ -92,6 +107,17 @@ def test_fewer_users_than_groups_are_refused_before_anything_is_trained(tmp_path
 def test_as_many_users_as_groups_are_trained_on(tmp_path: Path, recipe_of: MakeRecipe) -> None:
     made = trained(tmp_path, shop(4, 8, 9), recipe_of(**ONE_EPOCH, model={"user_groups": 4}))
     assert sorted(made.validation.user_groups) == [0, 1, 2, 3]
+
+
+def test_few_validation_users_are_said(tmp_path: Path, recipe_of: MakeRecipe) -> None:
+    notes = Notes()
+    impatient = {stage: {"epochs": 1, "patience": 5} for stage in ("static", "tiles", "mapper")}
+    trained(tmp_path, shop(5, 8, 9), recipe_of(**{**ONE_EPOCH, **impatient}), progress=notes)
+    [luck] = [line for line in notes.told if "luck" in line]
+    assert luck.startswith(
+        "Note: early stopping looks at 5 validation users. With so few it is luck which epoch is kept"
+    )
+    assert "static: patience of 5 epochs is longer than 1, so all of them are run" in notes.told
 
 
 def test_users_who_are_all_alike_fill_one_group(tmp_path: Path, recipe_of: MakeRecipe) -> None:

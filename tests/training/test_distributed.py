@@ -53,7 +53,7 @@ def recipe(recipe_of: MakeRecipe) -> TrainRecipe:
         static=SETTINGS,
         groups=SETTINGS,
         weights=SETTINGS,
-        tiles={**SETTINGS, "order": "peel"},
+        tiles={**SETTINGS, "order": "peel", "patience": 1, "weight_decay": 0.1, "average": 0.9},
         mapper={**SETTINGS, "mapper_dropout": 0.0, "keep_share": 0.7},
     )
 

@@ -18,6 +18,7 @@ from ofa_export.errors import CheckpointError, ConfigError, InteractionsError, N
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.training import train as train_module
+from ofa_export.training.accelerator import fabric_on
 from ofa_export.training.train import STAGES, Stage, train
 from ofa_export.training.train_recipe import TrainRecipe
 from ofa_export.training.training_progress import Silent
@@ -53,7 +54,11 @@ def in_another_process(
 
 @pytest.fixture(scope="module")
 def two_groups(recipe_of: MakeRecipe) -> TrainRecipe:
-    return recipe_of(model={"user_groups": 2}, tiles={"order": "peel"}, mapper={"keep_share": 0.7})
+    return recipe_of(
+        model={"user_groups": 2},
+        tiles={"order": "peel", "patience": 1, "weight_decay": 0.1},
+        mapper={"keep_share": 0.7, "average": 0.9},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +85,19 @@ def test_all_stages_leave_their_part_in_the_checkpoint(unbroken: Path) -> None:
     assert sorted(checkpoint.item_titles)[:-1] == [""] * 23
 
 
-def test_every_stage_trains_gated_convolutions(data: DataSet, recipe_of: MakeRecipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backbone", ["gated-convolution", "linear-recurrent-unit"])
+def test_every_stage_trains_a_backbone_without_attention(
+    data: DataSet, recipe_of: MakeRecipe, tmp_path: Path, backbone: str
+) -> None:
     # Stages that may stop at their first state when nothing gets better must get better here.
     recipe = recipe_of(
-        model={"backbone": "gated-convolution", "depth": 3},
+        model={"backbone": backbone, "depth": 3},
         static={"epochs": 4, "learning_rate": 1e-2},
         mapper={"epochs": 4, "learning_rate": 1e-2},
     )
     make(data, recipe, tmp_path / "checkpoint")
     checkpoint = load_checkpoint(tmp_path / "checkpoint")
-    assert checkpoint.config.model.backbone == "gated-convolution"
+    assert checkpoint.config.model.backbone == backbone
     measured = checkpoint.config.training["measured"]
     assert measured["static"]["best"] > 1.5 * measured["static"]["history"][0]
     assert measured["static"]["best_epoch"] > 0
@@ -180,6 +188,14 @@ class StopsAtTiles(Silent):
             raise StoppedError
 
 
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
 @pytest.fixture
 def unfinished(data: DataSet, recipe_of: MakeRecipe, tmp_path: Path) -> Path:
     """The output of a run that ended before stage `tiles`."""
@@ -202,19 +218,34 @@ def test_force_throws_an_unfinished_run_away(data: DataSet, recipe_of: MakeRecip
     assert load_checkpoint(unfinished).config.training["seed"] == 5
 
 
-@pytest.mark.parametrize("change", ["seed", "recipe", "data", "repeats"])
+@pytest.mark.parametrize("change", ["seed", "recipe", "data", "repeats", "precision"])
 def test_another_job_does_not_go_on(data: DataSet, recipe_of: MakeRecipe, unfinished: Path, change: str) -> None:
-    recipe, seed = recipe_of(**NOTHING), 0
+    recipe, seed, fabric = recipe_of(**NOTHING), 0, None
     if change == "seed":
         seed = 1
     elif change == "recipe":
         recipe = recipe_of(**{**NOTHING, "mapper": {"epochs": 0, "dropout": 0.25}})
+    elif change == "precision":
+        fabric = fabric_on("cpu", "bf16")
     elif change == "data":
         data = replace(data, interactions=data.interactions.head(-12))
     else:
         data = replace(data, recipe=replace(data.recipe, repeats="first"))
     with pytest.raises(ConfigError, match="used other data, another recipe, another seed or another version"):
-        make(data, recipe, unfinished, seed=seed, resume=True)
+        make(data, recipe, unfinished, seed=seed, resume=True, fabric=fabric)
+
+
+def test_a_run_goes_on_on_another_device_and_says_what_that_costs(
+    data: DataSet, recipe_of: MakeRecipe, unfinished: Path
+) -> None:
+    described = unfinished.with_name(".checkpoint.training") / "job.json"
+    described.write_text(described.read_text().replace('"device": "cpu"', '"device": "cuda"'))
+    notes = Notes()
+    make(data, recipe_of(**NOTHING), unfinished, resume=True, progress=notes)
+    assert [line for line in notes.told if "began on cuda" in line] == [
+        "Note: this run began on cuda; on cpu sums come out differently in their last digits: it will not end with the "
+        "bytes of an unbroken run."
+    ]
 
 
 def test_a_damaged_description_is_another_job(data: DataSet, recipe_of: MakeRecipe, unfinished: Path) -> None:

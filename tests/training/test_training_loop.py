@@ -62,9 +62,11 @@ def task_of(model: Walk, *, verdicts: list[Verdict] | None = None, kill_at: int 
     )
 
 
-def fitted(model: Walk, folder: Path, *, seed: int = 0, **options: Any) -> dict[str, Any]:
+def fitted(
+    model: Walk, folder: Path, *, settings: Optimiser = SETTINGS, seed: int = 0, **options: Any
+) -> dict[str, Any]:
     task = task_of(model, **options)
-    return optimise(task, SETTINGS, seed=seed, snapshot=folder / "walk.running", progress=Silent())
+    return optimise(task, settings, seed=seed, snapshot=folder / "walk.running", progress=Silent())
 
 
 def qualities(*values: float) -> list[Verdict]:
@@ -116,21 +118,6 @@ def test_no_epochs_change_nothing(tmp_path: Path) -> None:
     assert (measured["best"], model.place.item()) == (0.3, 0)
 
 
-def test_the_rate_rises_then_falls_like_a_cosine() -> None:
-    rates = [training_loop._schedule(step, 100, 10) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[4] == pytest.approx(0.5 * 0.5 * (1 + math.cos(0.04 * math.pi)))
-    assert max(rates) == rates[9]
-    assert rates[50] == pytest.approx(0.5)
-    assert all(later < earlier for earlier, later in itertools.pairwise(rates[9:]))
-    assert 0 < rates[99] < 0.001
-
-
-def test_a_short_run_warms_up_for_half_of_it_at_most() -> None:
-    assert training_loop._schedule(4, 10, 1000) == pytest.approx(0.5 * (1 + math.cos(0.4 * math.pi)))
-    assert training_loop._schedule(0, 1, 1000) == 1
-
-
 def test_the_seed_decides_every_draw(tmp_path: Path) -> None:
     places = []
     for seed in (0, 0, 1):
@@ -145,6 +132,29 @@ def test_stages_and_seeds_draw_apart() -> None:
     assert len({stage_seed(seed, stage) for seed in (0, 1) for stage in ("static", "tiles")}) == 4
 
 
+PATIENT = Optimiser(
+    epochs=9, patience=2, cooldown=0.5, learning_rate=0.1, warmup_steps=2, clip_norm=1e9, weight_decay=0.1, average=0.9
+)
+"""Its best state is that after epoch 3; patience runs out after epoch 5, and two epochs of cooling down follow."""
+
+PATIENT_QUALITIES = (0.1, 0.2, 0.3, 0.4, 0.4, 0.3, 0.35, 0.5)
+
+
+def killed_and_resumed(
+    folder: Path, settings: Optimiser, verdicts: list[Verdict], kill_at: int
+) -> tuple[tuple[dict[str, Any], float], tuple[dict[str, Any], float]]:
+    """What an unbroken run ends with, and one that is killed in a step and goes on."""
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+    unbroken, resumed = Walk(), Walk()
+    expected = fitted(unbroken, folder / "a", settings=settings, verdicts=verdicts)
+    with pytest.raises(KilledError):
+        fitted(Walk(), folder / "b", settings=settings, verdicts=verdicts, kill_at=kill_at)
+    done = 0 if kill_at == 0 else 1 + kill_at // STEPS
+    found = fitted(resumed, folder / "b", settings=settings, verdicts=verdicts[done:])
+    return (expected, unbroken.place.item()), (found, resumed.place.item())
+
+
 @pytest.mark.parametrize("kill_at", [0, 1, 3, 4, 5, 8, 11])
 @pytest.mark.parametrize("best", [0, 1, 3])
 def test_a_killed_run_goes_on_as_if_nothing_had_been(
@@ -152,17 +162,122 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 ) -> None:
     monkeypatch.setattr(training_loop, "SNAPSHOT_SECONDS", -1.0)
     verdicts = qualities(*[1.0 if epoch == best else 0.0 for epoch in range(4)])
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-    unbroken = Walk()
-    expected = fitted(unbroken, tmp_path / "a", verdicts=verdicts)
-    with pytest.raises(KilledError):
-        fitted(Walk(), tmp_path / "b", verdicts=verdicts, kill_at=kill_at)
-    resumed = Walk()
-    done = 0 if kill_at == 0 else 1 + kill_at // STEPS
-    found = fitted(resumed, tmp_path / "b", verdicts=verdicts[done:])
-    assert found == expected
-    assert resumed.place.item() == unbroken.place.item()
+    unbroken, resumed = killed_and_resumed(tmp_path, SETTINGS, verdicts, kill_at)
+    assert resumed == unbroken
+
+
+@pytest.mark.parametrize("kill_at", [0, 6, 19, 20, 21, 24, 27])
+def test_a_killed_run_with_patience_decay_and_average_goes_on_as_if_nothing_had_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_at: int
+) -> None:
+    monkeypatch.setattr(training_loop, "SNAPSHOT_SECONDS", -1.0)
+    unbroken, resumed = killed_and_resumed(tmp_path, PATIENT, qualities(*PATIENT_QUALITIES), kill_at)
+    assert unbroken[0] == {"best": 0.5, "best_epoch": 7, "history": list(PATIENT_QUALITIES)}
+    assert resumed == unbroken
+
+
+class Notes(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.steps: list[int] = []
+
+    def start(self, stage: str, *, steps: int, done: int) -> None:
+        self.steps.append(steps)
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+def told(settings: Optimiser, verdicts: list[Verdict] | None, folder: Path) -> Notes:
+    notes = Notes()
+    task = task_of(Walk(), verdicts=verdicts)
+    optimise(task, settings, seed=0, snapshot=folder / "walk.running", progress=notes)
+    return notes
+
+
+def test_out_of_patience_a_stage_cools_down_from_its_best_state_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[float, float]] = []
+    adam: Callable[..., Any] = torch.optim.AdamW.step
+
+    def spy(self: torch.optim.AdamW, *args: Any, **kwargs: Any) -> Any:
+        [group] = self.param_groups
+        steps.append((group["params"][0].item(), group["lr"]))
+        return adam(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", spy)
+    settings = PATIENT.model_copy(update={"weight_decay": 0.0, "average": 0.0})
+    notes = told(settings, qualities(*PATIENT_QUALITIES), tmp_path)
+    assert len(steps) == (5 + 2) * STEPS
+    assert [rate for _, rate in steps[:20]] == pytest.approx([0.05, *[0.1] * 19])
+    assert [rate for _, rate in steps[20:]] == pytest.approx([0.1 * (1 - step / 8) for step in range(8)])
+    assert steps[20][0] == steps[12][0], "where epoch 3 ended"
+    assert "walk: at most 9 epochs of 4 steps, until 2 epochs bring nothing better, and a cool-down" in notes.told
+    assert "walk: no better for 2 epochs, best 0.4000 after epoch 3; cooling down from there for 2 epochs" in notes.told
+    assert notes.steps == [36, 28]
+
+
+def test_the_best_state_before_a_cool_down_is_kept_when_that_brings_nothing(tmp_path: Path) -> None:
+    kept, best = Walk(), Walk()
+    measured = fitted(kept, tmp_path, settings=PATIENT, verdicts=qualities(0, 0.1, 0, 0, 0))
+    assert (measured["best_epoch"], len(measured["history"])) == (1, 5)
+    fitted(best, tmp_path, settings=PATIENT.model_copy(update={"cooldown": 0.0}), verdicts=qualities(0, 0.1, 0, 0))
+    assert kept.place.item() == best.place.item()
+
+
+def test_patience_waits_for_a_state_that_may_be_chosen(tmp_path: Path) -> None:
+    ineligible = [Verdict(quality=0.9, eligible=False)] * 6
+    measured = fitted(Walk(), tmp_path, settings=PATIENT, verdicts=[*ineligible, *qualities(0.1, 0, 0, 0, 0, 0)])
+    assert (measured["best_epoch"], len(measured["history"])) == (6, 12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "line"),
+    [
+        (
+            {"epochs": 2, "patience": 3},
+            (0.1, 0.2, 0.3, 0.2),
+            "walk: patience of 3 epochs is longer than 2, so all of them are run",
+        ),
+        (
+            {"epochs": 2, "patience": 2},
+            (0.1, 0.2, 0.3, 0.2),
+            "walk: all 2 epochs done, best 0.3000 after epoch 2; cooling down from there for 1 epoch",
+        ),
+        (
+            {"epochs": 2, "patience": 1},
+            None,
+            "walk: nothing is validated here, so patience does not count and all epochs are run",
+        ),
+    ],
+)
+def test_patience_that_does_not_run_out_is_said(
+    tmp_path: Path, settings: dict[str, Any], given: tuple[float, ...] | None, line: str
+) -> None:
+    verdicts = None if given is None else qualities(*given)
+    assert line in told(PATIENT.model_copy(update=settings), verdicts, tmp_path).told
+
+
+def test_averaged_weights_are_validated_and_kept(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"average": 0.5})
+    seen: list[float] = []
+    model = Walk()
+    task = task_of(model, verdicts=[])
+
+    def validate() -> Verdict:
+        seen.append(model.place.item())
+        return Verdict(quality=float(len(seen)))
+
+    optimise(replace(task, validate=validate), settings, seed=0, snapshot=tmp_path / "walk.running", progress=Silent())
+    raw, alone = Walk(), Walk()
+    fitted(raw, tmp_path)
+    fitted(alone, tmp_path, settings=settings)
+    # The walk goes down: its average is behind it.
+    assert raw.place.item() < model.place.item() < 0
+    assert model.place.item() == seen[-1] == alone.place.item()
 
 
 def diverging(model: Walk, *, at: int, loss: Callable[[Tensor], Tensor]) -> Task:
@@ -221,15 +336,15 @@ def test_gradients_are_clipped(tmp_path: Path) -> None:
     norms: list[float] = []
     model = Walk()
     task = task_of(model)
-    original: Callable[..., Any] = torch.optim.Adam.step
+    original: Callable[..., Any] = torch.optim.AdamW.step
 
-    def spy(self: torch.optim.Adam, *args: Any, **kwargs: Any) -> Any:
+    def spy(self: torch.optim.AdamW, *args: Any, **kwargs: Any) -> Any:
         assert model.place.grad is not None
         norms.append(model.place.grad.abs().item())
         return original(self, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.optim.Adam, "step", spy)
+        patch.setattr(torch.optim.AdamW, "step", spy)
         settings = Optimiser(epochs=1, learning_rate=0.1, clip_norm=0.5)
         optimise(task, settings, seed=0, snapshot=tmp_path / "walk.running", progress=Silent())
     assert len(norms) == STEPS

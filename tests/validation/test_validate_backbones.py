@@ -9,6 +9,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 CONVERTERS = ("litert", "executorch")
+OURS = ("relative-transformer", "gated-convolution", "linear-recurrent-unit")
 CHANCE = {"ranking.ndcg10.drop"}
 """A network with random weights ranks at random: one of its 24 users who changes places is more than the limit."""
 IMPORTED: dict[str, dict[str, Any]] = {
@@ -20,9 +21,10 @@ IMPORTED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("backbone", OURS)
 @pytest.mark.parametrize("converter", CONVERTERS)
-def test_a_bundle_of_gated_convolutions_passes(workshop_of: Any, converter: str) -> None:
-    workshop = workshop_of(backbone="gated-convolution")
+def test_a_bundle_of_another_backbone_of_ours_passes(workshop_of: Any, backbone: str, converter: str) -> None:
+    workshop = workshop_of(backbone=backbone)
     assert workshop.failed(workshop.report(workshop.complete(converter=converter))) <= CHANCE
 
 

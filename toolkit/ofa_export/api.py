@@ -48,6 +48,8 @@ def train(
     columns: Mapping[str, str] | None = None,
     start: Checkpoint | None = None,
     validation_histories: str | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
@@ -66,6 +68,9 @@ def train(
         start: what `import_checkpoint` made; its weights stay, and what adapts is trained on top.
         validation_histories: what the checkpoint keeps of people: `real` validation histories, `synthetic` ones or
             `none` (docs/privacy.md); None does as `start` or the recipe does, which is `real` by default.
+        device: `cpu`, `cuda`, `mps`, or `auto` for the best of them that is here.
+        precision: `fp32`, or `bf16` for matrix products of bfloat16, which some processors and GPUs do several times
+            faster (docs/training.md).
         seed: of every random draw.
         resume: whether to go on with an unfinished run of the same data, recipe and seed.
         force: whether to replace an existing checkpoint, and to throw an unfinished run away.
@@ -76,7 +81,7 @@ def train(
 
     Raises:
         ConfigError: the recipe is wrong or does not fit the data; there is an unfinished run and neither `resume` nor
-            `force`; `start` was not imported.
+            `force`; `start` was not imported; the device is not here, or has no bfloat16.
         InteractionsError: the data cannot be read, or are too small to train on.
         MissingToolError: the extra `train` is not installed.
         NumericsError: a loss is not finite.
@@ -87,7 +92,8 @@ def train(
     from ofa_export.data.sample import SAMPLES, load_dataset
     from ofa_export.model.checkpoint import Checkpoint
     from ofa_export.model.checkpoint_folder import check_kind
-    from ofa_export.training.distributed import is_first, processes
+    from ofa_export.training.accelerator import open_fabric
+    from ofa_export.training.distributed import is_first
     from ofa_export.training.train import held_output, train_on_frozen_base
     from ofa_export.training.train import train as train_stages
     from ofa_export.training.train_recipe import TrainRecipe
@@ -103,7 +109,8 @@ def train(
     if start is not None:
         files = None if str(interactions) in SAMPLES else files or SOURCE_HISTORIES
         run = partial(train_on_frozen_base, start)
-    with processes(), held_output(Path(output), force=force):
+    fabric = open_fabric(device=device, precision=precision)
+    with held_output(Path(output), force=force):
         titled = None if titles is None else Path(titles)
         data = load_dataset(interactions, titles=titled, recipe=files, columns=columns)
         told = _Stages(progress or _warn)
@@ -111,7 +118,7 @@ def train(
             told.note(sentence)
         for warning in data.warnings if is_first() else ():
             told.note(f"{NOTE}{warning}")
-        made = run(data, resolved, Path(output), seed=seed, resume=resume, force=force, progress=told)
+        made = run(data, resolved, Path(output), seed=seed, resume=resume, force=force, progress=told, fabric=fabric)
         return Checkpoint.open(output) if is_first() else made
 
 

@@ -44,10 +44,12 @@ def test_every_command_that_reads_interactions_takes_the_names_of_columns() -> N
         ("cr_only.csv", [], "carriage return"),
         ("u.data", ["--title-column", "film"], "Give --titles FILE, too."),
         ("thousands.csv", [], "'978,304,156'"),
+        ("u.data", ["--device", "gpu"], "There is no device 'gpu'. Use --device auto, cpu, cuda or mps."),
+        ("u.data", ["--precision", "fp16"], "There is no precision 'fp16'. Use --precision fp32 or bf16."),
         ("u.data", ["--user-column", "5"], "has no column '5'; it has '1', '2', '3', '4'"),
     ],
 )
-def test_files_that_cannot_be_read_name_the_way_out(
+def test_what_cannot_be_trained_on_names_the_way_out(
     invoke, tmp_path: Path, name: str, arguments: list[str], sentence: str
 ) -> None:
     result = invoke("train", CASES / name, "-o", tmp_path / "out", "--recipe", "ci", *arguments)

@@ -64,11 +64,12 @@ def reference(graph: DeviceGraph, inputs: dict[str, np.ndarray]) -> dict[str, np
 
 @pytest.fixture(scope="module")
 def all_graphs() -> tuple[DeviceGraph, ...]:
-    """Both backbones, and a capped depth: where L = 2 or T = 8 = d / heads, a layout cannot be told from a shape."""
+    """Our backbones, and a capped depth: where L = 2 or T = 8 = d / heads, a layout cannot be told from a shape."""
     adapt, block, _, score = model_graphs("")
     gated = model_graphs("gated_", backbone="gated-convolution")[1]
+    recurrent = model_graphs("recurrent_", backbone="linear-recurrent-unit")[1]
     capped = model_graphs("capped_", depth=4, depth_cap=2)[0]
-    return adapt, block, score, gated, capped
+    return adapt, block, score, gated, recurrent, capped
 
 
 @pytest.fixture(scope="module")

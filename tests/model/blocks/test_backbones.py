@@ -14,7 +14,13 @@ from ofa_export.model.config import BackboneName, ModelConfig
 from ofa_export.model.network import Adaptation, AdaptiveRecommender, lookup
 
 NAMES = get_args(BackboneName)
-BLIND_TO_PADDING = ("transformer", "gated-convolution", "recbole-sasrec")
+BLIND_TO_PADDING = (
+    "transformer",
+    "relative-transformer",
+    "gated-convolution",
+    "linear-recurrent-unit",
+    "recbole-sasrec",
+)
 SIZES: dict[str, Any] = {
     "items": 30,
     "width": 16,
@@ -77,6 +83,13 @@ def test_zero_parameters_do_not_read_the_bases(model: AdaptiveRecommender) -> No
         if name.endswith("basis.weight"):
             parameter.normal_()
     assert torch.equal(run(model, x, valid, model.static_adaptation(T)), expected)
+
+
+def test_no_parameters_are_the_block_with_zeros(model: AdaptiveRecommender) -> None:
+    rows, valid = histories()
+    x = model.embed(lookup(model.tables[0], rows), valid)
+    for block in model.blocks:
+        torch.testing.assert_close(block(x, valid, None), block(x, valid, torch.zeros(T, model.theta_size)))
 
 
 def test_generated_parameters_matter_and_belong_to_their_user(model: AdaptiveRecommender) -> None:

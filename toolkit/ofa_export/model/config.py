@@ -26,7 +26,9 @@ InnerWidth = Annotated[int, Field(ge=1, le=8192)]
 
 BackboneName = Literal[
     "transformer",
+    "relative-transformer",
     "gated-convolution",
+    "linear-recurrent-unit",
     "pmixer-sasrec",
     "pmixer-sasrec-unmasked",
     "pmixer-sasrec-norm-first",
@@ -58,7 +60,7 @@ class ModelConfig(FrozenModel):
         items: V, items of the catalogue.
         width: d, width of an item embedding; a multiple of 8.
         depth: L, backbone blocks.
-        heads: attention heads of a backbone block; a convolution has none and ignores them.
+        heads: attention heads of a backbone block; convolutions and recurrences have none and ignore them.
         history_length: T, items that the model looks at.
         rank: r, rank of the generated weight differences.
         item_groups: G_v, groups of items of similar popularity.

@@ -30,7 +30,7 @@ def block_rms(table: Float[Tensor, "V d"], groups: Int[Tensor, " V"]) -> Float[T
     V, d = table.shape
     squares = table.reshape(V, d // BLOCK_WIDTH, BLOCK_WIDTH).square().mean(dim=2)
     counts = torch.bincount(groups).to(table.dtype)
-    sums = torch.zeros(len(counts), squares.shape[1], dtype=table.dtype).index_add_(0, groups, squares)
+    sums = squares.new_zeros(len(counts), squares.shape[1]).index_add_(0, groups, squares)
     return (sums / counts[:, None]).sqrt()
 
 
@@ -64,6 +64,6 @@ def keep_planes(
 def _cell_means(normal: Tensor, cells: Tensor, used: Tensor, size: int) -> Tensor:
     """Mean normalised value of each of `size` cells; blocks of zeros do not count, empty cells are never read."""
     flat = cells.flatten()
-    sums = torch.zeros(size, dtype=normal.dtype).index_add_(0, flat, normal.flatten())
+    sums = normal.new_zeros(size).index_add_(0, flat, normal.flatten())
     counts = torch.bincount(flat, weights=used.flatten().double(), minlength=size)
     return sums / counts.clamp(min=1).to(normal.dtype)

@@ -35,5 +35,6 @@ def in_float64(model: AdaptiveRecommender) -> AdaptiveRecommender:
     made = own_copy(model)
     for part in made.children():
         part.double()
-    made.position = nn.Parameter(made.position.double(), requires_grad=False)
+    if made.position is not None:
+        made.position = nn.Parameter(made.position.double(), requires_grad=False)
     return made

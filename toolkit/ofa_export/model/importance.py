@@ -57,8 +57,8 @@ def popularity_features(
         [G, 32].
     """
     logs = torch.log1p(counts.float())
-    mean = torch.zeros(groups).index_add_(0, item_groups, logs) / torch.bincount(item_groups, minlength=groups)
-    angles = mean[:, None] / math.log(10) * torch.logspace(-1, 1, POPULARITY_FEATURES // 2)
+    mean = logs.new_zeros(groups).index_add_(0, item_groups, logs) / torch.bincount(item_groups, minlength=groups)
+    angles = mean[:, None] / math.log(10) * torch.logspace(-1, 1, POPULARITY_FEATURES // 2, device=mean.device)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
@@ -74,7 +74,7 @@ def block_diversity(table: Float[Tensor, "V d"]) -> Float[Tensor, ""]:
     blocks = F.normalize(table.reshape(len(table), -1, BLOCK_WIDTH), dim=2)
     N = blocks.shape[1]
     cosines = blocks @ blocks.transpose(1, 2)
-    upper = torch.triu_indices(N, N, offset=1)
+    upper = torch.triu_indices(N, N, offset=1, device=table.device)
     return cosines[:, upper[0], upper[1]].square().mean() if N > 1 else table.new_zeros(())
 
 

@@ -54,7 +54,7 @@ class AdaptiveRecommender(nn.Module):
         self.config = config
         d, L, backbone = config.width, config.depth, BACKBONES[config.backbone]
         self.tables = nn.Parameter(initialised(config.user_groups, config.items, d, std=d**-0.5))
-        self.position = nn.Parameter(initialised(config.history_length, d, std=0.02))
+        self.position = nn.Parameter(initialised(config.history_length, d, std=0.02)) if backbone.positions else None
         self.padding = nn.Parameter(torch.zeros(d)) if config.padding_vector else None
         self.embedding = backbone.embedding(config)
         self.dropout = nn.Dropout(dropout)
@@ -78,15 +78,20 @@ class AdaptiveRecommender(nn.Module):
         assert isinstance(block, AdaptiveBlock)
         return block.layout
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type that the network computes in; that of the item tables may be a narrower one."""
+        return next(self.blocks.parameters()).dtype
+
     def backbone_parameters(self) -> list[nn.Parameter]:
         """Item tables and everything of the static net that may be trained; frozen parameters are left out."""
         parts = (self.blocks, self.final_norm, self.embedding)
         parameters = [self.tables, self.position, *(value for part in parts for value in part.parameters())]
-        return [parameter for parameter in parameters if parameter.requires_grad]
+        return [parameter for parameter in parameters if parameter is not None and parameter.requires_grad]
 
     def valid(self, length: Int[Tensor, " B"]) -> Float[Tensor, "B T"]:
         """Tell which positions are real, [B] -> [B, T] of 0 and 1."""
-        return valid_positions(length, self.config.history_length, dtype=self.position.dtype)
+        return valid_positions(length, self.config.history_length, dtype=self.dtype)
 
     def embed(self, history: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
         """Return the input of the first block: embeddings and positions as the backbone joins them.
@@ -94,10 +99,13 @@ class AdaptiveRecommender(nn.Module):
         Where padded it is zero, or the vector that the network has for padding.
 
         Args:
-            history: [B, T, d], item embeddings, left-padded.
+            history: [B, T, d], item embeddings, left-padded; or [B, t, d] where no history is longer than t, in a
+                network that does not look at padding.
             valid: [B, T].
         """
-        x: Tensor = self.dropout(self.embedding(history, self.position, valid))
+        t = history.shape[1]
+        position = self.position if self.position is None or t == len(self.position) else self.position[-t:]
+        x: Tensor = self.dropout(self.embedding(history, position, valid))
         return with_padding(x, valid, self.padding)
 
     def embed_rows(
@@ -107,12 +115,12 @@ class AdaptiveRecommender(nn.Module):
 
         Args:
             table: [V, d].
-            rows: int64 [B, T], item rows, -1 where padded on the left.
+            rows: int64 [B, T], item rows, -1 where padded on the left; or [B, t], as `embed` says.
 
         Returns:
             x [B, T, d] as `embed` gives it, and valid [B, T], which positions are real.
         """
-        valid = self.valid((rows >= 0).sum(dim=1))
+        valid = valid_positions((rows >= 0).sum(dim=1), rows.shape[1], dtype=self.dtype)
         return self.embed(lookup(table, rows), valid), valid
 
     def adapt(self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"]) -> Adaptation:
@@ -133,9 +141,10 @@ class AdaptiveRecommender(nn.Module):
         """Return the adaptation that gives the static net: every gate 1, every theta 0."""
         L = self.config.depth
         # So sure that a sampled gate is 1 as well.
-        keep_logits = torch.tensor([-CERTAIN, CERTAIN]).expand(batch, L, 2)
-        thetas = (torch.zeros(batch, self.theta_size),) * L
-        return Adaptation(keep_logits=keep_logits, gates=torch.ones(batch, L), thetas=thetas)
+        device = self.tables.device
+        keep_logits = torch.tensor([-CERTAIN, CERTAIN], device=device).expand(batch, L, 2)
+        thetas = (torch.zeros(batch, self.theta_size, device=device),) * L
+        return Adaptation(keep_logits=keep_logits, gates=torch.ones(batch, L, device=device), thetas=thetas)
 
     def assemble(
         self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], adaptation: Adaptation
@@ -200,10 +209,12 @@ class AdaptiveRecommender(nn.Module):
 
         Args:
             table: [V, d].
-            rows: int64 [B, T], item rows, -1 where padded on the left.
+            rows: int64 [B, T], item rows, -1 where padded on the left; or [B, t], as `embed` says.
         """
         x, valid = self.embed_rows(table, rows)
-        return self.assembled_states(x, valid, self.static_adaptation(len(rows)))
+        for block in self.blocks:
+            x = block(x, valid, None)
+        return self.states(x)
 
     def forward(
         self, history: Float[Tensor, "B T d"], length: Int[Tensor, " B"], candidates: Float[Tensor, "V d"]

@@ -37,16 +37,18 @@ class ThetaLayout:
         ups = torch.arange(self.rank).repeat(sum(out for _, out in self.linears))
         return torch.cat([ups, torch.zeros(self.size - len(ups), dtype=torch.int64)])
 
-    def split(self, theta: Float[Tensor, "B P"]) -> dict[str, Tensor]:
+    def split(self, theta: Float[Tensor, "B P"] | None) -> dict[str, Tensor]:
         """Cut theta into its named parts.
 
         Args:
-            theta: [B, P].
+            theta: [B, P]; None has no parts.
 
         Returns:
             `NAME.up` [B, out, r] and `NAME.bias` [B, out] of each linear layer, `NAME.gain` [B, width] of each norm.
         """
         parts: dict[str, Tensor] = {}
+        if theta is None:
+            return parts
         start = 0
         for name, out in self.linears:
             parts[f"{name}.up"] = theta[:, start : start + out * self.rank].reshape(-1, out, self.rank)

@@ -44,10 +44,10 @@ def score_histories(
     model.eval()
     scores, gates = [], []
     for start in range(0, len(histories), batch_size):
-        rows = torch.from_numpy(histories[start : start + batch_size].astype(np.int64))
+        rows = torch.from_numpy(histories[start : start + batch_size].astype(np.int64)).to(table.device)
         x, valid = model.embed_rows(table, rows)
         adaptation = adapt(x, valid)
         state = model.assembled_states(x, valid, adaptation)[:, -1]
-        scores.append((state @ table.T).numpy())
-        gates.append(adaptation.gates.numpy())
+        scores.append((state @ table.T).cpu().numpy())
+        gates.append(adaptation.gates.cpu().numpy())
     return np.concatenate(scores), np.concatenate(gates)

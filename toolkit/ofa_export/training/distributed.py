@@ -1,41 +1,23 @@
-"""One training run in several processes, as `torchrun` starts them; in a single process nothing here changes anything.
+"""Shares of a training run in several processes; in a single process nothing here changes anything.
 
-Every process holds the whole model and takes its share of each batch: every W-th window. A loss adds up over all
-processes before it is divided, so every process knows the loss of the whole batch, and `DistributedDataParallel`, which
-averages gradients, arrives at the gradient of that loss.
+`accelerator` starts them. Every process holds the whole model and takes its share of each batch: every W-th window. A
+loss adds up over all processes before it is divided, so every process knows the loss of the whole batch, and
+`DistributedDataParallel`, which averages gradients, arrives at the gradient of that loss.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, distributed
 
 R = TypeVar("R")
 Listed = TypeVar("Listed", NDArray[Any], Tensor)
-
-
-@contextmanager
-def processes() -> Iterator[None]:
-    """Join the other processes of this run inside the block, where `torchrun` has started any.
-
-    Communication is by gloo: the training runs on processors.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or distributed.is_initialized():
-        yield
-        return
-    distributed.init_process_group("gloo")
-    try:
-        yield
-    finally:
-        distributed.destroy_process_group()
 
 
 def count() -> int:
@@ -44,8 +26,8 @@ def count() -> int:
 
 
 def number() -> int:
-    """Tell which of them this one is, 0 … W-1; the first one alone writes and speaks."""
-    return distributed.get_rank() if distributed.is_initialized() else 0
+    """Tell which of them this one is, 0 … W-1; `torchrun` says so before and after they are connected, too."""
+    return int(os.environ.get("RANK", "0")) if "WORLD_SIZE" in os.environ else 0
 
 
 def is_first() -> bool:
@@ -130,22 +112,10 @@ def scattered(part: Tensor) -> Tensor:
     """
     if count() == 1:
         return part
-    whole = total(torch.tensor(len(part)))
+    whole = total(torch.tensor(len(part), device=part.device))
     result = part.new_zeros(int(whole), *part.shape[1:])
     result[number() :: count()] = part
     return result
-
-
-def replicated(step: nn.Module) -> nn.Module:
-    """Return a module whose gradients are averaged over the processes.
-
-    Args:
-        step: a module that returns a loss; the others take its parameters over from the first process.
-    """
-    if count() == 1:
-        return step
-    # A step may leave parameters out: a block that its gates skip, a control that adapts to nobody.
-    return DistributedDataParallel(step, find_unused_parameters=True)
 
 
 class _Total(torch.autograd.Function):

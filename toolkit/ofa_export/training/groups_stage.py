@@ -80,13 +80,16 @@ def refine_tables(run: TrainingRun, settings: Optimiser, *, stage: str) -> dict[
             groups=[{"params": [model.tables], "lr": settings.learning_rate}],
             batches=run.batches(stage, settings, run.windows),
             steps_per_epoch=run.steps_per_epoch(settings, run.windows),
-            step=lambda batch, _: static_loss(model, batch, model.tables[batch.group]),
+            step=lambda batch, generator: static_loss(
+                model, batch, model.tables[batch.group], negatives=run.negatives(generator)
+            ),
             validate=lambda: Verdict(quality=run.validation_ndcg(static_adapt(model), run.full_tables)[0]),
         ),
         settings,
         seed=run.seed,
         snapshot=run.snapshot(stage),
         progress=run.progress,
+        fabric=run.fabric,
     )
 
 
@@ -105,8 +108,8 @@ def user_vectors(run: TrainingRun) -> NDArray[np.float32]:
     users = share(np.arange(run.histories.users))
     for start in range(0, len(users), 256):
         histories = [left_pad(run.histories.training_rows(int(u)), T) for u in users[start : start + 256]]
-        rows = torch.from_numpy(np.stack(histories).astype(np.int64))
-        vectors.append(model.static_states(model.tables[0], rows)[:, -1].numpy())
+        rows = torch.from_numpy(np.stack(histories).astype(np.int64)).to(model.tables.device)
+        vectors.append(model.static_states(model.tables[0], rows)[:, -1].cpu().numpy())
     return gathered(np.concatenate(vectors) if vectors else np.empty((0, model.config.width), np.float32))
 
 

@@ -51,7 +51,8 @@ def resolved_recipe(start: Checkpoint, recipe: TrainRecipe) -> TrainRecipe:
             "stages. Train again without --from."
         )
     sizes = Sizes(**start.config.model.model_dump(exclude={"items", "unpadded_width", "padding_vector"}))
-    return recipe.model_copy(update={"model": sizes})
+    left = tuple(name for name in recipe.from_data if name != "history_length")
+    return recipe.model_copy(update={"model": sizes, "from_data": left})
 
 
 def run_on_frozen_base(

@@ -13,9 +13,10 @@ from ofa_export.model.reductions.caps import at_ranks
 from ofa_export.ranking.scoring import Adapt, static_adapt
 from ofa_export.training.distributed import scattered, share, total
 from ofa_export.training.dropout import set_dropout
+from ofa_export.training.softmax_loss import Negatives, softmax_loss
 from ofa_export.training.tiles_stage import random_prefix_table
 from ofa_export.training.training_loop import Task, Verdict, optimise
-from ofa_export.training.training_run import TrainingRun, mean_cross_entropy, mean_divergence
+from ofa_export.training.training_run import TrainingRun, mean_divergence
 from ofa_export.training.windows import Batch
 
 SHARE_TOLERANCE = 0.1
@@ -46,7 +47,7 @@ def train_mapper(run: TrainingRun) -> None:
 
 
 def _adapt_at(model: AdaptiveRecommender, rank: int) -> Adapt:
-    return lambda x, valid: at_ranks(model, model.adapt(x, valid), torch.full((len(x),), rank))
+    return lambda x, valid: at_ranks(model, model.adapt(x, valid), torch.full((len(x),), rank, device=x.device))
 
 
 def fit_adaptive(run: TrainingRun, *, stage: str, adapt: Adapt) -> dict[str, float | int | list[float]]:
@@ -78,6 +79,7 @@ def fit_adaptive(run: TrainingRun, *, stage: str, adapt: Adapt) -> dict[str, flo
             full if compressed is None else compressed,
             target_positions=settings.target_positions,
             ranks=ranks,
+            negatives=run.negatives(generator),
             teacher=full if compressed is not None and settings.distill else None,
             distill=settings.distill,
         )
@@ -106,6 +108,7 @@ def fit_adaptive(run: TrainingRun, *, stage: str, adapt: Adapt) -> dict[str, flo
         seed=run.seed,
         snapshot=run.snapshot(stage),
         progress=run.progress,
+        fabric=run.fabric,
     )
 
 
@@ -117,6 +120,7 @@ def adaptive_loss(
     *,
     target_positions: int,
     ranks: Tensor | None = None,
+    negatives: Negatives | None = None,
     teacher: Tensor | None = None,
     distill: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
@@ -129,6 +133,7 @@ def adaptive_loss(
         table: [V, d].
         target_positions: m, positions that carry the loss; at most half of a short window.
         ranks: int64 [B], a smaller rank for each window; its loss counts as much as that of the full rank.
+        negatives: what stands for the catalogue; all items when None. The divergence is over all items.
         teacher: [V, d], the full table, which is trained in the same step and which `table` learns from.
         distill: weight of the divergence from the teacher's ranking.
 
@@ -142,26 +147,27 @@ def adaptive_loss(
         return adapt(*model.embed_rows(table, beginnings))
 
     found = adapted(table)
-    logits = _assembled_logits(model, found, batch, table, where)
-    loss = mean_cross_entropy(logits, targets)
+    states = _assembled_states(model, found, batch, table, where)
+    loss = softmax_loss(states, table, targets, negatives=negatives)
     if ranks is not None:
         # Every step trains the full rank: taking turns costs it much more (docs/training.md, "Elastic mapper").
-        narrower = _assembled_logits(model, at_ranks(model, found, ranks), batch, table, where)
-        loss = (loss + mean_cross_entropy(narrower, targets)) / 2
+        narrower = _assembled_states(model, at_ranks(model, found, ranks.to(table.device)), batch, table, where)
+        loss = (loss + softmax_loss(narrower, table, targets, negatives=negatives)) / 2
     if teacher is not None:
-        better = _assembled_logits(model, adapted(teacher), batch, teacher, where)
-        loss = loss + mean_cross_entropy(better, targets) + distill * mean_divergence(logits, better)
+        better = _assembled_states(model, adapted(teacher), batch, teacher, where)
+        divergence = mean_divergence(states @ table.T, better @ teacher.T)
+        loss = loss + softmax_loss(better, teacher, targets, negatives=negatives) + distill * divergence
     return loss, found.keep_logits
 
 
-def _assembled_logits(
+def _assembled_states(
     model: AdaptiveRecommender, found: Adaptation, batch: Batch, table: Tensor, where: Tensor
 ) -> Tensor:
-    """Return scores of all items at the positions that count, [n, V]."""
+    """Return user states at the positions that count, [n, d]."""
     gates = _noisy_gates(found.keep_logits) if model.training else found.gates
     adaptation = Adaptation(keep_logits=found.keep_logits, gates=gates, thetas=found.thetas)
     x, valid = model.embed_rows(table, batch.inputs)
-    return model.assembled_states(x, valid, adaptation)[where] @ table.T
+    return model.assembled_states(x, valid, adaptation)[where]
 
 
 def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random.Generator) -> Tensor | None:
@@ -180,7 +186,7 @@ def draw_ranks(nested_ranks: tuple[int, ...], windows: int, generator: np.random
 
 def _noisy_gates(keep_logits: Tensor) -> Tensor:
     """Sample gates [B, L]; the noise of a window does not depend on how many processes share the batch."""
-    return share(sampled_gates(scattered(keep_logits)))
+    return share(sampled_gates(scattered(keep_logits.float())))
 
 
 def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor]:
@@ -197,7 +203,7 @@ def split_windows(inputs: Tensor, target_positions: int) -> tuple[Tensor, Tensor
     B, T = inputs.shape
     n = (inputs >= 0).sum(dim=1)
     m = torch.minimum(torch.full_like(n, target_positions), (n + 1) // 2)
-    positions = torch.arange(T)[None, :]
+    positions = torch.arange(T, device=inputs.device)[None, :]
     where = positions >= (T - m)[:, None]
     # Shifting right by m - 1 drops the last m - 1 items and keeps the padding on the left.
     source = positions - (m - 1)[:, None]
@@ -215,5 +221,8 @@ def share_penalty(keep_logits: Tensor, keep_share: float) -> Tensor:
     Returns:
         A scalar; two-sided, so that gates neither all close nor all open.
     """
+    keep_logits = keep_logits.float()
     shares = torch.sigmoid(keep_logits[:, :, 1] - keep_logits[:, :, 0])
-    return (total(shares.sum()) / total(torch.tensor(float(shares.numel()))) - keep_share).square()
+    return (
+        total(shares.sum()) / total(torch.tensor(float(shares.numel()), device=shares.device)) - keep_share
+    ).square()

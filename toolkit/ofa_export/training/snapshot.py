@@ -23,14 +23,14 @@ HEADER_BYTES = len(MAGIC) + hashlib.sha256().digest_size
 
 
 def save_snapshot(path: Path, state: dict[str, Any]) -> None:
-    """Write a dictionary of tensors and plain values under its name only when complete.
+    """Write a dictionary of tensors and plain values under its name only when complete; it fits any device.
 
     Args:
         path: the file; replaced when it exists.
         state: tensors, numbers, strings, and lists and dictionaries of them.
     """
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_on_processor(state), buffer)
     content = buffer.getbuffer()
     with atomic_write(path) as file:
         file.write(_header(path, content))
@@ -55,6 +55,14 @@ def load_snapshot(path: Path) -> dict[str, Any]:
     except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, MemoryError) as error:
         raise _damaged(path) from error
     return state
+
+
+def _on_processor(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {key: _on_processor(one) for key, one in value.items()}
+    return type(value)(map(_on_processor, value)) if isinstance(value, list | tuple) else value
 
 
 def _header(path: Path, content: memoryview) -> bytes:

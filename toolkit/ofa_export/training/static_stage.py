@@ -7,8 +7,9 @@ from torch import Tensor
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
+from ofa_export.training.softmax_loss import Negatives, softmax_loss
 from ofa_export.training.training_loop import Task, Verdict, optimise
-from ofa_export.training.training_run import TrainingRun, mean_cross_entropy
+from ofa_export.training.training_run import TrainingRun
 from ofa_export.training.windows import Batch
 
 
@@ -30,13 +31,16 @@ def train_static(run: TrainingRun) -> None:
             batches=run.batches("static", settings, run.windows),
             steps_per_epoch=run.steps_per_epoch(settings, run.windows),
             # Groups do not exist yet: one table is trained and later copied to each.
-            step=lambda batch, _: static_loss(model, batch, model.tables[0]),
+            step=lambda batch, generator: static_loss(
+                model, batch, model.tables[0], negatives=run.negatives(generator)
+            ),
             validate=lambda: Verdict(quality=run.validation_ndcg(static_adapt(model), lambda _: run.full_tables(0))[0]),
         ),
         settings,
         seed=run.seed,
         snapshot=run.snapshot("static"),
         progress=run.progress,
+        fabric=run.fabric,
     )
     model.tables.data[:] = model.tables.data[0]
     run.measured["static"]["probes"] = run.validation_ndcg(static_adapt(model), run.full_tables, users=run.kept_users)[
@@ -44,16 +48,20 @@ def train_static(run: TrainingRun) -> None:
     ]
 
 
-def static_loss(model: AdaptiveRecommender, batch: Batch, table: Tensor) -> Tensor:
+def static_loss(
+    model: AdaptiveRecommender, batch: Batch, table: Tensor, *, negatives: Negatives | None = None
+) -> Tensor:
     """Return loss of the static net on a batch.
 
     Args:
         model: the network.
         batch: windows.
         table: [V, d], which the history and the softmax are read from.
+        negatives: what stands for the catalogue; all items when None.
 
     Returns:
         Mean cross-entropy over all real positions, a scalar.
     """
     where = batch.inputs >= 0
-    return mean_cross_entropy(model.static_states(table, batch.inputs)[where] @ table.T, batch.targets[where])
+    states = model.static_states(table, batch.inputs)[where]
+    return softmax_loss(states, table, batch.targets[where], negatives=negatives)

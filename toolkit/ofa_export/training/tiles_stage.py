@@ -13,10 +13,11 @@ from ofa_export.model.elastic_table import block_rms, keep_planes
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.scoring import static_adapt
 from ofa_export.training.dropout import set_dropout
+from ofa_export.training.softmax_loss import Negatives, softmax_loss
 from ofa_export.training.static_stage import static_loss
 from ofa_export.training.train_recipe import TilesStage
 from ofa_export.training.training_loop import Task, Verdict, optimise
-from ofa_export.training.training_run import TrainingRun, mean_cross_entropy, mean_divergence
+from ofa_export.training.training_run import TrainingRun, mean_divergence
 from ofa_export.training.windows import Batch
 
 WATCHED_PLANES = (1, 2, 3, 4, 8)
@@ -74,8 +75,11 @@ def fit_compressed(
     def step(batch: Batch, generator: np.random.Generator) -> Tensor:
         table = model.tables[batch.group]
         if generator.random() < settings.full_share:
-            return static_loss(model, batch, table)
-        return compressed_loss(model, batch, table, compress(table, batch.group, generator), distill=settings.distill)
+            return static_loss(model, batch, table, negatives=run.negatives(generator))
+        compressed = compress(table, batch.group, generator)
+        return compressed_loss(
+            model, batch, table, compressed, negatives=run.negatives(generator), distill=settings.distill
+        )
 
     return optimise(
         Task(
@@ -91,11 +95,18 @@ def fit_compressed(
         seed=run.seed,
         snapshot=run.snapshot(stage),
         progress=run.progress,
+        fabric=run.fabric,
     )
 
 
 def compressed_loss(
-    model: AdaptiveRecommender, batch: Batch, table: Tensor, compressed: Tensor, *, distill: float
+    model: AdaptiveRecommender,
+    batch: Batch,
+    table: Tensor,
+    compressed: Tensor,
+    *,
+    negatives: Negatives | None = None,
+    distill: float,
 ) -> Tensor:
     """Return loss with a compressed table, which learns from the full one in the same step.
 
@@ -106,6 +117,7 @@ def compressed_loss(
         batch: windows.
         table: [V, d], the full table.
         compressed: [V, d].
+        negatives: what stands for the catalogue; all items when None. The divergence is over all items.
         distill: weight of the divergence from the full table's ranking; 0 leaves the full table out of the step.
 
     Returns:
@@ -113,12 +125,13 @@ def compressed_loss(
     """
     where = batch.inputs >= 0
     targets = batch.targets[where]
-    student = model.static_states(compressed, batch.inputs)[where] @ compressed.T
-    loss = mean_cross_entropy(student, targets)
+    student = model.static_states(compressed, batch.inputs)[where]
+    loss = softmax_loss(student, compressed, targets, negatives=negatives)
     if distill == 0:
         return loss
-    teacher = model.static_states(table, batch.inputs)[where] @ table.T
-    return loss + mean_cross_entropy(teacher, targets) + distill * mean_divergence(student, teacher)
+    teacher = model.static_states(table, batch.inputs)[where]
+    divergence = mean_divergence(student @ compressed.T, teacher @ table.T)
+    return loss + softmax_loss(teacher, table, targets, negatives=negatives) + distill * divergence
 
 
 def random_prefix(order: TileOrder, generator: np.random.Generator) -> int:
@@ -151,7 +164,7 @@ def keep_prefix(run: TrainingRun, table: Tensor, group: int, count: int) -> Tens
         [V, d], with straight-through gradients.
     """
     planes = torch.from_numpy(planes_of_prefix(run.tile_orders[group], count).astype(np.int64))
-    return keep_planes(table, planes, run.item_groups)
+    return keep_planes(table, planes.to(table.device), run.item_groups)
 
 
 def random_prefix_table(run: TrainingRun, table: Tensor, group: int, generator: np.random.Generator) -> Tensor:
@@ -194,4 +207,4 @@ def _order(run: TrainingRun, group: int) -> TileOrder:
         return plane_order(config.item_groups, config.embedding_blocks)
     if name == "peel":
         return block_order(run.importance[group], name=name)
-    return block_order(block_rms(run.full_tables(group), run.item_groups).numpy(), name=name)
+    return block_order(block_rms(run.full_tables(group), run.item_groups).cpu().numpy(), name=name)

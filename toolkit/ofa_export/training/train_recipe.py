@@ -24,6 +24,9 @@ from ofa_export.model.config import (
 )
 from ofa_export.support.frozen_model import FrozenModel
 
+Choice = Literal["history_length", "dropout", "negatives"]
+"""What a recipe may leave to the data."""
+
 
 class ColumnNames(FrozenModel):
     """Names of the columns in the files."""
@@ -93,28 +96,38 @@ class Sizes(FrozenModel):
 
 
 class Optimiser(FrozenModel):
-    """One run of Adam with warm-up and cosine decay.
+    """One run of AdamW; see `training.schedule` for the learning rate.
 
     Args:
-        epochs: passes over the training windows.
+        epochs: passes over the training windows; with `patience` at most, and the cool-down comes on top.
         min_steps: more passes where the epochs have fewer steps than this, so that few data are learnt too.
+        patience: epochs without a better validation quality after which a stage goes back to its best state, cools
+            down and ends; 0 runs all epochs, under a cosine.
+        cooldown: epochs of the cool-down, as a share of those that led to the best state; 0 for none.
         batch_size: windows of one step.
         learning_rate: peak learning rate.
         warmup_steps: steps until the peak.
         clip_norm: largest norm of the gradient.
         dropout: share of dropped activations.
+        weight_decay: how much of a weight a step takes away, times the learning rate; see `training.weight_decay`.
+        average: share that a step leaves of the moving average of all weights, which is then validated and kept in
+            place of them, for example 0.999; 0 for no average.
     """
 
     epochs: int = Field(ge=0, le=1000)
     min_steps: int = Field(default=0, ge=0)
+    patience: int = Field(default=0, ge=0, le=1000)
+    cooldown: float = Field(default=0.2, ge=0, le=1)
     batch_size: int = Field(default=16, ge=1, le=4096)
     learning_rate: float = Field(gt=0, le=1)
     warmup_steps: int = Field(default=100, ge=0)
     clip_norm: float = Field(default=5.0, gt=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    average: float = Field(default=0.0, ge=0, lt=1)
 
     def passes(self, steps_per_epoch: int) -> int:
-        """Epochs that a run takes.
+        """Epochs that a run takes, with patience at most.
 
         Args:
             steps_per_epoch: batches of one pass over the data.
@@ -197,7 +210,9 @@ class TrainRecipe(FrozenModel):
         weights: PEEL's controller.
         tiles: the elastic table.
         mapper: Forward-OFA.
+        negatives: items that stand for the catalogue in the loss of a step; 0 for a loss over all items.
         probes: validation histories for plan and validate.
+        from_data: what is chosen from the data in place of a number here; `training.from_data` has the rules.
     """
 
     description: str
@@ -208,7 +223,25 @@ class TrainRecipe(FrozenModel):
     weights: WeightsStage
     tiles: TilesStage
     mapper: MapperStage
+    negatives: int = Field(default=0, ge=0, le=65536)
     probes: ValidationStage
+    # A list of YAML is as good as a tuple.
+    from_data: tuple[Choice, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _nothing_is_both_given_and_chosen(self) -> TrainRecipe:
+        stages = {name: value for name, value in self if isinstance(value, Optimiser)}
+        given = {
+            "history_length": ["model.history_length"] * ("history_length" in self.model.model_fields_set),
+            "dropout": [f"{name}.dropout" for name, stage in stages.items() if "dropout" in stage.model_fields_set],
+            "negatives": ["negatives"] * ("negatives" in self.model_fields_set),
+        }
+        for name in self.from_data:
+            if given[name]:
+                raise ValueError(
+                    f"{name} is chosen from the data (from_data), so leave out {' and '.join(given[name])}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _ranks_are_nested(self) -> TrainRecipe:

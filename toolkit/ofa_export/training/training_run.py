@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,15 +16,21 @@ from torch.nn import functional as F
 from ofa_export.bundle.tile_order import TileOrder, plane_order
 from ofa_export.data.histories import Histories, held_out_items
 from ofa_export.model.checkpoint import ValidationSet
+from ofa_export.model.config import IMPORTED_BACKBONES
 from ofa_export.model.elastic_table import group_of_row
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import Adapt, score_histories
+from ofa_export.training.accelerator import open_fabric
 from ofa_export.training.distributed import gathered, share, total
+from ofa_export.training.softmax_loss import Negatives, NegativeSampler
 from ofa_export.training.train_recipe import Optimiser, TrainRecipe
 from ofa_export.training.training_loop import stage_seed
 from ofa_export.training.training_progress import Progress
 from ofa_export.training.windows import Batch, Windows, batches_per_epoch, cut_windows, epoch_batches
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 VALIDATION_USERS = 2000
 """Early stopping looks at no more users than this: enough to choose an epoch, few enough to be quick."""
@@ -49,6 +55,7 @@ class TrainingRun:
         centroids: float32 [G_u, d].
         user_groups: int32 [U].
         measured: stage -> what it measured.
+        fabric: device and precision; see `move_to`.
     """
 
     histories: Histories
@@ -62,15 +69,31 @@ class TrainingRun:
     centroids: NDArray[np.float32]
     user_groups: NDArray[np.int32]
     measured: dict[str, Any] = field(default_factory=dict)
+    fabric: Fabric = field(default_factory=open_fabric)
 
     def __post_init__(self) -> None:
         self.item_groups = group_of_row(self.model.config.group_sizes)
         users = np.arange(self.histories.users)
-        self.windows = cut_windows(self.histories, users, history_length=self.model.config.history_length)
+        config = self.model.config
+        # Other code's networks look at padding as they were trained to.
+        padded = config.backbone in IMPORTED_BACKBONES
+        self.windows = cut_windows(self.histories, users, history_length=config.history_length, padded=padded)
         chosen = np.random.default_rng(stage_seed(self.seed, "validation")).permutation(self.histories.evaluation_users)
         self.validation_users = np.sort(chosen[:VALIDATION_USERS])
         drawn = np.random.default_rng(stage_seed(self.seed, "probes")).permutation(self.histories.evaluation_users)
         self.kept_users = np.sort(drawn[: self.recipe.probes.users])
+        count = self.recipe.negatives
+        self.sampler = NegativeSampler(self.histories.popularity, count) if count else None
+
+    def move_to(self, fabric: Fabric) -> None:
+        """Train on another device from now on.
+
+        Args:
+            fabric: device and precision; launched.
+        """
+        self.fabric = fabric
+        self.model.to(fabric.device)
+        self.item_groups = self.item_groups.to(fabric.device)
 
     def snapshot(self, stage: str) -> Path:
         """Tell where a stage keeps the state of its optimisation."""
@@ -88,6 +111,14 @@ class TrainingRun:
     def steps_per_epoch(self, settings: Optimiser, windows: Windows) -> int:
         """Return number of batches of an epoch, for `Task.steps_per_epoch`."""
         return batches_per_epoch(windows, self.user_groups, batch_size=settings.batch_size)
+
+    def negatives(self, generator: np.random.Generator) -> Negatives | None:
+        """Draw what stands for the catalogue in a step; None where the loss is over all items.
+
+        Args:
+            generator: of the step.
+        """
+        return self.sampler.draw(generator) if self.sampler else None
 
     def validation_ndcg(
         self, adapt: Adapt, tables: Callable[[int], Tensor], *, users: NDArray[np.int64] | None = None
@@ -134,19 +165,6 @@ class TrainingRun:
         return self.model.tables[group].detach()
 
 
-def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy over the positions of all processes.
-
-    Args:
-        logits: [n, V].
-        targets: [n].
-
-    Returns:
-        The mean, a scalar.
-    """
-    return mean_over_positions(F.cross_entropy(logits, targets, reduction="sum"), len(targets))
-
-
 def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
     """Return Kullback-Leibler divergence of a ranking from a better one, over the positions of all processes.
 
@@ -158,7 +176,10 @@ def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
         The mean, a scalar.
     """
     part = F.kl_div(
-        F.log_softmax(student, dim=-1), F.log_softmax(teacher.detach(), dim=-1), log_target=True, reduction="sum"
+        F.log_softmax(student.float(), dim=-1),
+        F.log_softmax(teacher.detach().float(), dim=-1),
+        log_target=True,
+        reduction="sum",
     )
     return mean_over_positions(part, len(student))
 
@@ -170,7 +191,7 @@ def mean_over_positions(part: Tensor, positions: int) -> Tensor:
         part: the sum, a scalar.
         positions: how many it is over.
     """
-    return total(part) / total(torch.tensor(float(positions)))
+    return total(part) / total(torch.tensor(float(positions), device=part.device))
 
 
 def initial_run(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ofa_export.model.importance import ImportanceController, block_diversity, popularity_features, weigh
 from ofa_export.training.distributed import total
+from ofa_export.training.softmax_loss import Negatives
 from ofa_export.training.static_stage import static_loss
 from ofa_export.training.train_recipe import Optimiser
 from ofa_export.training.training_loop import Task, optimise, stage_seed
@@ -38,7 +39,7 @@ class _Bilevel(nn.Module):
         config = run.model.config
         self.table = nn.Parameter(run.full_tables(group).clone())
         self.controller = ImportanceController(config.item_groups, config.embedding_blocks)
-        counts = torch.from_numpy(run.histories.popularity)
+        counts = torch.from_numpy(run.histories.popularity).to(run.fabric.device)
         self.register_buffer("popularity", popularity_features(counts, run.item_groups, config.item_groups))
         self.register_buffer("group_loss", torch.zeros(config.item_groups))
 
@@ -61,7 +62,7 @@ def train_weights(run: TrainingRun) -> None:
 def _train_group(run: TrainingRun, group: int) -> NDArray[np.float32]:
     settings, stage = run.recipe.weights, f"weights-{group}"
     torch.manual_seed(int(np.random.default_rng(stage_seed(run.seed, stage)).integers(2**62)))
-    module = _Bilevel(run, group)
+    module = _Bilevel(run, group).to(run.fabric.device)
     windows, held_out = _split(run, group)
     optimise(
         Task(
@@ -73,23 +74,30 @@ def _train_group(run: TrainingRun, group: int) -> NDArray[np.float32]:
             ],
             batches=run.batches(stage, settings, windows),
             steps_per_epoch=run.steps_per_epoch(settings, windows),
-            step=lambda batch, generator: _bilevel_loss(run, module, batch, _draw(held_out, settings, generator)),
+            step=lambda batch, generator: _bilevel_loss(
+                run, module, batch, _draw(held_out, settings, generator).to(run.fabric.device), run.negatives(generator)
+            ),
         ),
         settings,
         seed=run.seed,
         snapshot=run.snapshot(stage),
         progress=run.progress,
+        fabric=run.fabric,
     )
-    alpha: NDArray[np.float32] = module.alpha().detach().numpy()
+    alpha: NDArray[np.float32] = module.alpha().detach().cpu().numpy()
     return alpha
 
 
-def _bilevel_loss(run: TrainingRun, module: _Bilevel, inner: Batch, outer: Batch) -> Tensor:
+def _bilevel_loss(
+    run: TrainingRun, module: _Bilevel, inner: Batch, outer: Batch, negatives: Negatives | None
+) -> Tensor:
     """Both losses in one: each sees the other's variable as a constant, which is the first-order approximation."""
     alpha = module.alpha()
-    table_loss = static_loss(run.model, inner, weigh(module.table, alpha.detach(), run.item_groups))
+    weighed = weigh(module.table, alpha.detach(), run.item_groups)
+    table_loss = static_loss(run.model, inner, weighed, negatives=negatives)
     _remember_losses(run, module, inner, alpha)
-    controller_loss = static_loss(run.model, outer, weigh(module.table.detach(), alpha, run.item_groups))
+    weighed = weigh(module.table.detach(), alpha, run.item_groups)
+    controller_loss = static_loss(run.model, outer, weighed, negatives=negatives)
     return table_loss + run.recipe.weights.diversity * block_diversity(module.table) + controller_loss
 
 
@@ -99,7 +107,7 @@ def _remember_losses(run: TrainingRun, module: _Bilevel, batch: Batch, alpha: Te
     where = batch.inputs >= 0
     targets = batch.targets[where]
     states = run.model.static_states(table, batch.inputs)[where]
-    losses = nn.functional.cross_entropy(states @ table.T, targets, reduction="none")
+    losses = nn.functional.cross_entropy((states @ table.T).float(), targets, reduction="none")
     groups = run.item_groups[targets]
     counts = total(torch.bincount(groups, minlength=len(module.group_loss)))
     means = total(torch.zeros_like(module.group_loss).index_add_(0, groups, losses)) / counts.clamp(min=1)

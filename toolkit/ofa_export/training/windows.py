@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,14 +13,17 @@ from torch import Tensor
 from ofa_export.data.histories import PAD, Histories
 from ofa_export.training.distributed import share
 
+SORTED_BATCHES = 16
+"""Batches whose windows are dealt out by length; the order of the batches stays random."""
+
 
 @dataclass(frozen=True)
 class Batch:
     """One step's windows, all of one user group; of several processes, each has its share of them.
 
     Args:
-        inputs: int64 [B, T], item rows, -1 where padded.
-        targets: int64 [B, T], the next item at each position.
+        inputs: int64 [B, t], item rows, -1 where padded; t is T, or the most items that a window of the step has.
+        targets: int64 [B, t], the next item at each position.
         group: the user group.
     """
 
@@ -33,6 +36,10 @@ class Batch:
         """int32 [B], real inputs of each window."""
         return (self.inputs >= 0).sum(dim=1).to(torch.int32)
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the same windows on a device."""
+        return Batch(self.inputs.to(device), self.targets.to(device), self.group)
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -43,12 +50,16 @@ class Windows:
         users: int64 [W], the user of each window.
         ends: int64 [W], how many items of the user's history lie before the window's end.
         history_length: T.
+        movable: bool [W], which windows begin at another place in every epoch.
+        padded: whether every batch is T wide, for networks that look at padding.
     """
 
     histories: Histories
     users: NDArray[np.int64]
     ends: NDArray[np.int64]
     history_length: int
+    movable: NDArray[np.bool_]
+    padded: bool = True
 
     def __len__(self) -> int:
         return len(self.users)
@@ -59,19 +70,37 @@ class Windows:
         Args:
             chosen: bool [W].
         """
-        return Windows(self.histories, self.users[chosen], self.ends[chosen], self.history_length)
+        return replace(self, users=self.users[chosen], ends=self.ends[chosen], movable=self.movable[chosen])
 
-    def rows(self, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Return the items of some windows.
+    def moved(self, generator: np.random.Generator) -> Windows:
+        """Move the windows before each long history's last one, all by as much, 0 to T - 1 items.
+
+        Args:
+            generator: of an epoch.
+
+        Returns:
+            Windows that still cover every item: the last one of each history stays where it is.
+        """
+        steps = generator.integers(self.history_length, size=self.histories.users)[self.users]
+        return replace(self, ends=np.where(self.movable, np.maximum(self.ends - steps, 2), self.ends))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Inputs of each window, 1 to T, int64 [W]."""
+        return np.minimum(self.ends - 1, self.history_length)
+
+    def rows(self, chosen: NDArray[np.int64], *, width: int) -> NDArray[np.int32]:
+        """Return the last items of some windows.
 
         Args:
             chosen: [B], indices of windows.
+            width: t, how many inputs of each.
 
         Returns:
-            int32 [B, T + 1], item rows, -1 where padded; column t + 1 is the target of column t.
+            int32 [B, t + 1], item rows, -1 where padded; column i + 1 is the target of column i.
         """
         starts = self.histories.offsets[self.users[chosen]][:, None]
-        places = starts + self.ends[chosen][:, None] - np.arange(self.history_length + 1, 0, -1)
+        places = starts + self.ends[chosen][:, None] - np.arange(width + 1, 0, -1)
         return np.where(places < starts, np.int32(PAD), self.histories.rows[np.maximum(places, starts)])
 
     def batch(self, chosen: NDArray[np.int64], *, group: int) -> Batch:
@@ -81,33 +110,42 @@ class Windows:
             chosen: int64, indices of windows.
             group: their user group.
         """
-        rows = torch.from_numpy(self.rows(share(chosen)).astype(np.int64))
+        # Of all processes' windows, so that a share is computed as it would be in a single process.
+        width = self.history_length if self.padded else int(self.lengths[chosen].max())
+        rows = torch.from_numpy(self.rows(share(chosen), width=width).astype(np.int64))
         return Batch(rows[:, :-1], torch.where(rows[:, :-1] == PAD, PAD, rows[:, 1:]), group)
 
 
-def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_length: int) -> Windows:
-    """Cut the training part of each history from its end, so that every item but the first is a target once.
+def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_length: int, padded: bool = True) -> Windows:
+    """Cut the training part of each history from its end, so that every item but the first is a target.
+
+    A history that does not fit into a window has one more than it needs, so that the others can move (`Windows.moved`).
 
     Args:
         histories: the data set.
         users: whose histories.
         history_length: T.
+        padded: whether every batch is T wide; see `Windows`.
 
     Returns:
         The windows; users with fewer than two training items have none.
     """
     lengths = histories.training_lengths[users]
     counts = np.maximum(-(-(lengths - 1) // history_length), 0)
+    counts += counts > 1
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return Windows(
-        histories, np.repeat(users, counts), np.repeat(lengths, counts) - nth * history_length, history_length
-    )
+    movable = nth > 0
+    ends = np.repeat(lengths, counts) - 1 * movable - np.maximum(nth - 1, 0) * history_length
+    return Windows(histories, np.repeat(users, counts), np.maximum(ends, 2), history_length, movable, padded)
 
 
 def epoch_batches(
     windows: Windows, user_groups: NDArray[np.int32], *, batch_size: int, seed: tuple[int, ...]
 ) -> Iterator[Batch]:
     """Return one pass over the windows in random order; each batch holds one user group.
+
+    Windows of a batch are of similar length, so that little of it is padding: of every `SORTED_BATCHES` batches that
+    were drawn, the windows are dealt out again by length.
 
     Args:
         windows: what to train on.
@@ -119,10 +157,13 @@ def epoch_batches(
         The batches; the same arguments give the same batches.
     """
     generator = np.random.default_rng(seed)
-    groups = user_groups[windows.users]
+    windows, groups = windows.moved(generator), user_groups[windows.users]
     pieces = []
     for group in np.unique(groups):
         members = generator.permutation(np.flatnonzero(groups == group))
+        drawn = SORTED_BATCHES * batch_size
+        parts = [members[start : start + drawn] for start in range(0, len(members), drawn)]
+        members = np.concatenate([part[np.argsort(windows.lengths[part], kind="stable")] for part in parts])
         pieces += [(int(group), members[i : i + batch_size]) for i in range(0, len(members), batch_size)]
     for index in generator.permutation(len(pieces)):
         group, members = pieces[index]

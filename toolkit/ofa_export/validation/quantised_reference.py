@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ofa_export.converters.registry import runtime_of
 from ofa_export.graphs.device import AdaptGraph, BlockGraph, DeviceGraph
-from ofa_export.model.blocks.history_embedding import ScaledEmbedding
+from ofa_export.model.blocks.history_embedding import NormedEmbedding
 from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import ActivationRounding
@@ -93,7 +93,7 @@ def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[De
             return True
         if isinstance(module, BlockGraph):
             return converter != UNKNOWN_BLOCKS
-        return not isinstance(module, AdaptGraph) or isinstance(module.embedding, ScaledEmbedding)
+        return not (isinstance(module, AdaptGraph) and isinstance(module.embedding, NormedEmbedding))
 
     return tuple(graph for graph in graphs if known(graph.module))
 

@@ -69,6 +69,12 @@ def train(
             help="What the checkpoint keeps of people: real, synthetic or none.",
         ),
     ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="Where to train: auto, cpu, cuda or mps.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", metavar="NAME", help="fp32, or bf16: faster where the device has it.")
+    ] = "fp32",
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped, even by a kill.")
@@ -89,6 +95,7 @@ def train(
     from ofa_export.cli.given import check_checkpoints, check_history_kind, check_interactions, check_titles
     from ofa_export.support.output import check_checkpoint_output
     from ofa_export.support.recipes import load_recipe
+    from ofa_export.training.accelerator import check_names
     from ofa_export.training.train_recipe import TrainRecipe
 
     with _said_once():
@@ -96,6 +103,7 @@ def train(
         of_recipe = data.resolved().columns if data else {}
         columns = named_columns(user=user_column, item=item_column, time=time_column, title=title_column)
         check_history_kind(validation_histories)
+        check_names(device, precision)
         check_titles(titles, columns)
         check_checkpoints(start)
         check_checkpoint_output(output, force=force)
@@ -103,31 +111,25 @@ def train(
     from ofa_export.api import opened
     from ofa_export.api import train as train_checkpoint
     from ofa_export.cli.render.progress import TrainingBars
-    from ofa_export.training.distributed import is_first, processes
+    from ofa_export.training.distributed import is_first
 
-    with processes():
-        try:
-            with TrainingBars() as bars:
-                made = train_checkpoint(
-                    interactions,
-                    output,
-                    recipe=recipe,
-                    titles=titles,
-                    columns=columns,
-                    start=None if start is None else opened(start),
-                    validation_histories=validation_histories,
-                    seed=seed,
-                    resume=resume,
-                    force=force,
-                    progress=bars,
-                )
-        except OfaExportError as error:
-            if is_first():
-                raise
-            # What stops all processes is said by the first one.
-            raise typer.Exit(error.exit_code) from None
-        speaks = is_first()
-    if not speaks:
+    with _said_once(), TrainingBars() as bars:
+        made = train_checkpoint(
+            interactions,
+            output,
+            recipe=recipe,
+            titles=titles,
+            columns=columns,
+            start=None if start is None else opened(start),
+            validation_histories=validation_histories,
+            device=device,
+            precision=precision,
+            seed=seed,
+            resume=resume,
+            force=force,
+            progress=bars,
+        )
+    if not is_first():
         return
     if json_output:
         from ofa_export.cli.render.results import trained_json

@@ -157,7 +157,7 @@ class TrainingBars:
         if self._task is None or what != self._stage or done < self._done:
             self._task = self._bars.add_task(shown(what), total=total, completed=done)
         else:
-            self._bars.update(self._task, completed=done)
+            self._bars.update(self._task, total=total, completed=done)
         self._stage, self._done = what, done
 
 

@@ -14,7 +14,8 @@ class AdaptiveBlock(nn.Module):
     """F_l(x; theta_l) of Forward-OFA: a subclass says which layers there are and writes `forward`.
 
     `forward` takes x [B, T, d], valid [B, T] (1 where a position is real) and theta [B, P], and returns [B, T, d].
-    With theta 0 it is the static block. What x holds where padded must not depend on anything but the history.
+    With theta None it is the static block, as with zeros, without their cost. What x holds where padded must not depend
+    on anything but the history.
 
     Args:
         width: d.
@@ -55,9 +56,9 @@ class AdaptiveBlock(nn.Module):
         Args:
             name: of the layer.
             x: [B, T, in].
-            parts: theta as `layout` splits it.
+            parts: theta as `layout` splits it; nothing gives the static layer.
         """
-        result: Tensor = self.linears[name](x, parts[f"{name}.up"], parts[f"{name}.bias"])
+        result: Tensor = self.linears[name](x, parts.get(f"{name}.up"), parts.get(f"{name}.bias"))
         return result
 
     def norm(self, name: str, x: Tensor, parts: dict[str, Tensor]) -> Tensor:
@@ -66,7 +67,7 @@ class AdaptiveBlock(nn.Module):
         Args:
             name: of the layer.
             x: [B, T, d].
-            parts: theta as `layout` splits it.
+            parts: theta as `layout` splits it; nothing gives the static layer.
         """
-        result: Tensor = self.norms[name](x, parts[f"{name}.gain"])
+        result: Tensor = self.norms[name](x, parts.get(f"{name}.gain"))
         return result

@@ -26,18 +26,21 @@ class AdaptiveLinear(nn.Module):
         nn.init.zeros_(self.static.bias)
 
     def forward(
-        self, x: Float[Tensor, "B T i"], up: Float[Tensor, "B o r"], bias: Float[Tensor, "B o"]
+        self, x: Float[Tensor, "B T i"], up: Float[Tensor, "B o r"] | None, bias: Float[Tensor, "B o"] | None
     ) -> Float[Tensor, "B T o"]:
         """Apply the layer.
 
         Args:
             x: [B, T, in].
-            up: U, [B, out, r].
-            bias: [B, out], added to the static bias.
+            up: U, [B, out, r]; None for the static layer.
+            bias: [B, out], added to the static bias; None with `up`.
 
         Returns:
             [B, T, out].
         """
+        if up is None or bias is None:
+            static: Tensor = self.static(x)
+            return static
         result: Tensor = self.static(x) + torch.bmm(self.basis(x), up.transpose(1, 2)) + bias[:, None, :]
         return result
 
@@ -58,14 +61,15 @@ class AdaptiveLayerNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
 
-    def forward(self, x: Float[Tensor, "B T d"], gain: Float[Tensor, "B d"]) -> Float[Tensor, "B T d"]:
+    def forward(self, x: Float[Tensor, "B T d"], gain: Float[Tensor, "B d"] | None) -> Float[Tensor, "B T d"]:
         """Normalise over the last dimension.
 
         Args:
             x: [B, T, d].
-            gain: [B, d], added to the static gain.
+            gain: [B, d], added to the static gain; None for the static layer.
 
         Returns:
             [B, T, d].
         """
-        return normalised(x, self.unpadded, epsilon=self.epsilon) * (self.gain + gain)[:, None, :] + self.bias
+        total = self.gain if gain is None else (self.gain + gain)[:, None, :]
+        return normalised(x, self.unpadded, epsilon=self.epsilon) * total + self.bias

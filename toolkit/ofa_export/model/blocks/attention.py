@@ -14,7 +14,7 @@ def attend(
     key: Float[Tensor, "B T d"],
     value: Float[Tensor, "B T d"],
     *,
-    bias: Float[Tensor, "B 1 T T"],
+    bias: Float[Tensor, "B H T T"],
     heads: int,
     dropout: nn.Module,
 ) -> Float[Tensor, "B T d"]:
@@ -24,7 +24,7 @@ def attend(
         query: [B, T, d].
         key: [B, T, d].
         value: [B, T, d].
-        bias: [B, 1, T, T], added to the logits of every head; see `masks.causal_bias`.
+        bias: [B, heads or 1, T, T], added to the logits; see `masks.causal_bias`.
         heads: a divisor of d.
         dropout: applied to the attention weights.
 

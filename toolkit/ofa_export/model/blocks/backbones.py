@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from ofa_export.model.blocks.adaptive_block import AdaptiveBlock
 from ofa_export.model.blocks.gated_convolution_block import GatedConvolutionBlock
-from ofa_export.model.blocks.history_embedding import NormedEmbedding, ScaledEmbedding
+from ofa_export.model.blocks.history_embedding import NormedEmbedding, NormedItems, ScaledEmbedding
+from ofa_export.model.blocks.linear_recurrent_block import LinearRecurrentBlock
 from ofa_export.model.blocks.padded_norm import layer_norm
 from ofa_export.model.blocks.post_norm_block import PostNormBlock
 from ofa_export.model.blocks.query_norm_block import EPSILON, QueryNormBlock
+from ofa_export.model.blocks.relative_transformer_block import RelativeTransformerBlock
 from ofa_export.model.blocks.transformer_block import TransformerBlock
 from ofa_export.model.config import BackboneName, ModelConfig
 
@@ -22,7 +24,7 @@ from ofa_export.model.config import BackboneName, ModelConfig
 class UnmaskedQueryNormBlock(QueryNormBlock):
     """The published block after positions had come to start at 1, with every position real."""
 
-    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor | None) -> Tensor:
         """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
@@ -32,7 +34,7 @@ class UnmaskedNormFirstBlock(TransformerBlock):
 
     EPSILON: ClassVar[float] = EPSILON
 
-    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor | None) -> Tensor:
         """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
@@ -42,7 +44,7 @@ class UnmaskedNormLastBlock(PostNormBlock):
 
     EPSILON: ClassVar[float] = EPSILON
 
-    def forward(self, x: Tensor, valid: Tensor, theta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor, theta: Tensor | None) -> Tensor:
         """Run the block with every position real."""
         return super().forward(x, torch.ones_like(valid), theta)
 
@@ -66,19 +68,35 @@ class Backbone:
         block: builds F_l.
         embedding: builds what turns (history [B, T, d], position [T, d], valid [B, T]) into [B, T, d].
         final_norm: builds what turns the last block's output into user states, [.., d] -> [.., d].
+        positions: whether the network has a vector for each position of a history; a recurrence knows the order.
     """
 
     block: MakeBlock
     embedding: MakeModule
     final_norm: MakeModule
+    positions: bool = True
 
 
 def _transformer(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
     return TransformerBlock(width=config.width, heads=config.heads, rank=config.rank, dropout=dropout)
 
 
+def _relative_transformer(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return RelativeTransformerBlock(
+        width=config.width,
+        heads=config.heads,
+        history_length=config.history_length,
+        rank=config.rank,
+        dropout=dropout,
+    )
+
+
 def _gated_convolution(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
     return GatedConvolutionBlock(width=config.width, index=index, rank=config.rank, dropout=dropout)
+
+
+def _linear_recurrent(config: ModelConfig, index: int, dropout: float) -> AdaptiveBlock:
+    return LinearRecurrentBlock(width=config.width, rank=config.rank, dropout=dropout)
 
 
 def _padded(kind: Callable[..., AdaptiveBlock]) -> MakeBlock:
@@ -130,8 +148,17 @@ BACKBONES: Mapping[BackboneName, Backbone] = {
     "transformer": Backbone(
         block=_transformer, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
     ),
+    "relative-transformer": Backbone(
+        block=_relative_transformer, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+    ),
     "gated-convolution": Backbone(
         block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
+    ),
+    "linear-recurrent-unit": Backbone(
+        block=_linear_recurrent,
+        embedding=lambda config: NormedItems(config.width),
+        final_norm=lambda config: nn.LayerNorm(config.width),
+        positions=False,
     ),
     "pmixer-sasrec": Backbone(block=_padded(QueryNormBlock), embedding=_scaled, final_norm=_pmixer_final_norm),
     "pmixer-sasrec-unmasked": Backbone(

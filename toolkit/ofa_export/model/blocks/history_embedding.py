@@ -1,6 +1,6 @@
 """Input of the first block: item embeddings and positions of a history, scaled or normalised.
 
-The positions themselves, [T, d], belong to the network; all of its backbones have them.
+The positions themselves, [T, d], belong to the network; a backbone that knows the order without them has none.
 """
 
 from __future__ import annotations
@@ -39,6 +39,32 @@ class ScaledEmbedding(nn.Module):
             [B, T, d]; whatever it likes where padded.
         """
         return self.scale * history + position
+
+
+class NormedItems(nn.Module):
+    """LayerNorm(embedding), for backbones that know the order without positions (LRURec, section 4.2).
+
+    Args:
+        width: d.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, history: Float[Tensor, "B T d"], position: None, valid: Float[Tensor, "B T"]) -> Tensor:
+        """Embed a history.
+
+        Args:
+            history: [B, T, d], item embeddings, left-padded.
+            position: there are none.
+            valid: [B, T].
+
+        Returns:
+            [B, T, d]; whatever it likes where padded.
+        """
+        result: Tensor = self.norm(history)
+        return result
 
 
 class NormedEmbedding(nn.Module):

@@ -47,14 +47,14 @@ class PostNormBlock(AdaptiveBlock):
         self.heads = heads
 
     def forward(
-        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], theta: Float[Tensor, "B P"]
+        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], theta: Float[Tensor, "B P"] | None
     ) -> Float[Tensor, "B T d"]:
         """Run the block.
 
         Args:
             x: [B, T, d], zero where padded.
             valid: [B, T], 1 where a position is real.
-            theta: [B, P]; zeros give the static block.
+            theta: [B, P]; None or zeros give the static block.
 
         Returns:
             [B, T, d], zero where padded.

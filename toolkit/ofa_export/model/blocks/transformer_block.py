@@ -42,14 +42,14 @@ class TransformerBlock(AdaptiveBlock):
         self.heads = heads
 
     def forward(
-        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], theta: Float[Tensor, "B P"]
+        self, x: Float[Tensor, "B T d"], valid: Float[Tensor, "B T"], theta: Float[Tensor, "B P"] | None
     ) -> Float[Tensor, "B T d"]:
         """Run the block.
 
         Args:
             x: [B, T, d], zero where padded.
             valid: [B, T], 1 where a position is real.
-            theta: [B, P]; zeros give the static block.
+            theta: [B, P]; None or zeros give the static block.
 
         Returns:
             [B, T, d], zero where padded.
@@ -62,5 +62,13 @@ class TransformerBlock(AdaptiveBlock):
 
     def _attend(self, x: Tensor, valid: Tensor, parts: dict[str, Tensor]) -> Tensor:
         query, key, value = (self.linear(name, x, parts) for name in ("query", "key", "value"))
-        mixed = attend(query, key, value, bias=causal_bias(valid), heads=self.heads, dropout=self.dropout)
+        mixed = attend(query, key, value, bias=self.attention_bias(valid), heads=self.heads, dropout=self.dropout)
         return self.linear("out", mixed, parts)
+
+    def attention_bias(self, valid: Float[Tensor, "B T"]) -> Float[Tensor, "B H T T"]:
+        """Return what is added to the logits of attention, [B, heads or 1, T, T].
+
+        Args:
+            valid: [B, T].
+        """
+        return causal_bias(valid)

@@ -50,7 +50,7 @@ def at_ranks(model: AdaptiveRecommender, adaptation: Adaptation, ranks: Int[Tens
     Returns:
         The same decisions with narrower parameters.
     """
-    kept = (model.layout.columns < ranks[:, None]).to(adaptation.gates.dtype)
+    kept = (model.layout.columns.to(ranks.device) < ranks[:, None]).to(adaptation.gates.dtype)
     thetas = tuple(theta * kept for theta in adaptation.thetas)
     return Adaptation(keep_logits=adaptation.keep_logits, gates=adaptation.gates, thetas=thetas)
 
