@@ -19,8 +19,8 @@ from ofa_export.validation.finding import Status
 
 HEADROOM_DB = 3.0
 """Decibels by which a bundle may be worse than the quantised reference in a history: twice the noise (our choice). Of
-seven sound bundles of random networks (width 16 to 256, 8 to 200 items; int8 and int4; LiteRT, one ExecuTorch) the worst
-of some 240 histories was 0.7 dB worse in an output, 1.1 dB in the scores."""
+seven sound bundles of random networks (width 16 to 256, 8 to 200 items, int8 and int4, one on ExecuTorch) the worst of
+some 240 histories was 0.7 dB worse in an output, 1.1 dB in the scores."""
 
 HEADROOM_SHARE = 0.05
 """Share of the ten best items that may go beyond what the quantised reference loses: one of twenty (our choice). Of the
