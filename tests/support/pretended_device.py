@@ -53,10 +53,12 @@ def pretended_device() -> Iterator[None]:
 
 class _Made(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
-        """Make the tensors that PyTorch makes without an operation."""
+        """Do what PyTorch does without an operation: make a tensor, and numbers of one."""
         options = options or {}
         if function is torch.tensor and options.get("device") == DEVICE:
             return There(torch.tensor(*arguments, **{**options, "device": "cpu"}))
+        if function is Tensor.tolist:
+            return _here(arguments[0]).tolist()
         return function(*arguments, **options)
 
 

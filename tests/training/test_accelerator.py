@@ -14,6 +14,8 @@ from ofa_export.data.sample import DataSet
 from ofa_export.errors import ConfigError
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.training.accelerator import DEVICES, fabric_on, open_fabric, precision_of, processes
+from ofa_export.training.softmax_loss import NegativeSampler
+from ofa_export.training.static_stage import static_loss
 from ofa_export.training.train import train
 from ofa_export.training.train_recipe import TrainRecipe
 from ofa_export.training.training_progress import Silent
@@ -97,12 +99,9 @@ EVERYTHING: dict[str, dict[str, Any]] = {
 @pytest.mark.integration
 # PyTorch takes the device's name for what it usually is, tensors without numbers.
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
-@pytest.mark.parametrize("negatives", [None, 8])
-def test_every_stage_follows_the_device(
-    data: DataSet, recipe_of: MakeRecipe, tmp_path: Path, negatives: int | None
-) -> None:
+def test_every_stage_follows_the_device(data: DataSet, recipe_of: MakeRecipe, tmp_path: Path) -> None:
     """No number stays behind on the processor, and the result is what the processor makes."""
-    recipe = recipe_of(**EVERYTHING).model_copy(update={"negatives": negatives} if negatives else {})
+    recipe = recipe_of(**EVERYTHING)
     expected = made(data, recipe, tmp_path / "here")
     with pretended_device():
         found = made(data, recipe, tmp_path / "there", fabric=PretendedFabric())
@@ -111,6 +110,22 @@ def test_every_stage_follows_the_device(
         assert torch.equal(found.model.state_dict()[name].detach().cpu(), value), name
     np.testing.assert_array_equal(found.importance, expected.importance)
     np.testing.assert_array_equal(found.centroids, expected.centroids)
+
+
+def test_a_sampled_softmax_follows_the_device(run_of: MakeRun) -> None:
+    run = run_of()
+    sampler = NegativeSampler(run.histories.popularity, 8)
+    batch = next(run.batches("static", run.recipe.static, run.windows)(0))
+
+    def loss() -> float:
+        negatives = sampler.draw(np.random.default_rng(0))
+        return static_loss(run.model, batch, run.model.tables[0], negatives=negatives).item()
+
+    here = loss()
+    with pretended_device():
+        run.move_to(PretendedFabric())
+        batch = batch.to(DEVICE)
+        assert loss() == here
 
 
 @pytest.mark.integration
