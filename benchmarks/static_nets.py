@@ -26,8 +26,9 @@ from ofa_export.data.sample import SAMPLES, load_dataset
 from ofa_export.ranking.metrics import hit_rate, ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories, static_adapt
 from ofa_export.support.recipes import load_recipe
-from ofa_export.training import static_stage
+from ofa_export.training.accelerator import open_fabric, processes
 from ofa_export.training.baselines import MarkovChain, popularity_scores
+from ofa_export.training.from_data import resolved_from_data
 from ofa_export.training.static_stage import train_static
 from ofa_export.training.train_recipe import TrainRecipe
 from ofa_export.training.training_run import TrainingRun, initial_run
@@ -63,6 +64,9 @@ def run_of(interactions: str, recipe_name: str, *, seed: int, folder: Path) -> T
     """Make a run before its first stage."""
     recipe = load_recipe("train", recipe_name, TrainRecipe)
     histories = histories_of(interactions, recipe, seed=seed)
+    recipe, said = resolved_from_data(recipe, histories)
+    for line in said:
+        print(line, file=sys.stderr)
     return initial_run(histories, recipe, seed=seed, folder=folder, progress=Lines())
 
 
@@ -95,9 +99,10 @@ def train(given: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     run = run_of(given.interactions, given.recipe, seed=given.seed, folder=folder)
     began, processor = time.monotonic(), time.process_time()
-    if given.precision == "bf16":
-        static_stage.static_loss = torch.autocast("cpu", torch.bfloat16)(static_stage.static_loss)
-    train_static(run)
+    fabric = open_fabric(precision=given.precision)
+    with processes(fabric):
+        run.move_to(fabric)
+        train_static(run)
     about = {
         "interactions": given.interactions,
         "recipe": given.recipe,

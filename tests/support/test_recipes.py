@@ -28,8 +28,8 @@ def recipe_file(folder: Path, text: str) -> str:
 
 def test_every_shipped_recipe_can_be_loaded() -> None:
     assert set(recipe_names("train")) == {
-        "base", "ci", "gated-conv", "generic", "linear-recurrent", "movielens", "online-retail-cold",
-        "online-retail-long", "planted", "planted-mixed",
+        "base", "ci", "gated-conv", "generic", "linear-recurrent", "ml-1m", "movielens", "online-retail-cold",
+        "online-retail-long", "planted", "planted-mixed", "video-games",
     }  # fmt: skip
     for kind, recipe_class in (("train", TrainRecipe), ("bundle", OpenRecipe), ("tolerance", TolerancePolicy)):
         names = recipe_names(kind)

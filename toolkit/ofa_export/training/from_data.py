@@ -22,7 +22,7 @@ SHORTEST = 10
 COVERED = 0.9
 """Share of people whose training history is to fit into a network's whole."""
 
-DROPOUTS = (0.2, 0.5)
+DROPOUTS = (0.2, 0.4)
 """Least and most dropout: with many interactions for each item, and with few."""
 
 DENSE, SPARSE = 290.0, 12.0
