@@ -45,8 +45,8 @@ def test_embeddings_and_scores_are_rounded_at_no_precision() -> None:
     assert len(unrounded_outputs(plain)) == sum(len(graph.spec.outputs) for graph in plain)
 
 
-def test_recbole_s_positions_are_rounded_too() -> None:
+def test_recbole_s_embedded_histories_are_held_to_the_last_digits() -> None:
     config = CONFIG.model_copy(update={"backbone": "recbole-sasrec", "inner_width": 16})
     model = fake_quantised(random_model(3, config), INT8, converter=get_converter("torch-program"))
     graphs = device_graphs(model, candidates=5)
-    assert unrounded_outputs(graphs) == [("score", "scores")]
+    assert unrounded_outputs(graphs) == [("adapt", "hidden"), ("score", "scores")]

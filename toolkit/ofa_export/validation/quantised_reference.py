@@ -17,9 +17,9 @@ from torch.nn import functional as F
 from ofa_export.converters.registry import runtime_of
 from ofa_export.graphs.device import AdaptGraph, BlockGraph, DeviceGraph
 from ofa_export.model.blocks.history_embedding import NormedEmbedding
-from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations
+from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations, int8_weights
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.precision import ActivationRounding
+from ofa_export.precision import CHANNELWISE, ActivationRounding, Precision
 
 MOVED_BIASES = {
     "controller.extractor.key": "controller.extractor.mix",
@@ -30,7 +30,8 @@ MOVED_BIASES = {
 reader, which so rounds inputs without it."""
 
 UNKNOWN_BLOCKS = "onnx2tf"
-"""The converter that moves biases of LayerNorms in blocks, too, in every backbone others."""
+"""The converter that moves biases of LayerNorms in blocks, too, in every backbone others; how it stores RecBole's
+positions was not measured."""
 
 
 class RuntimeLinear(QuantisedLinear):
@@ -54,8 +55,14 @@ class RuntimeLinear(QuantisedLinear):
         return F.linear(self.rounded(x - self.early), self.weight, self.bias)
 
 
+@torch.no_grad()
 def quantised_reference(
-    rounded: AdaptiveRecommender, model: AdaptiveRecommender, *, converter: str, activations: ActivationRounding
+    rounded: AdaptiveRecommender,
+    model: AdaptiveRecommender,
+    *,
+    converter: str,
+    precision: Precision,
+    activations: ActivationRounding,
 ) -> AdaptiveRecommender:
     """Make the network that a converted file is on a runtime.
 
@@ -63,6 +70,9 @@ def quantised_reference(
         rounded: `model` from `fake_quantised`; left as it is.
         model: the reference.
         converter: name of the converter that made the file.
+        precision: that it was made with. RecBole's positions are a matrix of no linear layer: LiteRT's quantiser takes
+            them along, with a scale for every dimension, also where nothing else of `adapt` is quantised; ExecuTorch
+            leaves them as they are.
         activations: how the runtime rounds.
 
     Returns:
@@ -73,6 +83,8 @@ def quantised_reference(
     for path, layer in list(made.named_modules()):
         if isinstance(layer, QuantisedLinear):
             made.set_submodule(path, RuntimeLinear(layer, activations, *_moved(model, path, moved.get(path))))
+    if isinstance(made.embedding, NormedEmbedding) and runtime_of(converter) == "litert" and precision.base == "int8":
+        made.get_parameter("position").copy_(int8_weights(model.get_parameter("position").T, CHANNELWISE).T)
     return made
 
 
@@ -84,15 +96,18 @@ def known_rounding(graphs: Sequence[DeviceGraph], *, converter: str) -> tuple[De
         converter: name of the converter that made the file.
 
     Returns:
-        All of them but blocks that biases were moved in, and RecBole's `adapt`: its positions are a matrix of no linear
-        layer, which is quantised, too.
+        All of them but what `UNKNOWN_BLOCKS` makes of blocks and of RecBole's `adapt`, where anything is quantised.
     """
 
+    def quantised(*modules: nn.Module) -> bool:
+        return any(isinstance(part, QuantisedLinear) for module in modules for part in module.modules())
+
+    if converter != UNKNOWN_BLOCKS or not quantised(*(graph.module for graph in graphs)):
+        return tuple(graphs)
+
     def known(module: nn.Module) -> bool:
-        if not any(isinstance(part, QuantisedLinear) for part in module.modules()):
-            return True
         if isinstance(module, BlockGraph):
-            return converter != UNKNOWN_BLOCKS
+            return not quantised(module)
         return not (isinstance(module, AdaptGraph) and isinstance(module.embedding, NormedEmbedding))
 
     return tuple(graph for graph in graphs if known(graph.module))

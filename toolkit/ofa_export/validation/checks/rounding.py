@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from torch import nn
 
 from ofa_export.graphs.device import AdaptGraph, DeviceGraph
-from ofa_export.model.blocks.history_embedding import NormedEmbedding
 from ofa_export.model.fake_quantised import QuantisedLinear
 from ofa_export.validation.comparison import Comparison
 from ofa_export.validation.deviation import deviation
@@ -89,7 +88,5 @@ def unrounded_outputs(graphs: Sequence[DeviceGraph]) -> list[tuple[str, str]]:
 
 
 def _parts(module: nn.Module, output: str) -> nn.Module:
-    """Find the part of a graph's module that computes an output; RecBole's positions are quantised too."""
-    if isinstance(module, AdaptGraph) and output == "hidden" and not isinstance(module.embedding, NormedEmbedding):
-        return module.embedding
-    return module
+    """Find the part of a graph's module that computes an output."""
+    return module.embedding if isinstance(module, AdaptGraph) and output == "hidden" else module
