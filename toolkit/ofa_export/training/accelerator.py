@@ -83,7 +83,8 @@ _NAMES = {"cpu": "processor", "cuda": "GPU", "mps": "Mac"}
 def fabric_on(device: str, precision: str) -> Fabric:
     """Return a Fabric without asking whether this machine is fit for it; see `open_fabric`."""
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     # What Fabric says of processes and precision, train says itself.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -128,7 +129,7 @@ def _has_bf16(device: str) -> bool:
     import torch
 
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device == "mps":
         return torch.backends.mps.is_macos_or_newer(14, 0)
     capabilities = torch.cpu.get_capabilities()
