@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 
 import numpy as np
 import polars as pl
@@ -22,22 +22,47 @@ def histories_of(lengths: list[int]) -> Histories:
 lengths = st.lists(st.integers(1, 15), min_size=2, max_size=6).filter(lambda values: max(values) >= 3)
 
 
+@given(lengths=lengths, T=st.integers(2, 6), seed=st.integers(0, 99))
+def test_every_training_item_but_the_first_is_a_target_however_windows_move(
+    lengths: list[int], T: int, seed: int
+) -> None:
+    histories = histories_of(lengths)
+    still = cut_windows(histories, np.arange(histories.users), history_length=T)
+    for windows in (still, still.moved(np.random.default_rng(seed))):
+        targets: set[int] = set()
+        shown: set[int] = set()
+        if len(windows):
+            everything = np.arange(len(windows))
+            batch = windows.batch(everything, group=0)
+            assert ((batch.targets == PAD) == (batch.inputs == PAD)).all()
+            assert (batch.lengths > 0).all()
+            targets = set(batch.targets[batch.targets != PAD].tolist())
+            shown = set(windows.rows(everything, width=T).ravel().tolist()) - {PAD}
+        parts = [histories.training_rows(user) for user in range(histories.users)]
+        assert targets == {int(row) for part in parts for row in part[1:]}
+        held_out = {int(row) for user in range(histories.users) for row in histories.sequence(user)[len(parts[user]) :]}
+        assert shown.isdisjoint(held_out)
+
+
 @given(lengths=lengths, T=st.integers(2, 6))
-def test_every_training_item_but_the_first_is_a_target_exactly_once(lengths: list[int], T: int) -> None:
+def test_a_history_that_fits_is_one_window_and_a_longer_one_has_one_more_than_it_needs(
+    lengths: list[int], T: int
+) -> None:
     histories = histories_of(lengths)
     windows = cut_windows(histories, np.arange(histories.users), history_length=T)
-    targets: Counter[int] = Counter()
-    shown: set[int] = set()
-    if len(windows):
-        everything = np.arange(len(windows))
-        batch = windows.batch(everything, group=0)
-        assert ((batch.targets == PAD) == (batch.inputs == PAD)).all()
-        targets.update(batch.targets[batch.targets != PAD].tolist())
-        shown = set(windows.rows(everything, width=T).ravel().tolist()) - {PAD}
-    parts = [histories.training_rows(user) for user in range(histories.users)]
-    assert targets == Counter(int(row) for part in parts for row in part[1:])
-    held_out = {int(row) for user in range(histories.users) for row in histories.sequence(user)[len(parts[user]) :]}
-    assert shown.isdisjoint(held_out)
+    for user, length in enumerate(histories.training_lengths):
+        needed = -(-(int(length) - 1) // T)
+        assert (windows.users == user).sum() == (needed if needed <= 1 else needed + 1)
+
+
+def test_the_last_window_of_a_history_stays_and_the_others_move_to_every_place() -> None:
+    windows = cut_windows(histories_of([22, 5]), np.arange(2), history_length=5)
+    ends = {tuple(windows.moved(np.random.default_rng(seed)).ends) for seed in range(60)}
+    assert {end[0] for end in ends} == {20}
+    assert {end[1] for end in ends} == {19, 18, 17, 16, 15}
+    assert all(before - end == 5 for moved in ends for before, end in itertools.pairwise(moved[1:4]))
+    # A history that fits has nothing to move.
+    assert {end[-1] for end in ends} == {3}
 
 
 @given(lengths=lengths, T=st.integers(2, 6))
@@ -58,16 +83,17 @@ def test_windows_by_hand() -> None:
     histories = histories_of([7, 3, 2])
     row = {key: row for row, key in enumerate(histories.item_keys)}
     windows = cut_windows(histories, np.arange(3), history_length=3)
-    # Five training items: the last four are one window; the rest of the targets, the second item, another.
+    # Five training items: the last four are one window; the rest would fit into one more, so there are two more.
     expected = [
         ["i00-01", "i00-02", "i00-03", "i00-04"],
+        ["i00-00", "i00-01", "i00-02", "i00-03"],
         [None, None, "i00-00", "i00-01"],
         [None, None, "i02-00", "i02-01"],
     ]
-    assert windows.rows(np.arange(3), width=3).tolist() == [
+    assert windows.rows(np.arange(4), width=3).tolist() == [
         [row[key] if key else PAD for key in keys] for keys in expected
     ]
-    assert windows.users.tolist() == [0, 0, 2]
+    assert windows.users.tolist() == [0, 0, 0, 2]
 
 
 def test_a_batch_pairs_each_item_with_the_next() -> None:
@@ -83,29 +109,29 @@ def test_a_batch_pairs_each_item_with_the_next() -> None:
 
 
 def many_windows() -> tuple[Windows, np.ndarray]:
-    """37 windows of users with one, two or three each, and the group of each of the users."""
+    """49 windows of users with one, three or four each, and the group of each of the users."""
     histories = histories_of([4, 6, 8] * 6 + [4])
     windows = cut_windows(histories, np.arange(19), history_length=2)
-    assert len(windows) == 37
+    assert len(windows) == 49
     return windows, np.random.default_rng(0).integers(0, 3, 19).astype(np.int32)
 
 
 def targets_of(batch: Batch) -> list[int]:
-    """The last target of each window, which no other window has."""
+    """The last target of each window."""
     return batch.targets[:, -1].tolist()
 
 
-def test_batches_are_one_pass_and_hold_one_group_each() -> None:
+def test_batches_are_one_pass_over_moved_windows_and_hold_one_group_each() -> None:
     windows, user_groups = many_windows()
     batches = list(epoch_batches(windows, user_groups, batch_size=4, seed=(1, 2)))
     assert len(batches) == batches_per_epoch(windows, user_groups, batch_size=4)
-    window_of = {int(row): window for window, row in enumerate(windows.rows(np.arange(37), width=2)[:, -1])}
-    seen = [window_of[target] for batch in batches for target in targets_of(batch)]
-    assert sorted(seen) == list(range(37))
+    seen = [target for batch in batches for target in targets_of(batch)]
+    moved = windows.moved(np.random.default_rng((1, 2)))
+    assert sorted(seen) == sorted(moved.rows(np.arange(49), width=2)[:, -1].tolist())
     for batch in batches:
-        members = [window_of[target] for target in targets_of(batch)]
-        assert (user_groups[windows.users[members]] == batch.group).all()
-        assert 1 <= len(members) <= 4
+        people = [int(windows.histories.item_keys[target][1:3]) for target in targets_of(batch)]
+        assert (user_groups[people] == batch.group).all()
+        assert 1 <= len(people) <= 4
 
 
 def test_batches_hold_windows_of_similar_length_and_no_more_padding_than_they_need() -> None:

@@ -267,8 +267,8 @@ def _luck(users: int) -> list[str]:
     if users >= ENOUGH_USERS:
         return []
     return [
-        f"Note: early stopping looks at {users} validation user{'s' * (users != 1)}. With so few it is luck which epoch "
-        f"is kept, and how good that seems; with {ENOUGH_USERS} the validation NDCG@10 is still uncertain by .03."
+        f"Note: early stopping looks at {users} validation user{'s' * (users != 1)}. With so few it is luck which "
+        f"epoch is kept, and how good that seems; with {ENOUGH_USERS} the validation NDCG@10 is still uncertain by .03."
     ]
 
 

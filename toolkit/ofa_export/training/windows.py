@@ -46,6 +46,7 @@ class Windows:
         users: int64 [W], the user of each window.
         ends: int64 [W], how many items of the user's history lie before the window's end.
         history_length: T.
+        movable: bool [W], which windows begin at another place in every epoch.
         padded: whether every batch is T wide, for networks that look at padding.
     """
 
@@ -53,6 +54,7 @@ class Windows:
     users: NDArray[np.int64]
     ends: NDArray[np.int64]
     history_length: int
+    movable: NDArray[np.bool_]
     padded: bool = True
 
     def __len__(self) -> int:
@@ -64,7 +66,19 @@ class Windows:
         Args:
             chosen: bool [W].
         """
-        return replace(self, users=self.users[chosen], ends=self.ends[chosen])
+        return replace(self, users=self.users[chosen], ends=self.ends[chosen], movable=self.movable[chosen])
+
+    def moved(self, generator: np.random.Generator) -> Windows:
+        """Move the windows before each long history's last one, all by as much, 0 to T - 1 items.
+
+        Args:
+            generator: of an epoch.
+
+        Returns:
+            Windows that still cover every item: the last one of each history stays where it is.
+        """
+        steps = generator.integers(self.history_length, size=self.histories.users)[self.users]
+        return replace(self, ends=np.where(self.movable, np.maximum(self.ends - steps, 2), self.ends))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -99,7 +113,9 @@ class Windows:
 
 
 def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_length: int, padded: bool = True) -> Windows:
-    """Cut the training part of each history from its end, so that every item but the first is a target once.
+    """Cut the training part of each history from its end, so that every item but the first is a target.
+
+    A history that does not fit into a window has one more than it needs, so that the others can move (`Windows.moved`).
 
     Args:
         histories: the data set.
@@ -112,9 +128,11 @@ def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_lengt
     """
     lengths = histories.training_lengths[users]
     counts = np.maximum(-(-(lengths - 1) // history_length), 0)
+    counts += counts > 1
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    ends = np.repeat(lengths, counts) - nth * history_length
-    return Windows(histories, np.repeat(users, counts), ends, history_length, padded)
+    movable = nth > 0
+    ends = np.repeat(lengths, counts) - 1 * movable - np.maximum(nth - 1, 0) * history_length
+    return Windows(histories, np.repeat(users, counts), np.maximum(ends, 2), history_length, movable, padded)
 
 
 def epoch_batches(
@@ -135,7 +153,7 @@ def epoch_batches(
         The batches; the same arguments give the same batches.
     """
     generator = np.random.default_rng(seed)
-    groups = user_groups[windows.users]
+    windows, groups = windows.moved(generator), user_groups[windows.users]
     pieces = []
     for group in np.unique(groups):
         members = generator.permutation(np.flatnonzero(groups == group))
