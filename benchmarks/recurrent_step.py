@@ -1,6 +1,6 @@
 """What a graph `step` would save: a linear recurrent block over a whole history against the same block over one event.
 
-    python benchmarks/recurrent_step.py
+    python benchmarks/recurrent_step.py [pytorch] [litert] [executorch]
 
 No bundle has such a graph yet: its state would be another input and output of the tensor contract. Both graphs have the
 same weights and run on the same runtime; before anything is timed, the last output of the block has to be that of as
@@ -10,8 +10,10 @@ many steps. Processor time of one call, the median of 200; `adapt`, which a sess
 from __future__ import annotations
 
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ofa_export.contract import GraphSpec, TensorSpec
+from ofa_export.contract import GraphRunner, GraphSpec, TensorSpec
 from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import DeviceGraph, device_graphs
 from ofa_export.model.blocks.linear_recurrent_block import LinearRecurrentBlock
@@ -92,18 +94,41 @@ def milliseconds(call: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
+class PyTorch:
+    """The modules themselves, for a first look without a conversion.
+
+    Args:
+        graphs: what to run.
+    """
+
+    def __init__(self, graphs: Sequence[DeviceGraph]) -> None:
+        self.graphs = {graph.spec.name: graph for graph in graphs}
+
+    def run(self, graph: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run one graph."""
+        found = self.graphs[graph]
+        outputs = found.module(*(torch.from_numpy(inputs[tensor.name]) for tensor in found.spec.inputs))
+        return {tensor.name: value.numpy() for tensor, value in zip(found.spec.outputs, outputs, strict=True)}
+
+
+def runner_of(graphs: Sequence[DeviceGraph], runtime: str, precision: str) -> GraphRunner | PyTorch:
+    """Convert graphs and load them."""
+    if runtime == "pytorch":
+        return PyTorch(graphs)
+    converter = get_converter(runtime)
+    content = converter.convert(graphs, precision=parse_precision(precision))
+    return converter.load(content, [graph.spec for graph in graphs])
+
+
 def measure(runtime: str, precision: str, history_length: int) -> None:
     """Print a row of the table."""
     recurrent, transformer = (network(name, history_length) for name in ("linear-recurrent-unit", "transformer"))
     block = recurrent.blocks[0]
     assert isinstance(block, LinearRecurrentBlock)
-    converter, graphs = get_converter(runtime), device_graphs(recurrent, candidates=CANDIDATES)
+    graphs = device_graphs(recurrent, candidates=CANDIDATES)
     ours = (graphs[0], graphs[1], step_graph(block))
     theirs = device_graphs(transformer, candidates=CANDIDATES)[1:2]
-    runner, other = (
-        converter.load(converter.convert(some, precision=parse_precision(precision)), [graph.spec for graph in some])
-        for some in (ours, theirs)
-    )
+    runner, other = (runner_of(some, runtime, precision) for some in (ours, theirs))
     rng, length = np.random.default_rng(0), np.array([history_length], np.int32)
     history = rng.normal(size=(1, history_length, WIDTH)).astype(np.float32)
     adapted = runner.run("adapt", {"history": history, "length": length})
@@ -133,8 +158,8 @@ def main() -> None:
     print("| runtime | T | `adapt` | transformer block | recurrent block | its step | difference of the last output |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     with one_torch_thread():
-        for runtime in ("litert", "executorch"):
-            for precision in ("fp32", "int8"):
+        for runtime in sys.argv[1:] or ("pytorch", "litert", "executorch"):
+            for precision in ("fp32",) if runtime == "pytorch" else ("fp32", "int8"):
                 for history_length in (50, 200):
                     measure(runtime, precision, history_length)
 
