@@ -21,6 +21,7 @@ from ofa_export.model.fake_quantised import (
     int8_weights,
 )
 from ofa_export.model.network import AdaptiveRecommender
+from ofa_export.model.reductions.without_adaptation import without_adaptation
 from ofa_export.precision import CHANNELWISE, FP32, GROUPWISE, INT4, INT8, Precision, QuantisationRules
 from ofa_export.ranking.scoring import score_histories
 
@@ -49,6 +50,21 @@ def snr_db(signal: Tensor, value: Tensor) -> float:
 def scores(model: AdaptiveRecommender) -> Tensor:
     histories = np.random.default_rng(1).integers(0, CONFIG.items, (12, CONFIG.history_length), dtype=np.int32)
     return torch.from_numpy(score_histories(model, model.adapt, model.tables[0], histories)[0])
+
+
+@pytest.mark.parametrize(
+    ("rules", "precision", "rounded"),
+    [(CHANNELWISE, INT8, True), (CHANNELWISE, INT4, True), (CHANNELWISE, FP32, False), (GROUPWISE, INT8, False)],
+)
+def test_recbole_s_positions_are_int8_for_litert_also_where_nothing_else_of_adapt_is(
+    rules: QuantisationRules, precision: Precision, rounded: bool
+) -> None:
+    config = CONFIG.model_copy(update={"backbone": "recbole-sasrec", "inner_width": 16})
+    model = without_adaptation(AdaptiveRecommender(config).requires_grad_(False))
+    made = fake_quantised(model, precision, converter=Runtime(rules))
+    steps = made.position / (model.position.abs().amax(dim=0) / 127)
+    assert torch.equal(made.position, model.position) is not rounded
+    assert bool(((steps - steps.round()).abs() < 1e-4).all()) is rounded
 
 
 def test_the_model_itself_stays_as_it_is(model: AdaptiveRecommender) -> None:

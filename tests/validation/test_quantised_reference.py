@@ -11,8 +11,7 @@ from ofa_export.converters.registry import get_converter
 from ofa_export.graphs.device import device_graphs
 from ofa_export.model.fake_quantised import QuantisedLinear, fake_quantised, int8_activations
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.model.reductions.without_adaptation import without_adaptation
-from ofa_export.precision import FP32, INT4, INT8, Precision
+from ofa_export.precision import INT8
 from ofa_export.validation.quantised_reference import (
     RuntimeLinear,
     known_rounding,
@@ -46,7 +45,7 @@ def rounded(model: AdaptiveRecommender) -> AdaptiveRecommender:
 def test_weights_are_those_of_fake_quantisation_and_the_networks_are_left_as_they_were() -> None:
     model = random_model(seed=3)
     faked = rounded(model)
-    made = quantised_reference(faked, model, converter="litert", precision=INT8, activations="symmetric")
+    made = quantised_reference(faked, model, converter="litert", activations="symmetric")
     layers = {path: layer for path, layer in faked.named_modules() if isinstance(layer, QuantisedLinear)}
     assert layers and not any(isinstance(layer, nn.Linear) for layer in made.modules())
     for path, layer in layers.items():
@@ -58,7 +57,7 @@ def test_weights_are_those_of_fake_quantisation_and_the_networks_are_left_as_the
 def test_a_converter_and_a_runtime_without_ways_of_their_own_are_fake_quantisation() -> None:
     model = random_model(seed=3)
     faked, x = rounded(model), torch.randn((2, 8, 16), generator=torch.Generator().manual_seed(0))
-    made = quantised_reference(faked, model, converter="executorch", precision=INT8, activations="range")
+    made = quantised_reference(faked, model, converter="executorch", activations="range")
     valid = torch.ones(2, 8)
     assert all(
         torch.equal(*pair) for pair in zip(made.adapt(x, valid).thetas, faked.adapt(x, valid).thetas, strict=True)
@@ -67,26 +66,12 @@ def test_a_converter_and_a_runtime_without_ways_of_their_own_are_fake_quantisati
 
 def test_a_bias_that_the_converter_moved_is_added_behind_the_reader() -> None:
     model = random_model(seed=3)
-    made = quantised_reference(rounded(model), model, converter="litert", precision=INT8, activations="range")
+    made = quantised_reference(rounded(model), model, converter="litert", activations="range")
     mix, key = model.mapper.extractor.mix, model.mapper.extractor.key
     before = torch.randn((5, 16), generator=torch.Generator().manual_seed(0))
     weight = made.mapper.extractor.key.weight
     expected = int8_activations(before) @ weight.T + key.weight @ mix.bias + key.bias
     assert made.mapper.extractor.key(before + mix.bias) == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("converter", "precision", "coded"),
-    [("litert", INT8, True), ("litert", INT4, True), ("litert", FP32, False), ("executorch", INT8, False)],
-)
-def test_recbole_s_positions_are_int8_in_a_file_for_litert(converter: str, precision: Precision, coded: bool) -> None:
-    model = without_adaptation(random_model(3, CONFIG.model_copy(update=RECBOLE)))
-    faked = fake_quantised(model, precision, converter=get_converter("torch-program"))
-    made = quantised_reference(faked, model, converter=converter, precision=precision, activations="range")
-    assert torch.equal(faked.position, model.position)
-    steps = made.position / (model.position.abs().amax(dim=0) / 127)
-    assert torch.equal(made.position, model.position) is not coded
-    assert bool(((steps - steps.round()).abs() < 1e-4).all()) is coded
 
 
 @pytest.mark.parametrize(
@@ -101,7 +86,6 @@ def test_recbole_s_positions_are_int8_in_a_file_for_litert(converter: str, preci
 def test_unknown_rounding_is_left_out(backbone: dict[str, Any], converter: str, known: list[str]) -> None:
     model = random_model(3, CONFIG.model_copy(update=backbone))
     for network, expected in ((rounded(model), known), (model, ["adapt", "block_0", "block_1", "score"])):
-        precision = FP32 if network is model else INT8
-        made = quantised_reference(network, model, converter=converter, precision=precision, activations="range")
+        made = quantised_reference(network, model, converter=converter, activations="range")
         graphs = known_rounding(device_graphs(made, candidates=5), converter=converter)
         assert [graph.spec.name for graph in graphs] == expected

@@ -157,11 +157,13 @@ class QuantisationRules:
         int4_group: inputs that share a scale of int4 weights, which is then bfloat16 on the device; None for one
             float32 scale per output.
         int4_steps: the largest weight of a group in steps of its scale.
+        other_matrices: whether matrices of no linear layer, such as RecBole's positions, are stored in the base scheme.
     """
 
     int8_smallest_scale: float
     int4_group: int | None
     int4_steps: float
+    other_matrices: bool
 
     def applied(self, scheme: Scheme, *, in_features: int) -> Scheme:
         """Return the scheme that a layer gets: int8 in place of int4 where its inputs do not divide into groups.
@@ -174,8 +176,8 @@ class QuantisationRules:
         return scheme if scheme != "int4" or divides else "int8"
 
 
-CHANNELWISE = QuantisationRules(int8_smallest_scale=1e-9 / 127, int4_group=None, int4_steps=7.0)
+CHANNELWISE = QuantisationRules(int8_smallest_scale=1e-9 / 127, int4_group=None, int4_steps=7.0, other_matrices=True)
 """LiteRT: litert-quantizer's `dynamic_wi8` and `dynamic_wi4`, computed by XNNPACK."""
 
-GROUPWISE = QuantisationRules(int8_smallest_scale=2**-12, int4_group=32, int4_steps=7.5)
+GROUPWISE = QuantisationRules(int8_smallest_scale=2**-12, int4_group=32, int4_steps=7.5, other_matrices=False)
 """ExecuTorch: PT2E int8 and torchao int4, computed by XNNPACK."""

@@ -1,4 +1,4 @@
-"""The reference as a device computes it: linear layers with quantised weights and activations, everything else float.
+"""The reference as a device computes it: quantised weights and activations of linear layers, the rest float.
 
 What a precision costs can then be measured on whole validation sets without converting anything.
 """
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ofa_export.contract import block_name
+from ofa_export.model.blocks.history_embedding import NormedEmbedding
 from ofa_export.model.exact import own_copy
 from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.precision import Precision, QuantisationRules, Scheme, check_layers
@@ -54,7 +55,7 @@ class QuantisedLinear(nn.Module):
 def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converter: HasRules) -> AdaptiveRecommender:
     """Return the network that a device has: linear layers quantised and dequantised, in float32.
 
-    Matrices that belong to no linear layer stay float; no shipped backbone but RecBole's has one (its positions).
+    RecBole's positions, a matrix of no linear layer, are rounded where the rules say so, with a scale per dimension.
 
     Args:
         model: the reference; left as it is.
@@ -74,6 +75,9 @@ def fake_quantised(model: AdaptiveRecommender, precision: Precision, *, converte
         scheme = converter.rules.applied(precision.scheme_of(device_layer(path)), in_features=linear.in_features)
         if scheme != "fp32":
             made.set_submodule(path, QuantisedLinear(linear, scheme, converter.rules))
+    if isinstance(made.embedding, NormedEmbedding) and converter.rules.other_matrices and precision.base == "int8":
+        position = made.get_parameter("position")
+        position.copy_(int8_weights(position.T, converter.rules).T)
     return made
 
 

@@ -194,13 +194,8 @@ class Comparison:
     @cached_property
     def predicted_graphs(self) -> tuple[DeviceGraph, ...]:
         """Graphs that round as the bundle's do on the target: exactly where that is known, nearly elsewhere."""
-        model = quantised_reference(
-            self.rounded,
-            self.checkpoint.model,
-            converter=self.converter.name,
-            precision=self.recipe.precision,
-            activations=self.target.activations(self.converter),
-        )
+        converter, activations = self.converter.name, self.target.activations(self.converter)
+        model = quantised_reference(self.rounded, self.checkpoint.model, converter=converter, activations=activations)
         return device_graphs(model, candidates=self.manifest.shapes.candidates)
 
     @cached_property

@@ -17,9 +17,9 @@ from torch.nn import functional as F
 from ofa_export.converters.registry import runtime_of
 from ofa_export.graphs.device import AdaptGraph, BlockGraph, DeviceGraph
 from ofa_export.model.blocks.history_embedding import NormedEmbedding
-from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations, int8_weights
+from ofa_export.model.fake_quantised import SMALLEST_SCALE, QuantisedLinear, int8_activations
 from ofa_export.model.network import AdaptiveRecommender
-from ofa_export.precision import CHANNELWISE, ActivationRounding, Precision
+from ofa_export.precision import ActivationRounding
 
 MOVED_BIASES = {
     "controller.extractor.key": "controller.extractor.mix",
@@ -55,14 +55,8 @@ class RuntimeLinear(QuantisedLinear):
         return F.linear(self.rounded(x - self.early), self.weight, self.bias)
 
 
-@torch.no_grad()
 def quantised_reference(
-    rounded: AdaptiveRecommender,
-    model: AdaptiveRecommender,
-    *,
-    converter: str,
-    precision: Precision,
-    activations: ActivationRounding,
+    rounded: AdaptiveRecommender, model: AdaptiveRecommender, *, converter: str, activations: ActivationRounding
 ) -> AdaptiveRecommender:
     """Make the network that a converted file is on a runtime.
 
@@ -70,9 +64,6 @@ def quantised_reference(
         rounded: `model` from `fake_quantised`; left as it is.
         model: the reference.
         converter: name of the converter that made the file.
-        precision: that it was made with. RecBole's positions are a matrix of no linear layer: LiteRT's quantiser takes
-            them along, with a scale for every dimension, also where nothing else of `adapt` is quantised; ExecuTorch
-            leaves them as they are.
         activations: how the runtime rounds.
 
     Returns:
@@ -83,8 +74,6 @@ def quantised_reference(
     for path, layer in list(made.named_modules()):
         if isinstance(layer, QuantisedLinear):
             made.set_submodule(path, RuntimeLinear(layer, activations, *_moved(model, path, moved.get(path))))
-    if isinstance(made.embedding, NormedEmbedding) and runtime_of(converter) == "litert" and precision.base == "int8":
-        made.get_parameter("position").copy_(int8_weights(model.get_parameter("position").T, CHANNELWISE).T)
     return made
 
 
