@@ -85,15 +85,16 @@ def test_all_stages_leave_their_part_in_the_checkpoint(unbroken: Path) -> None:
     assert sorted(checkpoint.item_titles)[:-1] == [""] * 23
 
 
-@pytest.mark.parametrize("backbone", ["gated-convolution", "linear-recurrent-unit"])
+# What recurrences are given is learnt more slowly: on 60 users the first six epochs bring nothing.
+@pytest.mark.parametrize(("backbone", "epochs"), [("gated-convolution", 4), ("linear-recurrent-unit", 12)])
 def test_every_stage_trains_a_backbone_without_attention(
-    data: DataSet, recipe_of: MakeRecipe, tmp_path: Path, backbone: str
+    data: DataSet, recipe_of: MakeRecipe, tmp_path: Path, backbone: str, epochs: int
 ) -> None:
     # Stages that may stop at their first state when nothing gets better must get better here.
     recipe = recipe_of(
         model={"backbone": backbone, "depth": 3},
         static={"epochs": 4, "learning_rate": 1e-2},
-        mapper={"epochs": 4, "learning_rate": 1e-2},
+        mapper={"epochs": epochs, "learning_rate": 1e-2},
     )
     make(data, recipe, tmp_path / "checkpoint")
     checkpoint = load_checkpoint(tmp_path / "checkpoint")
