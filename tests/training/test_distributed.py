@@ -15,7 +15,8 @@ import torch
 from ofa_export.model.checkpoint import Checkpoint
 from ofa_export.model.checkpoint_reader import load_checkpoint
 from ofa_export.ranking.scoring import score_histories
-from ofa_export.training.distributed import from_first, gathered, is_first, processes, scattered, share, total
+from ofa_export.training.accelerator import open_fabric, processes
+from ofa_export.training.distributed import from_first, gathered, is_first, scattered, share, total
 from ofa_export.training.train_recipe import TrainRecipe
 
 MakeRecipe = Callable[..., TrainRecipe]
@@ -27,7 +28,7 @@ SETTINGS: dict[str, Any] = {"dropout": 0.0, "batch_size": 7}
 
 
 def test_a_single_process_shares_with_nobody() -> None:
-    with processes():
+    with processes(open_fabric()):
         assert is_first()
         work, part = np.arange(5), torch.arange(3.0)
         assert share(work) is work
