@@ -151,7 +151,9 @@ def test_two_processes_that_were_stopped_go_on_with_the_same_bytes(
 @pytest.mark.integration
 def test_only_the_first_process_speaks(together: Checkpoint, folder: Path) -> None:
     assert json.loads((folder / "together.1.json").read_text()) == []
-    assert [line.split(":")[0] for line in stages(folder / "together.0.json") if "epoch" not in line] == [
+    # A stage that cools down begins a second time.
+    told = [line.split(":")[0] for line in stages(folder / "together.0.json") if "epoch" not in line]
+    assert list(dict.fromkeys(told)) == [
         "static",
         "groups",
         "weights-0",
