@@ -116,12 +116,11 @@ def test_what_train_returns_is_what_it_wrote(data: DataSet, recipe_of: MakeRecip
 
 @pytest.mark.parametrize("kind", ["synthetic", "none"])
 def test_a_checkpoint_can_keep_nobody_s_histories(
-    data: DataSet, recipe_of: MakeRecipe, unbroken: Path, tmp_path: Path, kind: str
+    data: DataSet, two_groups: TrainRecipe, unbroken: Path, tmp_path: Path, kind: str
 ) -> None:
     """The run is the same, and what it measured on people; only what is kept of them differs."""
-    parts = {"tiles": {"order": "peel"}, "mapper": {"keep_share": 0.7}, "probes": {"histories": kind}}
-    recipe = recipe_of(model={"user_groups": 2}, **parts)
-    make(data, recipe, tmp_path / "made")
+    probes = two_groups.probes.model_copy(update={"histories": kind})
+    make(data, two_groups.model_copy(update={"probes": probes}), tmp_path / "made")
     made, real = contents(tmp_path / "made"), contents(unbroken)
     assert made["model.safetensors"] == real["model.safetensors"]
     kept, trained = Checkpoint.open(tmp_path / "made"), Checkpoint.open(unbroken)
