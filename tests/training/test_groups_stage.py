@@ -53,7 +53,7 @@ def test_groups_of_few_people_are_named(run_of: MakeRun, monkeypatch: pytest.Mon
 
 @pytest.mark.integration
 def test_two_groups_share_out_all_users_and_get_tables_of_their_own(run_of: MakeRun) -> None:
-    run = run_of(model={"user_groups": 2}, static={"epochs": 3}, groups={"epochs": 6})
+    run = run_of(model={"user_groups": 2}, static={"epochs": 2}, groups={"epochs": 12})
     train_static(run)
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     vectors = user_vectors(run)

@@ -134,10 +134,10 @@ def test_batches_are_one_pass_over_moved_windows_and_hold_one_group_each() -> No
         assert 1 <= len(people) <= 4
 
 
-def test_batches_hold_windows_of_similar_length_and_no_more_padding_than_they_need() -> None:
+def test_dealt_batches_hold_windows_of_similar_length_and_no_more_padding_than_they_need() -> None:
     histories = histories_of([*range(3, 43)] * 2)
     windows = cut_windows(histories, np.arange(80), history_length=40, padded=False)
-    batches = list(epoch_batches(windows, np.zeros(80, np.int32), batch_size=4, seed=(0,)))
+    batches = list(epoch_batches(windows, np.zeros(80, np.int32), batch_size=4, dealt=16, seed=(0,)))
     assert all(batch.inputs.shape[1] == int(batch.lengths.max()) for batch in batches)
     padding = sum(int((batch.inputs == PAD).sum()) for batch in batches) / sum(
         batch.inputs.numel() for batch in batches
@@ -147,7 +147,7 @@ def test_batches_hold_windows_of_similar_length_and_no_more_padding_than_they_ne
     # The order of batches stays random, and so does which of the windows of a length share one.
     longest = [batch.inputs.shape[1] for batch in batches]
     assert longest != sorted(longest)
-    again = epoch_batches(windows, np.zeros(80, np.int32), batch_size=4, seed=(1,))
+    again = epoch_batches(windows, np.zeros(80, np.int32), batch_size=4, dealt=16, seed=(1,))
     assert {frozenset(targets_of(batch)) for batch in again} != {frozenset(targets_of(batch)) for batch in batches}
 
 

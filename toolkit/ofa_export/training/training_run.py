@@ -99,12 +99,15 @@ class TrainingRun:
         """Tell where a stage keeps the state of its optimisation."""
         return self.folder / f"{stage}.running"
 
-    def batches(self, stage: str, settings: Optimiser, windows: Windows) -> Callable[[int], Iterator[Batch]]:
-        """Epoch -> batches, for `Task.batches`."""
+    def batches(
+        self, stage: str, settings: Optimiser, windows: Windows, *, dealt: int = 1
+    ) -> Callable[[int], Iterator[Batch]]:
+        """Epoch -> batches, for `Task.batches`; see `epoch_batches`."""
         return lambda epoch: epoch_batches(
             windows,
             self.user_groups,
             batch_size=settings.batch_size,
+            dealt=dealt,
             seed=(*stage_seed(self.seed, stage), epoch),
         )
 

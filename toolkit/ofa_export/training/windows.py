@@ -13,9 +13,6 @@ from torch import Tensor
 from ofa_export.data.histories import PAD, Histories
 from ofa_export.training.distributed import share
 
-SORTED_BATCHES = 16
-"""Batches whose windows are dealt out by length; the order of the batches stays random."""
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -140,17 +137,16 @@ def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_lengt
 
 
 def epoch_batches(
-    windows: Windows, user_groups: NDArray[np.int32], *, batch_size: int, seed: tuple[int, ...]
+    windows: Windows, user_groups: NDArray[np.int32], *, batch_size: int, dealt: int = 1, seed: tuple[int, ...]
 ) -> Iterator[Batch]:
     """Return one pass over the windows in random order; each batch holds one user group.
-
-    Windows of a batch are of similar length, so that little of it is padding: of every `SORTED_BATCHES` batches that
-    were drawn, the windows are dealt out again by length.
 
     Args:
         windows: what to train on.
         user_groups: int32 [U], group of each user.
         batch_size: windows of a step, of all processes together.
+        dealt: batches whose windows are dealt out again by length after they were drawn, so that little of each is
+            padding; the order of the batches stays random.
         seed: of the order.
 
     Returns:
@@ -161,7 +157,7 @@ def epoch_batches(
     pieces = []
     for group in np.unique(groups):
         members = generator.permutation(np.flatnonzero(groups == group))
-        drawn = SORTED_BATCHES * batch_size
+        drawn = dealt * batch_size
         parts = [members[start : start + drawn] for start in range(0, len(members), drawn)]
         members = np.concatenate([part[np.argsort(windows.lengths[part], kind="stable")] for part in parts])
         pieces += [(int(group), members[i : i + batch_size]) for i in range(0, len(members), batch_size)]
