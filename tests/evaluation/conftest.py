@@ -28,7 +28,7 @@ RECIPE = {
     "groups": {"epochs": 1, "learning_rate": 5e-3},
     "weights": {"epochs": 1, "learning_rate": 1e-3, "controller_learning_rate": 1e-2},
     "tiles": {"epochs": 1, "learning_rate": 1e-3},
-    "mapper": {"epochs": 1, "learning_rate": 3e-2, "backbone_learning_rate": 1e-3, "target_positions": 3},
+    "mapper": {"epochs": 4, "learning_rate": 3e-2, "backbone_learning_rate": 1e-3, "target_positions": 3},
     "probes": {"users": 20},
 }
 
