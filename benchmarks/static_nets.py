@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ofa_export.data.data_recipe import DataRecipe, Split
+from ofa_export.data.data_recipe import Split
 from ofa_export.data.histories import Histories, build_histories, held_out_items
-from ofa_export.data.sample import SAMPLES, load_dataset
+from ofa_export.data.sample import load_dataset
 from ofa_export.ranking.metrics import hit_rate, ndcg, target_ranks
 from ofa_export.ranking.scoring import score_histories, static_adapt
 from ofa_export.support.recipes import load_recipe
@@ -55,7 +55,7 @@ class Lines:
 
 def histories_of(interactions: str, recipe: TrainRecipe, *, seed: int) -> Histories:
     """Read a file or a sample as a recipe says."""
-    files = recipe.data.resolved() if recipe.data else DataRecipe() if interactions not in SAMPLES else None
+    files = recipe.data.resolved() if recipe.data else None
     data = load_dataset(interactions, recipe=files)
     return build_histories(data.interactions, recipe=data.recipe, seed=seed, folder=Path(tempfile.mkdtemp()))
 

@@ -99,6 +99,16 @@ def total(part: Tensor) -> Tensor:
     return result
 
 
+def mean_over_all(part: Tensor, count: int) -> Tensor:
+    """Return a sum over what this process has as the mean over what all of them have.
+
+    Args:
+        part: the sum, a scalar.
+        count: how many it is over.
+    """
+    return total(part) / total(torch.tensor(float(count), device=part.device))
+
+
 def scattered(part: Tensor) -> Tensor:
     """Return the entries of this process at their places in the whole, and zeros elsewhere.
 

@@ -11,7 +11,7 @@ from ofa_export.model.controller import sampled_gates
 from ofa_export.model.network import Adaptation, AdaptiveRecommender
 from ofa_export.model.reductions.caps import at_ranks
 from ofa_export.ranking.scoring import Adapt, static_adapt
-from ofa_export.training.distributed import scattered, share, total
+from ofa_export.training.distributed import mean_over_all, scattered, share
 from ofa_export.training.dropout import set_dropout
 from ofa_export.training.softmax_loss import Negatives, softmax_loss
 from ofa_export.training.tiles_stage import random_prefix_table
@@ -223,6 +223,4 @@ def share_penalty(keep_logits: Tensor, keep_share: float) -> Tensor:
     """
     keep_logits = keep_logits.float()
     shares = torch.sigmoid(keep_logits[:, :, 1] - keep_logits[:, :, 0])
-    return (
-        total(shares.sum()) / total(torch.tensor(float(shares.numel()), device=shares.device)) - keep_share
-    ).square()
+    return (mean_over_all(shares.sum(), shares.numel()) - keep_share).square()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ofa_export.training.distributed import total
+from ofa_export.training.distributed import mean_over_all
 
 SCORES_AT_ONCE = 2**20
 """Scores that are made at a time: four megabytes in single precision."""
@@ -45,15 +45,15 @@ class NegativeSampler:
     Targets alone would hardly show the network the items that nobody chooses; evenly drawn ones are too easy.
 
     Args:
-        popularity: [V], how often each item is a target.
+        popularity: [V], how often each item is a target; with nothing but zeros all are drawn evenly.
         count: K, at least 2.
     """
 
     def __init__(self, popularity: NDArray[np.int64], count: int) -> None:
-        self.items, self.count = len(popularity), count
-        self.targets = np.cumsum(popularity)
-        chosen, evenly = count // 2, count - count // 2
-        expected = chosen * popularity / max(1, int(popularity.sum())) + evenly / self.items
+        weights = popularity if popularity.any() else np.ones_like(popularity)
+        self.chosen, self.evenly = count // 2, count - count // 2
+        self.targets = np.cumsum(weights)
+        expected = self.chosen * weights / weights.sum() + self.evenly / len(weights)
         self.log_expected = torch.from_numpy(np.log(expected).astype(np.float32))
 
     def draw(self, generator: np.random.Generator) -> Negatives:
@@ -62,11 +62,8 @@ class NegativeSampler:
         Args:
             generator: of this step; all processes draw the same.
         """
-        if self.targets[-1]:
-            chosen = np.searchsorted(self.targets, generator.integers(self.targets[-1], size=self.count // 2), "right")
-        else:
-            chosen = generator.integers(self.items, size=self.count // 2)
-        evenly = generator.integers(self.items, size=self.count - self.count // 2)
+        chosen = np.searchsorted(self.targets, generator.integers(self.targets[-1], size=self.chosen), "right")
+        evenly = generator.integers(len(self.targets), size=self.evenly)
         rows = torch.from_numpy(np.concatenate([chosen, evenly]))
         return Negatives(rows=rows, log_expected=self.log_expected[rows])
 
@@ -89,7 +86,7 @@ def softmax_loss(states: Tensor, table: Tensor, targets: Tensor, *, negatives: N
         part: Tensor = _FullSoftmax.apply(states, table, targets)
     else:
         part = _sampled(states, table, targets, negatives)
-    return total(part) / total(torch.tensor(float(len(targets)), device=part.device))
+    return mean_over_all(part, len(targets))
 
 
 def _sampled(states: Tensor, table: Tensor, targets: Tensor, negatives: Negatives) -> Tensor:

@@ -22,7 +22,7 @@ from ofa_export.model.network import AdaptiveRecommender
 from ofa_export.ranking.metrics import ndcg_at_10
 from ofa_export.ranking.scoring import Adapt, score_histories
 from ofa_export.training.accelerator import open_fabric
-from ofa_export.training.distributed import gathered, share, total
+from ofa_export.training.distributed import gathered, mean_over_all, share
 from ofa_export.training.softmax_loss import Negatives, NegativeSampler
 from ofa_export.training.train_recipe import Optimiser, TrainRecipe
 from ofa_export.training.training_loop import stage_seed
@@ -184,17 +184,7 @@ def mean_divergence(student: Tensor, teacher: Tensor) -> Tensor:
         log_target=True,
         reduction="sum",
     )
-    return mean_over_positions(part, len(student))
-
-
-def mean_over_positions(part: Tensor, positions: int) -> Tensor:
-    """Return a sum over the positions of this process as the mean over those of all processes.
-
-    Args:
-        part: the sum, a scalar.
-        positions: how many it is over.
-    """
-    return total(part) / total(torch.tensor(float(positions), device=part.device))
+    return mean_over_all(part, len(student))
 
 
 def initial_run(

@@ -108,7 +108,7 @@ class Windows:
             group: their user group.
         """
         # Of all processes' windows, so that a share is computed as it would be in a single process.
-        width = self.history_length if self.padded else int(self.lengths[chosen].max())
+        width = self.history_length if self.padded else min(self.history_length, int(self.ends[chosen].max()) - 1)
         rows = torch.from_numpy(self.rows(share(chosen), width=width).astype(np.int64))
         return Batch(rows[:, :-1], torch.where(rows[:, :-1] == PAD, PAD, rows[:, 1:]), group)
 
@@ -132,7 +132,7 @@ def cut_windows(histories: Histories, users: NDArray[np.int64], *, history_lengt
     counts += counts > 1
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     movable = nth > 0
-    ends = np.repeat(lengths, counts) - 1 * movable - np.maximum(nth - 1, 0) * history_length
+    ends = np.repeat(lengths, counts) - movable - np.maximum(nth - 1, 0) * history_length
     return Windows(histories, np.repeat(users, counts), np.maximum(ends, 2), history_length, movable, padded)
 
 
@@ -154,12 +154,11 @@ def epoch_batches(
     """
     generator = np.random.default_rng(seed)
     windows, groups = windows.moved(generator), user_groups[windows.users]
+    lengths = windows.lengths
     pieces = []
     for group in np.unique(groups):
         members = generator.permutation(np.flatnonzero(groups == group))
-        drawn = dealt * batch_size
-        parts = [members[start : start + drawn] for start in range(0, len(members), drawn)]
-        members = np.concatenate([part[np.argsort(windows.lengths[part], kind="stable")] for part in parts])
+        members = members[np.lexsort((lengths[members], np.arange(len(members)) // (dealt * batch_size)))]
         pieces += [(int(group), members[i : i + batch_size]) for i in range(0, len(members), batch_size)]
     for index in generator.permutation(len(pieces)):
         group, members = pieces[index]

@@ -140,24 +140,22 @@ def _scaled(config: ModelConfig) -> nn.Module:
     return ScaledEmbedding(config.normalised_width)
 
 
+def _final_norm(config: ModelConfig) -> nn.Module:
+    return nn.LayerNorm(config.width)
+
+
 def _pmixer_final_norm(config: ModelConfig) -> nn.Module:
     return layer_norm(config.width, config.normalised_width, EPSILON)
 
 
 BACKBONES: Mapping[BackboneName, Backbone] = {
-    "transformer": Backbone(
-        block=_transformer, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
-    ),
-    "relative-transformer": Backbone(
-        block=_relative_transformer, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
-    ),
-    "gated-convolution": Backbone(
-        block=_gated_convolution, embedding=_scaled, final_norm=lambda config: nn.LayerNorm(config.width)
-    ),
+    "transformer": Backbone(block=_transformer, embedding=_scaled, final_norm=_final_norm),
+    "relative-transformer": Backbone(block=_relative_transformer, embedding=_scaled, final_norm=_final_norm),
+    "gated-convolution": Backbone(block=_gated_convolution, embedding=_scaled, final_norm=_final_norm),
     "linear-recurrent-unit": Backbone(
         block=_linear_recurrent,
         embedding=lambda config: NormedItems(config.width),
-        final_norm=lambda config: nn.LayerNorm(config.width),
+        final_norm=_final_norm,
         positions=False,
     ),
     "pmixer-sasrec": Backbone(block=_padded(QueryNormBlock), embedding=_scaled, final_norm=_pmixer_final_norm),
